@@ -1,0 +1,121 @@
+/// Bytes that grow at the end and are taken from the front, without being moved on the way.
+///
+/// A socket reads into the free tail; a parser looks at what is readable and takes what it has understood as `Bytes`,
+/// which share the buffer's memory. Memory is given back as soon as nothing is readable, so that an idle connection
+/// holds none.
+public struct ByteBuffer: ~Copyable, Sendable {
+  private var storage: ByteStorage?
+  private var readerIndex = 0
+  private var writerIndex = 0
+
+  /// An empty buffer without memory.
+  public init() {}
+
+  /// A buffer that holds a copy of `elements`.
+  public init(_ elements: some Collection<UInt8>) { append(contentsOf: elements) }
+
+  /// How many bytes can be taken.
+  public var count: Int { writerIndex - readerIndex }
+
+  /// True when there is nothing to take.
+  public var isEmpty: Bool { readerIndex == writerIndex }
+
+  /// What can be taken, shared, not taken.
+  public var readable: Bytes {
+    guard let storage, !isEmpty else { return Bytes() }
+    return Bytes(storage: storage, offset: readerIndex, count: count)
+  }
+
+  /// The byte at `index`, from zero at the front.
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count)
+    return (storage.unsafelyUnwrapped.base + readerIndex).load(fromByteOffset: index, as: UInt8.self)
+  }
+
+  /// Lends what can be taken to `body` as a bounds-checked view.
+  public func withSpan<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+    let start = storage.map { UnsafeRawPointer($0.base) + readerIndex }
+    return try body(Span(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: count)))
+  }
+
+  /// Takes `length` bytes from the front. They share the memory that they were read into.
+  public mutating func take(_ length: Int) -> Bytes {
+    precondition(length >= 0 && length <= count)
+    guard let storage, length > 0 else { return Bytes() }
+    let taken = Bytes(storage: storage, offset: readerIndex, count: length)
+    discard(length)
+    return taken
+  }
+
+  /// Takes everything.
+  public mutating func takeAll() -> Bytes { take(count) }
+
+  /// Forgets `length` bytes at the front.
+  public mutating func discard(_ length: Int) {
+    precondition(length >= 0 && length <= count)
+    readerIndex += length
+    if isEmpty { releaseMemory() }
+  }
+
+  /// Appends a copy of `elements`.
+  public mutating func append(contentsOf elements: some Collection<UInt8>) {
+    let length = elements.count
+    guard length > 0 else { return }
+    reserve(length)
+    withFreeTail { $0.copyBytes(from: elements) }
+    commit(length)
+  }
+
+  /// Appends a copy of `bytes`.
+  public mutating func append(_ bytes: Bytes) {
+    bytes.withUnsafeBytes { append(contentsOf: $0) }
+  }
+
+  /// Appends the UTF-8 of `string`.
+  public mutating func append(_ string: String) { append(contentsOf: string.utf8) }
+
+  /// Appends one byte.
+  public mutating func append(_ byte: UInt8) {
+    reserve(1)
+    withFreeTail { $0[0] = byte }
+    commit(1)
+  }
+
+  /// Makes room for `length` more bytes after those that can be taken. Where the memory has no room, or others share
+  /// it and the room is wanted from the start, what can be taken moves once, into memory that is large enough.
+  public mutating func reserve(_ length: Int) {
+    if let storage, storage.capacity - writerIndex >= length { return }
+    let doubled = storage == nil ? 0 : count.addingReportingOverflow(count).partialValue
+    let replacement = ByteStorage(capacity: max(count + length, doubled))
+    if let storage, !isEmpty {
+      replacement.base.copyMemory(from: storage.base + readerIndex, byteCount: count)
+    }
+    writerIndex -= readerIndex
+    readerIndex = 0
+    storage = replacement
+  }
+
+  /// Lends the free tail, for `Loop` to read a socket into. `commit` then makes readable what was written.
+  public mutating func withFreeTail<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+    guard let storage else { return body(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
+    return body(
+      UnsafeMutableRawBufferPointer(start: storage.base + writerIndex, count: storage.capacity - writerIndex))
+  }
+
+  /// Makes the first `length` bytes of the free tail readable.
+  public mutating func commit(_ length: Int) {
+    precondition(length >= 0 && length <= (storage?.capacity ?? 0) - writerIndex)
+    writerIndex += length
+  }
+
+  /// Gives up memory that `reserve` made where nothing is readable (a read that brought nothing).
+  public mutating func releaseIfEmpty() {
+    if isEmpty { releaseMemory() }
+  }
+
+  private mutating func releaseMemory() {
+    storage = nil
+    readerIndex = 0
+    writerIndex = 0
+  }
+}

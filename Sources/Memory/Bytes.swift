@@ -1,0 +1,122 @@
+/// An immutable run of bytes that shares its memory: slicing costs a reference count, never a copy.
+///
+/// It is what travels from a socket through the parsers to another socket. Indices are integers from zero in every
+/// slice (unlike `ArraySlice`), so that offsets found by a parser hold in the slice that it was given.
+///
+/// `@unchecked Sendable`: the memory behind a value is never written once it has been handed out.
+public struct Bytes: @unchecked Sendable {
+  /// Keeps the memory alive; nil for the empty value.
+  let storage: ByteStorage?
+  @usableFromInline let start: UnsafeRawPointer?
+  /// How many bytes these are.
+  public let count: Int
+
+  /// No bytes.
+  public init() {
+    self.storage = nil
+    self.start = nil
+    self.count = 0
+  }
+
+  init(storage: ByteStorage, offset: Int, count: Int) {
+    precondition(offset >= 0 && count >= 0 && offset <= storage.capacity - count)
+    self.storage = storage
+    self.start = UnsafeRawPointer(storage.base) + offset
+    self.count = count
+  }
+
+  private init(storage: ByteStorage?, start: UnsafeRawPointer?, count: Int) {
+    self.storage = storage
+    self.start = start
+    self.count = count
+  }
+
+  /// All of `storage`, whose memory is initialised and not written any more.
+  public init(sharing storage: ByteStorage) {
+    self.init(storage: storage, offset: 0, count: storage.capacity)
+  }
+
+  /// A copy of `elements`.
+  public init(_ elements: some Collection<UInt8>) {
+    let storage = ByteStorage(capacity: elements.count)
+    let target = UnsafeMutableRawBufferPointer(start: storage.base, count: elements.count)
+    target.copyBytes(from: elements)
+    self.init(storage: storage, offset: 0, count: elements.count)
+  }
+
+  /// The UTF-8 of `string`.
+  public init(_ string: String) { self.init(string.utf8) }
+
+  /// True when there are none.
+  public var isEmpty: Bool { count == 0 }
+
+  /// The byte at `index`, from zero.
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count)
+    return start.unsafelyUnwrapped.load(fromByteOffset: index, as: UInt8.self)
+  }
+
+  /// The same memory, from `range.lowerBound` up to `range.upperBound`.
+  public subscript(range: Range<Int>) -> Bytes {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    guard let start else { return self }
+    return Bytes(storage: storage, start: start + range.lowerBound, count: range.count)
+  }
+
+  /// The same memory, from `range.lowerBound` to the end.
+  public subscript(range: PartialRangeFrom<Int>) -> Bytes { self[range.lowerBound..<count] }
+
+  /// Lends the bytes to `body` as a bounds-checked view.
+  @inlinable
+  public func withSpan<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+    try body(Span(_unsafeBytes: unsafeBytes))
+  }
+
+  /// Lends the memory itself; for the C calls of `Loop` alone.
+  @inlinable
+  public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    try body(unsafeBytes)
+  }
+
+  @inlinable
+  var unsafeBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+}
+
+extension Bytes: Equatable {
+  /// True when both hold the same bytes, wherever these lie.
+  public static func == (left: Bytes, right: Bytes) -> Bool {
+    left.count == right.count && left.unsafeBytes.elementsEqual(right.unsafeBytes)
+  }
+}
+
+extension Bytes: ExpressibleByStringLiteral {
+  /// The UTF-8 of a literal.
+  public init(stringLiteral value: StaticString) {
+    self = value.withUTF8Buffer { Bytes($0) }
+  }
+}
+
+extension Bytes: CustomStringConvertible {
+  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  public var description: String { String(self) }
+}
+
+extension String {
+  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  public init(_ bytes: Bytes) {
+    self = bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The bytes as text, or nil where they are not UTF-8.
+  public init?(validating bytes: Bytes) {
+    guard let text = bytes.withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) else { return nil }
+    self = text
+  }
+}
+
+extension Array<UInt8> {
+  /// A copy of the bytes.
+  public init(_ bytes: Bytes) {
+    self = bytes.withUnsafeBytes { Array($0) }
+  }
+}
