@@ -1,0 +1,111 @@
+import Memory
+
+extension JSONSlice {
+  /// The members of an object in their order, also those that are named twice; none where the value is no object.
+  public var members: JSONMembers { JSONMembers(object: self) }
+
+  /// The elements of an array in their order; none where the value is no array.
+  public var elements: JSONElements { JSONElements(array: self) }
+
+  /// Hands the members of an object to `body` in their order. A key is a string that is still escaped.
+  public func forEachMember<E: Error>(_ body: (_ key: JSONSlice, _ value: JSONSlice) throws(E) -> Void) throws(E) {
+    var iterator = members.makeIterator()
+    while let (key, value) = iterator.next() { try body(key, value) }
+  }
+
+  /// The value of the member `key` of an object; of the last one, as in Python and JavaScript, where several have that
+  /// name. Nil where there is none, or the value is no object.
+  public subscript(key: String) -> JSONSlice? {
+    var found: Range<Int>?
+    let name = key.utf8.span
+    bytes.withSpan { span in
+      var cursor = JSONCursor(in: span, of: .object, kind: kind)
+      while let member = cursor.nextMember(in: span) {
+        if JSONString.isEqual(member.key.lowerBound + 1..<member.key.upperBound - 1, of: span, to: name) {
+          found = member.value
+        }
+      }
+    }
+    return found.map { JSONSlice(sound: bytes[$0]) }
+  }
+}
+
+/// The members of an object.
+public struct JSONMembers: Sequence, Sendable {
+  let object: JSONSlice
+
+  /// Starts at the first member.
+  public func makeIterator() -> Iterator { Iterator(object: object) }
+
+  /// Goes through the members.
+  public struct Iterator: IteratorProtocol {
+    private let bytes: Bytes
+    private var cursor: JSONCursor
+
+    init(object: JSONSlice) {
+      bytes = object.bytes
+      cursor = object.bytes.withSpan { JSONCursor(in: $0, of: .object, kind: object.kind) }
+    }
+
+    /// The next member: its key, a string that is still escaped, and its value.
+    public mutating func next() -> (key: JSONSlice, value: JSONSlice)? {
+      guard let member = bytes.withSpan({ cursor.nextMember(in: $0) }) else { return nil }
+      return (JSONSlice(sound: bytes[member.key]), JSONSlice(sound: bytes[member.value]))
+    }
+  }
+}
+
+/// The elements of an array.
+public struct JSONElements: Sequence, Sendable {
+  let array: JSONSlice
+
+  /// Starts at the first element.
+  public func makeIterator() -> Iterator { Iterator(array: array) }
+
+  /// Goes through the elements.
+  public struct Iterator: IteratorProtocol {
+    private let bytes: Bytes
+    private var cursor: JSONCursor
+
+    init(array: JSONSlice) {
+      bytes = array.bytes
+      cursor = array.bytes.withSpan { JSONCursor(in: $0, of: .array, kind: array.kind) }
+    }
+
+    /// The next element.
+    public mutating func next() -> JSONSlice? {
+      bytes.withSpan { cursor.nextElement(in: $0) }.map { JSONSlice(sound: bytes[$0]) }
+    }
+  }
+}
+
+/// A place between the members or elements of a sound object or array.
+struct JSONCursor {
+  /// Where the next member or element begins; the count of the bytes at the end.
+  private var index: Int
+
+  init(in span: Span<UInt8>, of wanted: JSONSlice.Kind, kind: JSONSlice.Kind) {
+    index = span.count
+    guard wanted == kind else { return }
+    let first = SoundJSON.skipWhiteSpace(in: span, from: 1)
+    if first < span.count - 1 { index = first }
+  }
+
+  mutating func nextMember(in span: Span<UInt8>) -> (key: Range<Int>, value: Range<Int>)? {
+    guard index < span.count else { return nil }
+    let key = index..<SoundJSON.endOfString(in: span, from: index)
+    let colon = SoundJSON.skipWhiteSpace(in: span, from: key.upperBound)
+    index = SoundJSON.skipWhiteSpace(in: span, from: colon + 1)
+    guard let value = nextElement(in: span) else { return nil }
+    return (key, value)
+  }
+
+  mutating func nextElement(in span: Span<UInt8>) -> Range<Int>? {
+    guard index < span.count else { return nil }
+    let value = index..<SoundJSON.endOfValue(in: span, from: index)
+    let separator = SoundJSON.skipWhiteSpace(in: span, from: value.upperBound)
+    let isLast = separator >= span.count - 1
+    index = isLast ? span.count : SoundJSON.skipWhiteSpace(in: span, from: separator + 1)
+    return value
+  }
+}

@@ -1,0 +1,50 @@
+public import Memory
+
+extension JSONSlice {
+  /// True for `null`.
+  public var isNull: Bool { kind == .null }
+
+  /// The value of `true` and `false`, else nil.
+  public var bool: Bool? {
+    switch kind {
+    case .true: true
+    case .false: false
+    default: nil
+    }
+  }
+
+  /// The text of a string, decoded; nil where the value is none. Lone surrogates become U+FFFD.
+  public var string: String? { kind == .string ? JSONString.decode(contents: stringContents) : nil }
+
+  /// What stands between the quotes of a string, still escaped; no bytes where the value is no string.
+  public var stringContents: Bytes { kind == .string ? bytes[1..<bytes.count - 1] : Bytes() }
+
+  /// The value of a number that is written without a fraction and without an exponent, and fits.
+  public var integer: Int64? { kind == .number ? Int64(description) : nil }
+
+  /// The nearest value of a number; nil where the value is no number, or is beyond all finite ones.
+  public var number: Double? {
+    guard kind == .number, let value = Double(description), value.isFinite else { return nil }
+    return value
+  }
+
+  /// The value on one line, for newline-delimited JSON. Strings hold no line breaks that are not escaped, so that all
+  /// there are lie between tokens, where a space says the same. Without any, these are the bytes as they are.
+  public var singleLine: Bytes {
+    bytes.withSpan { span in
+      var end = ByteSearch<LineBreak>.first(in: span, from: 0)
+      guard end < span.count else { return bytes }
+      var line = ByteBuffer()
+      line.reserve(span.count)
+      var start = 0
+      while end < span.count {
+        line.append(bytes[start..<end])
+        line.append(UInt8(ascii: " "))
+        start = end + 1
+        end = ByteSearch<LineBreak>.first(in: span, from: start)
+      }
+      line.append(bytes[start...])
+      return line.takeAll()
+    }
+  }
+}

@@ -1,0 +1,97 @@
+public import Memory
+
+extension JSONString {
+  /// The text that `contents` say. Lone surrogates become U+FFFD.
+  public static func decode(contents: Bytes) -> String {
+    contents.withSpan { span in
+      var end = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
+      guard end < span.count else { return String(contents) }
+      var text = ByteBuffer()
+      text.reserve(span.count)
+      var start = 0
+      while end < span.count {
+        text.append(contents[start..<end])
+        let escape = JSONEscape(in: span, at: end)
+        text.append(String(Character(escape.scalar)))
+        start = end + escape.length
+        end = ByteSearch<QuoteOrBackslash>.first(in: span, from: start)
+      }
+      text.append(contents[start...])
+      return String(text.takeAll())
+    }
+  }
+
+  /// True when the contents at `range` of `span` say `name`.
+  static func isEqual(_ range: Range<Int>, of span: Span<UInt8>, to name: Span<UInt8>) -> Bool {
+    // An escape is never shorter than what it stands for.
+    guard range.count >= name.count else { return false }
+    var index = range.lowerBound
+    var position = 0
+    while index < range.upperBound {
+      guard span[index] == UInt8(ascii: "\\") else {
+        guard position < name.count, span[index] == name[position] else { return false }
+        index += 1
+        position += 1
+        continue
+      }
+      let escape = JSONEscape(in: span, at: index)
+      for byte in String(escape.scalar).utf8 {
+        guard position < name.count, byte == name[position] else { return false }
+        position += 1
+      }
+      index += escape.length
+    }
+    return position == name.count
+  }
+}
+
+/// One escape of a sound JSON string, or the two that make up a pair of surrogates.
+struct JSONEscape {
+  let scalar: Unicode.Scalar
+  /// How many bytes of the string it takes.
+  let length: Int
+
+  /// The escape whose backslash is at `index`.
+  init(in span: Span<UInt8>, at index: Int) {
+    guard index + 1 < span.count, span[index + 1] == UInt8(ascii: "u") else {
+      self.init(Self.short(index + 1 < span.count ? span[index + 1] : UInt8(ascii: "\\")), length: 2)
+      return
+    }
+    let unit = Self.unit(in: span, at: index)
+    if let high = unit, high & 0xFC00 == 0xD800, let low = Self.unit(in: span, at: index + 6), low & 0xFC00 == 0xDC00 {
+      self.init(0x10000 + (high & 0x3FF) << 10 + low & 0x3FF, length: 12)
+    } else {
+      self.init(unit ?? 0xFFFD, length: 6)
+    }
+  }
+
+  private init(_ value: UInt32, length: Int) {
+    // Half of a pair is no character.
+    self.scalar = Unicode.Scalar(value) ?? "\u{FFFD}"
+    self.length = length
+  }
+
+  private static func short(_ letter: UInt8) -> UInt32 {
+    switch letter {
+    case UInt8(ascii: "b"): 0x08
+    case UInt8(ascii: "f"): 0x0C
+    case UInt8(ascii: "n"): 0x0A
+    case UInt8(ascii: "r"): 0x0D
+    case UInt8(ascii: "t"): 0x09
+    default: UInt32(letter)
+    }
+  }
+
+  /// The UTF-16 unit of the `\uXXXX` at `index`, or nil where there is none.
+  private static func unit(in span: Span<UInt8>, at index: Int) -> UInt32? {
+    guard index <= span.count - 6, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u") else {
+      return nil
+    }
+    var value: UInt32 = 0
+    for offset in 2..<6 {
+      guard let digit = span[index + offset].hexadecimalValue else { return nil }
+      value = value << 4 | UInt32(digit)
+    }
+    return value
+  }
+}

@@ -1,0 +1,70 @@
+import Memory
+import Testing
+import Wire
+
+@Suite struct JSONSliceTests {
+  @Test func membersAreTheBytesThatTheyCameIn() throws {
+    let json = try JSONSlice.parse(#" {"a" : [1, 2.50,{"x":"y"}] ,"b":"q\"\u00e9" , "c":null, "d":true,"e":false} "#)
+    #expect(json.kind == .object)
+    #expect(json["a"]?.bytes == #"[1, 2.50,{"x":"y"}]"#)
+    #expect(json["a"]?.elements.map(\.description) == ["1", "2.50", #"{"x":"y"}"#])
+    #expect(json["b"]?.string == "q\"é")
+    #expect(json["b"]?.stringContents == #"q\"\u00e9"#)
+    #expect(json["c"]?.isNull == true)
+    #expect(json["d"]?.bool == true)
+    #expect(json["e"]?.bool == false)
+    #expect(json["f"] == nil)
+    #expect(json.members.map { $0.key.string } == ["a", "b", "c", "d", "e"])
+  }
+
+  @Test func emptyContainersHaveNothing() throws {
+    for text in ["{}", "{ \n }", "[]", "[ \t]"] as [Bytes] {
+      let json = try JSONSlice.parse(text)
+      #expect(Array(json.elements).isEmpty)
+      #expect(json.members.map(\.key).isEmpty)
+    }
+  }
+
+  @Test func theLastOfSeveralMembersOfOneNameWins() throws {
+    let json = try JSONSlice.parse(#"{"a":1,"b":2,"a":3}"#)
+    #expect(json["a"]?.integer == 3)
+    #expect(json.members.map(\.value.integer) == [1, 2, 3])
+  }
+
+  @Test func namesAreComparedDecoded() throws {
+    let json = try JSONSlice.parse(#"{"\u0061\n":1,"\\n":2,"\ud83d\ude00":3,"":4,"é":5}"#)
+    #expect(json["a\n"]?.integer == 1)
+    #expect(json["\\n"]?.integer == 2)
+    #expect(json["\n"] == nil)
+    #expect(json["😀"]?.integer == 3)
+    #expect(json[""]?.integer == 4)
+    #expect(json["é"]?.integer == 5)
+  }
+
+  @Test func numbersKeepTheirTextAndAreReadWhenAsked() throws {
+    #expect(try JSONSlice.parse("-9223372036854775808").integer == Int64.min)
+    #expect(try JSONSlice.parse("9223372036854775808").integer == nil)
+    #expect(try JSONSlice.parse("1.0").integer == nil)
+    #expect(try JSONSlice.parse("-0.5e-3").number == -0.0005)
+    #expect(try JSONSlice.parse("1e999").number == nil)
+    #expect(try JSONSlice.parse("123456789012345678901234567890").bytes == "123456789012345678901234567890")
+    #expect(try JSONSlice.parse(#""1""#).integer == nil)
+  }
+
+  @Test func loneSurrogatesPassAndDecodeToTheReplacementCharacter() throws {
+    let json = try JSONSlice.parse(#"["\ud800","\udc00x","\ud800\n","\ud83d\ud83d\ude00"]"#)
+    #expect(json.elements.map(\.string) == ["\u{FFFD}", "\u{FFFD}x", "\u{FFFD}\n", "\u{FFFD}😀"])
+  }
+
+  @Test func lineBreaksBetweenTokensBecomeSpaces() throws {
+    let json = try JSONSlice.parse("{\r\n \"a\": \"x\\ny\",\n\"b\": 1\n}\n")
+    #expect(json.singleLine == "{   \"a\": \"x\\ny\", \"b\": 1 }")
+    #expect(try JSONSlice.parse("[1, 2]").singleLine == "[1, 2]")
+  }
+
+  @Test func textThatIsNotUTF8IsRepairedWhereAsked() throws {
+    let bytes = Bytes(Array(#"{"a":"x"#.utf8) + [0xFF] + Array(#"y"}"#.utf8))
+    #expect(throws: JSONError.self) { try JSONSlice.parse(bytes) }
+    #expect(try JSONSlice.parseRepairingText(bytes)["a"]?.string == "x\u{FFFD}y")
+  }
+}
