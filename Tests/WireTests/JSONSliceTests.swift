@@ -4,7 +4,8 @@ import Wire
 
 @Suite struct JSONSliceTests {
   @Test func membersAreTheBytesThatTheyCameIn() throws {
-    let json = try JSONSlice.parse(#" {"a" : [1, 2.50,{"x":"y"}] ,"b":"q\"\u00e9" , "c":null, "d":true,"e":false} "#)
+    let json = try JSONSlice.parse(
+      #" {"a" : [1, 2.50,{"x":"y"}] ,"b":"q\"\u00e9" , "c":null, "d":true,"e":false} "#)
     #expect(json.kind == .object)
     #expect(json["a"]?.bytes == #"[1, 2.50,{"x":"y"}]"#)
     #expect(json["a"]?.elements.map(\.description) == ["1", "2.50", #"{"x":"y"}"#])

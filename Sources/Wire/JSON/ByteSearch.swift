@@ -62,7 +62,8 @@ enum NeedsEscape: ByteTest {
     let quote = block ^ SIMD8(repeating: .ones &* 0x22)
     let backslash = block ^ SIMD8(repeating: .ones &* 0x5C)
     let control = (block &- SIMD8(repeating: .ones &* 0x20)) & ~block
-    return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | control) & SIMD8(repeating: .highBits)
+    return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | control)
+      & SIMD8(repeating: .highBits)
   }
 }
 

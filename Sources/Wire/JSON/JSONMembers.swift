@@ -8,7 +8,9 @@ extension JSONSlice {
   public var elements: JSONElements { JSONElements(array: self) }
 
   /// Hands the members of an object to `body` in their order. A key is a string that is still escaped.
-  public func forEachMember<E: Error>(_ body: (_ key: JSONSlice, _ value: JSONSlice) throws(E) -> Void) throws(E) {
+  public func forEachMember<E: Error>(_ body: (_ key: JSONSlice, _ value: JSONSlice) throws(E) -> Void)
+    throws(E)
+  {
     var iterator = members.makeIterator()
     while let (key, value) = iterator.next() { try body(key, value) }
   }

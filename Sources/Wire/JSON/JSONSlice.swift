@@ -58,7 +58,7 @@ public struct JSONSlice: Sendable {
   ) throws(JSONError) -> JSONSlice {
     do {
       return try parse(bytes, maximumDepth: maximumDepth)
-    } catch where error.kind == .invalidText {
+    } catch  where error.kind == .invalidText {
       return try parse(Bytes(String(bytes)), maximumDepth: maximumDepth)
     }
   }

@@ -58,7 +58,9 @@ struct JSONEscape {
       return
     }
     let unit = Self.unit(in: span, at: index)
-    if let high = unit, high & 0xFC00 == 0xD800, let low = Self.unit(in: span, at: index + 6), low & 0xFC00 == 0xDC00 {
+    if let high = unit, high & 0xFC00 == 0xD800, let low = Self.unit(in: span, at: index + 6),
+      low & 0xFC00 == 0xDC00
+    {
       self.init(0x10000 + (high & 0x3FF) << 10 + low & 0x3FF, length: 12)
     } else {
       self.init(unit ?? 0xFFFD, length: 6)
@@ -84,7 +86,8 @@ struct JSONEscape {
 
   /// The UTF-16 unit of the `\uXXXX` at `index`, or nil where there is none.
   private static func unit(in span: Span<UInt8>, at index: Int) -> UInt32? {
-    guard index <= span.count - 6, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u") else {
+    guard index <= span.count - 6, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u")
+    else {
       return nil
     }
     var value: UInt32 = 0

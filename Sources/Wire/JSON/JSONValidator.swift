@@ -77,7 +77,9 @@ struct JSONValidator {
       case UInt8(ascii: "\\"):
         try escape(span)
       case 0x80...:
-        guard let end = UTF8Check.endOfRun(in: span, from: index) else { throw JSONError(.invalidText, at: index) }
+        guard let end = UTF8Check.endOfRun(in: span, from: index) else {
+          throw JSONError(.invalidText, at: index)
+        }
         index = end
       default:
         throw JSONError(.controlCharacter, at: index)
@@ -151,7 +153,9 @@ struct JSONValidator {
 extension UInt8 {
   /// White space as RFC 8259 section 2 has it.
   @inline(__always)
-  var isJSONWhiteSpace: Bool { self <= 0x20 && (self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09) }
+  var isJSONWhiteSpace: Bool {
+    self <= 0x20 && (self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09)
+  }
 
   @inline(__always)
   var isDigit: Bool { self &- 0x30 < 10 }

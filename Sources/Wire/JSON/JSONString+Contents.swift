@@ -1,0 +1,54 @@
+public import Memory
+
+// What can be done to a string without decoding it: contents in, contents out.
+extension JSONString {
+  /// `contents` without one pair of enclosing quotes, single or double, as the repr of a string in Python has.
+  public static func dropEnclosingQuotes(contents: Bytes) -> Bytes {
+    contents.withSpan { span in
+      let count = span.count
+      if count >= 2, span[0] == UInt8(ascii: "'"), span[count - 1] == UInt8(ascii: "'") {
+        return contents[1..<count - 1]
+      }
+      // A double quote within contents always has its backslash, so that its last byte is enough to find it.
+      if count >= 4, span[0] == UInt8(ascii: "\\"), span[1] == UInt8(ascii: "\""),
+        span[count - 1] == UInt8(ascii: "\"")
+      {
+        return contents[2..<count - 2]
+      }
+      return contents
+    }
+  }
+
+  /// `contents` without the sequences that steer a terminal (ECMA-48: colours, cursor, titles, links). The text that
+  /// they stand around stays, also where a sequence is cut off. Without any, these are the contents as they are.
+  public static func withoutTerminalControls(contents: Bytes) -> Bytes {
+    contents.withSpan { span in
+      var escape = TerminalControl.first(in: span, from: 0)
+      guard escape < span.count else { return contents }
+      var text = ByteBuffer()
+      text.reserve(span.count)
+      var start = 0
+      while escape < span.count {
+        text.append(contents[start..<escape])
+        start = TerminalControl.end(in: span, of: escape)
+        escape = TerminalControl.first(in: span, from: start)
+      }
+      text.append(contents[start...])
+      return text.takeAll()
+    }
+  }
+
+  /// The contents of the string that says all of `lines`, with a newline between each two.
+  public static func join(lines: [Bytes]) -> Bytes {
+    guard let first = lines.first else { return Bytes() }
+    if lines.count == 1 { return first }
+    var text = ByteBuffer()
+    text.reserve(lines.reduce(2 * lines.count) { $0 + $1.count })
+    text.append(first)
+    for line in lines.dropFirst() {
+      text.append("\\n" as Bytes)
+      text.append(line)
+    }
+    return text.takeAll()
+  }
+}
