@@ -1,0 +1,108 @@
+import Memory
+
+/// Takes a body apart, whichever way it is framed.
+struct HTTPBodyParser {
+  enum Part {
+    case bytes(Bytes)
+    case end(trailers: HTTPFields)
+  }
+
+  private enum State {
+    case ended
+    case length(Int64)
+    case untilClose
+    case chunkLine
+    case chunkData(Int64)
+    case chunkEnd
+    case trailers(HTTPSectionScanner)
+  }
+
+  private var state: State
+  private var extensionsLength = 0
+
+  init(_ framing: BodyFraming) {
+    switch framing {
+    case .none: state = .ended
+    case .length(let length): state = length > 0 ? .length(length) : .ended
+    case .chunked: state = .chunkLine
+    case .untilClose: state = .untilClose
+    }
+  }
+
+  /// True where the end of the connection is the end of the body.
+  var endsWithConnection: Bool {
+    if case .untilClose = state { true } else { false }
+  }
+
+  /// The next part; nil when it has not arrived.
+  mutating func next(_ buffer: inout ByteBuffer, _ limits: HTTPLimits) throws(HTTPError) -> Part? {
+    while true {
+      switch state {
+      case .ended: return .end(trailers: HTTPFields())
+      case .untilClose: return buffer.isEmpty ? nil : .bytes(buffer.takeAll())
+      case .length(let left): return takeData(&buffer, left) { $0 == 0 ? .ended : .length($0) }
+      case .chunkData(let left): return takeData(&buffer, left) { $0 == 0 ? .chunkEnd : .chunkData($0) }
+      case .chunkLine: guard try takeChunkLine(&buffer, limits) else { return nil }
+      case .chunkEnd: guard try takeChunkEnd(&buffer) else { return nil }
+      case .trailers(let scanner): return try takeTrailers(&buffer, scanner, limits)
+      }
+    }
+  }
+
+  private mutating func takeData(
+    _ buffer: inout ByteBuffer, _ left: Int64, then: (Int64) -> State
+  ) -> Part? {
+    guard !buffer.isEmpty else { return nil }
+    let data = buffer.take(Int(min(Int64(buffer.count), left)))
+    state = then(left - Int64(data.count))
+    return .bytes(data)
+  }
+
+  /// Takes a chunk's size and extensions (RFC 9112, 7.1). These are passed over, but not without being looked at.
+  private mutating func takeChunkLine(
+    _ buffer: inout ByteBuffer, _ limits: HTTPLimits
+  ) throws(HTTPError) -> Bool {
+    let limit = limits.chunkLineLength
+    let found = try buffer.withSpan { (span) throws(HTTPError) in try ChunkLine.parse(span, limit: limit) }
+    guard let line = found else { return false }
+    buffer.discard(line.length)
+    extensionsLength += line.extensionLength
+    guard extensionsLength <= limits.chunkExtensionsLength else {
+      throw HTTPError(.malformedChunk, "Chunk extensions are too long")
+    }
+    state = line.size == 0 ? .trailers(HTTPSectionScanner()) : .chunkData(line.size)
+    return true
+  }
+
+  private mutating func takeChunkEnd(_ buffer: inout ByteBuffer) throws(HTTPError) -> Bool {
+    if buffer.isEmpty { return false }
+    guard buffer[0] == .carriageReturn, buffer.count < 2 || buffer[1] == .lineFeed else {
+      throw HTTPError(.malformedChunk, "A chunk is longer than it says")
+    }
+    guard buffer.count >= 2 else { return false }
+    buffer.discard(2)
+    state = .chunkLine
+    return true
+  }
+
+  private mutating func takeTrailers(
+    _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner, _ limits: HTTPLimits
+  ) throws(HTTPError) -> Part? {
+    var scanner = scanner
+    let found = try buffer.withSpan { (span) throws(HTTPError) -> (HTTPFields, Int)? in
+      let end = try scanner.endOfSection(in: span)
+      guard end ?? span.count <= limits.trailerLength else {
+        throw HTTPError(.fieldsTooLong, "The trailer section is longer than \(limits.trailerLength) bytes")
+      }
+      guard let end else { return nil }
+      return (try HTTPFieldParser.parse(span, in: 0..<end - 2, maximumCount: limits.fieldCount), end)
+    }
+    guard let (fields, length) = found else {
+      state = .trailers(scanner)
+      return nil
+    }
+    buffer.discard(length)
+    state = .ended
+    return .end(trailers: fields)
+  }
+}

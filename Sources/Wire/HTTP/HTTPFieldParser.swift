@@ -1,0 +1,66 @@
+/// Parses field lines (RFC 9112, 5) without any of the leniency that the RFC leaves to the recipient.
+enum HTTPFieldParser {
+  /// The fields between `range`'s ends: whole lines, the empty one not among them.
+  static func parse(
+    _ span: borrowing Span<UInt8>, in range: Range<Int>, maximumCount: Int
+  ) throws(HTTPError) -> HTTPFields {
+    var fields = HTTPFields()
+    guard !range.isEmpty else { return fields }
+    fields.reserveCapacity(8)
+    var position = range.lowerBound
+    while position < range.upperBound {
+      guard fields.count < maximumCount else {
+        throw HTTPError(.fieldsTooLong, "More than \(maximumCount) header fields")
+      }
+      let name = try parseName(span, at: &position)
+      let value = try parseValue(span, at: &position)
+      fields.append(name, value)
+    }
+    return fields
+  }
+
+  /// Takes a name and the colon. White space on either side of the name is refused: before it stands for a folded
+  /// line, and after it some peers would see another name (RFC 9112, 5.1 and 5.2).
+  private static func parseName(
+    _ span: borrowing Span<UInt8>, at position: inout Int
+  ) throws(HTTPError) -> String {
+    let start = position
+    var end = start
+    while span[end].isToken { end += 1 }
+    guard end > start, span[end] == .colon else { throw nameError(span, from: start, at: end) }
+    position = end + 1
+    return span.string(start..<end)
+  }
+
+  private static func nameError(_ span: borrowing Span<UInt8>, from start: Int, at end: Int) -> HTTPError {
+    if end == start, span[end].isBlank { return HTTPError(.malformedField, "A header field is folded") }
+    if end == start, span[end] == .colon { return HTTPError(.malformedField, "A header field has no name") }
+    if span[end].isBlank { return HTTPError(.malformedField, "White space follows a header field's name") }
+    if span[end] == .carriageReturn { return HTTPError(.malformedField, "A header line has no colon") }
+    return HTTPError(.malformedField, "A header field's name holds a byte that is not allowed")
+  }
+
+  /// Takes a value and the line break. The section ends in CRLF, so the loops find CR before the section's end.
+  private static func parseValue(
+    _ span: borrowing Span<UInt8>, at position: inout Int
+  ) throws(HTTPError) -> String {
+    var start = position
+    while span[start].isBlank { start += 1 }
+    var end = start
+    while span[end].isFieldContent { end += 1 }
+    guard span[end] == .carriageReturn, span[end + 1] == .lineFeed else {
+      throw HTTPError(.malformedField, "A header field's value holds a control character")
+    }
+    position = end + 2
+    while end > start, span[end - 1].isBlank { end -= 1 }
+    return span.string(start..<end)
+  }
+}
+
+extension Span<UInt8> {
+  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  @inline(__always)
+  func string(_ range: Range<Int>) -> String {
+    extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+}

@@ -1,0 +1,107 @@
+/// Header or trailer fields in the order they came. Names are compared without case (RFC 9110, 5.1).
+public struct HTTPFields: Sendable {
+  /// One field line.
+  public struct Field: Sendable, Equatable {
+    /// The name as it was written.
+    public var name: String
+    /// The value without the white space around it.
+    public var value: String
+
+    /// A field with `name` and `value`.
+    public init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  private var fields: [Field] = []
+
+  /// No fields.
+  public init() {}
+
+  /// Makes room for `count` fields.
+  mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
+
+  /// Adds a field after the others, also where there is one of that name.
+  public mutating func append(_ name: String, _ value: String) {
+    fields.append(Field(name: name, value: value))
+  }
+
+  /// The value of the first field called `name`.
+  public func first(_ name: String) -> String? {
+    for field in fields where Self.isSame(field.name, name) { return field.value }
+    return nil
+  }
+
+  /// The values of all fields called `name`, in their order.
+  public func all(_ name: String) -> [String] {
+    fields.filter { Self.isSame($0.name, name) }.map(\.value)
+  }
+
+  /// How many fields are called `name`.
+  public func count(of name: String) -> Int {
+    var count = 0
+    for field in fields where Self.isSame(field.name, name) { count += 1 }
+    return count
+  }
+
+  /// Removes all fields called `name`.
+  public mutating func remove(_ name: String) {
+    fields.removeAll { Self.isSame($0.name, name) }
+  }
+
+  /// Puts one field in the place of all that are called `name`.
+  public mutating func set(_ name: String, _ value: String) {
+    remove(name)
+    append(name, value)
+  }
+
+  /// True when a field called `name` lists `token`, compared without case, between commas (RFC 9110, 5.6.1).
+  public func list(_ name: String, contains token: String) -> Bool {
+    for field in fields where Self.isSame(field.name, name) {
+      for element in field.value.utf8.split(separator: UInt8(ascii: ",")) {
+        if Self.isSame(element.trimmingBlanks(), token.utf8) { return true }
+      }
+    }
+    return false
+  }
+
+  /// True when both names are the same without case.
+  static func isSame(_ left: String, _ right: String) -> Bool { isSame(left.utf8, right.utf8) }
+
+  static func isSame(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+    left.count == right.count && left.elementsEqual(right) { $0 == $1 || $0.lowercased == $1.lowercased }
+  }
+}
+
+extension HTTPFields: RandomAccessCollection {
+  /// The first field's index.
+  public var startIndex: Int { 0 }
+  /// The index after the last field's.
+  public var endIndex: Int { fields.count }
+  /// The field at `index`.
+  public subscript(index: Int) -> Field { fields[index] }
+}
+
+extension HTTPFields: Equatable {
+  /// True when both have the same fields in the same order, names compared without case.
+  public static func == (left: HTTPFields, right: HTTPFields) -> Bool {
+    left.elementsEqual(right) { isSame($0.name, $1.name) && $0.value == $1.value }
+  }
+}
+
+extension HTTPFields: ExpressibleByDictionaryLiteral {
+  /// Fields in the order of the literal; names may repeat.
+  public init(dictionaryLiteral elements: (String, String)...) {
+    fields = elements.map { Field(name: $0.0, value: $0.1) }
+  }
+}
+
+extension Collection<UInt8> where Self: BidirectionalCollection {
+  /// Without the spaces and tabs at both ends.
+  func trimmingBlanks() -> SubSequence {
+    let front = drop(while: \.isBlank)
+    guard let last = front.lastIndex(where: { !$0.isBlank }) else { return self[startIndex..<startIndex] }
+    return front[front.startIndex...last]
+  }
+}

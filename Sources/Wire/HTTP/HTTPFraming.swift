@@ -1,0 +1,73 @@
+/// Decides how long a body is (RFC 9112, 6.3). What could be read in two ways is refused: a proxy before us may have
+/// read it in the other.
+enum HTTPFraming {
+  static func ofRequest(version: HTTPVersion, fields: HTTPFields) throws(HTTPError) -> BodyFraming {
+    let length = try contentLength(fields)
+    guard let codings = try transferCodings(version, fields, hasLength: length != nil) else {
+      return framing(length)
+    }
+    guard HTTPFields.isSame(codings, "chunked") else { throw codingError(codings) }
+    return .chunked
+  }
+
+  static func ofResponse(
+    version: HTTPVersion, status: Int, fields: HTTPFields, requestMethod: String
+  ) throws(HTTPError) -> BodyFraming {
+    if requestMethod == "HEAD" || status < 200 || status == 204 || status == 304 { return .none }
+    let length = try contentLength(fields)
+    guard let codings = try transferCodings(version, fields, hasLength: length != nil) else {
+      return length == nil ? .untilClose : framing(length)
+    }
+    guard HTTPFields.isSame(codings, "chunked") else { throw codingError(codings) }
+    return .chunked
+  }
+
+  private static func framing(_ length: Int64?) -> BodyFraming {
+    guard let length, length > 0 else { return .none }
+    return .length(length)
+  }
+
+  /// The value of `Transfer-Encoding`, nil where there is none.
+  private static func transferCodings(
+    _ version: HTTPVersion, _ fields: HTTPFields, hasLength: Bool
+  ) throws(HTTPError) -> String? {
+    guard let codings = fields.first("Transfer-Encoding") else { return nil }
+    guard version == .http11 else {
+      throw HTTPError(.ambiguousLength, "Transfer-Encoding in HTTP/1.0")
+    }
+    guard !hasLength else {
+      throw HTTPError(.ambiguousLength, "Both Transfer-Encoding and Content-Length")
+    }
+    guard fields.count(of: "Transfer-Encoding") == 1 else {
+      throw HTTPError(.ambiguousLength, "More than one Transfer-Encoding")
+    }
+    return codings
+  }
+
+  /// Codings that end in chunked have a length that we could find, but a content that we could not read (501);
+  /// all others leave the length open (400).
+  private static func codingError(_ codings: String) -> HTTPError {
+    let names = codings.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+      .map { $0.trimmingBlanks() }
+    let chunked = names.filter { HTTPFields.isSame($0, "chunked".utf8) }
+    guard names.count > 1, chunked.count == 1, let last = names.last, HTTPFields.isSame(last, "chunked".utf8),
+      names.allSatisfy({ !$0.isEmpty })
+    else { return HTTPError(.ambiguousLength, "Transfer-Encoding is not chunked, once and last") }
+    return HTTPError(.unknownTransferCoding, "No transfer coding but chunked is known here")
+  }
+
+  /// The value of `Content-Length`: once, digits only. RFC 9110, 8.6 would let equal ones repeat; nobody needs it.
+  private static func contentLength(_ fields: HTTPFields) throws(HTTPError) -> Int64? {
+    guard let text = fields.first("Content-Length") else { return nil }
+    guard fields.count(of: "Content-Length") == 1 else {
+      throw HTTPError(.ambiguousLength, "More than one Content-Length")
+    }
+    guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit) else {
+      throw HTTPError(.ambiguousLength, "Content-Length is not a number")
+    }
+    guard let length = Int64(text) else {
+      throw HTTPError(.bodyTooLong, "Content-Length is too large")
+    }
+    return length
+  }
+}

@@ -1,0 +1,48 @@
+public import Memory
+
+/// A request's start line and fields.
+public struct HTTPRequestHead: Sendable, Equatable {
+  /// The method, in the case it was sent (methods are case-sensitive, RFC 9110, 9.1).
+  public var method: String
+  /// The request target as it was sent; `RequestTarget` takes it apart.
+  public var target: String
+  /// The version of the peer.
+  public var version: HTTPVersion
+  /// The header fields.
+  public var fields: HTTPFields
+
+  /// A request head.
+  public init(
+    method: String, target: String, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
+  ) {
+    self.method = method
+    self.target = target
+    self.version = version
+    self.fields = fields
+  }
+
+  /// True when the peer wants the connection to go on after this message (RFC 9112, 9.3).
+  public var keepsConnection: Bool { HTTPConnectionOption.keeps(version, fields) }
+
+  /// Writes the head with its empty line.
+  ///
+  /// Throws `unwritable` where it would not be one head any more: line breaks, white space in the target.
+  public func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
+      throw HTTPError(.unwritable, "A method that is not a token")
+    }
+    guard !target.isEmpty, target.utf8.allSatisfy(\.isTarget) else {
+      throw HTTPError(
+        .unwritable, "A request target that is empty or holds white space or control characters")
+    }
+    buffer.append("\(method) \(target) \(version.name)\r\n")
+    try fields.encode(into: &buffer)
+  }
+
+  /// The head with its empty line; throws as `encode(into:)` does.
+  public func encode() throws(HTTPError) -> Bytes {
+    var buffer = ByteBuffer()
+    try encode(into: &buffer)
+    return buffer.takeAll()
+  }
+}

@@ -1,0 +1,72 @@
+public import Memory
+
+/// A response's status line and fields.
+public struct HTTPResponseHead: Sendable, Equatable {
+  /// The status, of three digits.
+  public var status: Int
+  /// The reason phrase, for people alone; may be empty.
+  public var reason: String
+  /// The version of the peer.
+  public var version: HTTPVersion
+  /// The header fields.
+  public var fields: HTTPFields
+
+  /// A response head; without a `reason` the registered one of `status` is taken.
+  public init(
+    status: Int, reason: String? = nil, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
+  ) {
+    self.status = status
+    self.reason = reason ?? HTTPStatus.reason(of: status)
+    self.version = version
+    self.fields = fields
+  }
+
+  /// True when the peer lets the connection go on after this message (RFC 9112, 9.3).
+  public var keepsConnection: Bool { HTTPConnectionOption.keeps(version, fields) }
+
+  /// Writes the head with its empty line.
+  ///
+  /// Throws `unwritable` where it would not be one head any more.
+  public func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    guard (100...999).contains(status), reason.utf8.allSatisfy(\.isFieldContent) else {
+      throw HTTPError(.unwritable, "A status line with \(status) or a control character")
+    }
+    buffer.append("\(version.name) \(status) \(reason)\r\n")
+    try fields.encode(into: &buffer)
+  }
+
+  /// The head with its empty line; throws as `encode(into:)` does.
+  public func encode() throws(HTTPError) -> Bytes {
+    var buffer = ByteBuffer()
+    try encode(into: &buffer)
+    return buffer.takeAll()
+  }
+}
+
+/// What `Connection` says about the connection's life.
+enum HTTPConnectionOption {
+  static func keeps(_ version: HTTPVersion, _ fields: HTTPFields) -> Bool {
+    if fields.list("Connection", contains: "close") { return false }
+    return version == .http11 || fields.list("Connection", contains: "keep-alive")
+  }
+}
+
+extension HTTPFields {
+  /// Writes the fields and the empty line after them. Nothing may break out of its line: CR and LF are refused with
+  /// all other control characters, and names must be tokens.
+  func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    for field in self {
+      guard !field.name.isEmpty, field.name.utf8.allSatisfy(\.isToken) else {
+        throw HTTPError(.unwritable, "A field name that is not a token")
+      }
+      guard field.value.utf8.allSatisfy(\.isFieldContent) else {
+        throw HTTPError(.unwritable, "A control character in the value of \(field.name)")
+      }
+      buffer.append(field.name)
+      buffer.append(": ")
+      buffer.append(field.value)
+      buffer.append("\r\n")
+    }
+    buffer.append("\r\n")
+  }
+}
