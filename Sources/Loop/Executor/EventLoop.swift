@@ -1,0 +1,151 @@
+import CUV
+import DequeModule
+import Glibc
+import Synchronization
+
+/// The libuv loop as a Swift executor: jobs run between polls, one after the other, on the thread that called `run`.
+///
+/// `@unchecked Sendable`: what other threads may touch is the mutex and the atomic; the rest belongs to the loop's
+/// thread, and `assert`s say so.
+public final class EventLoop: SerialExecutor, @unchecked Sendable {
+  /// The one loop of the process.
+  public static let shared = EventLoop()
+
+  /// Jobs from other threads, and how to wake the loop for them.
+  private struct ForeignJobs: @unchecked Sendable {
+    var jobs = Deque<UnownedJob>()
+    var isWoken = false
+    /// nil while no loop runs; jobs then wait for the next one.
+    var wakeUp: UnsafeMutablePointer<uv_async_t>?
+  }
+
+  private let foreign = Mutex(ForeignJobs())
+  private let thread = Atomic<UInt>(0)
+
+  /// The loop's memory. Belongs to the loop's thread, as does all that follows.
+  let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
+  private var jobs = Deque<UnownedJob>()
+  private var pump: JobPump?
+  private var isRunning = false
+
+  private init() {}
+
+  /// Monotonic time in nanoseconds, from an arbitrary start.
+  public static var now: UInt64 { uv_hrtime() }
+
+  /// True on the thread that is inside `run`.
+  var isOnLoopThread: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  // MARK: The executor
+
+  /// Queues a job. From the loop's own thread this takes no lock.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    guard !isOnLoopThread else {
+      jobs.append(job)
+      return
+    }
+    foreign.withLock { foreign in
+      foreign.jobs.append(job)
+      guard !foreign.isWoken, let wakeUp = foreign.wakeUp else { return }
+      foreign.isWoken = true
+      uv_async_send(wakeUp)
+    }
+  }
+
+  /// True when the caller is on the loop's thread.
+  public func isIsolatingCurrentContext() -> Bool? { isOnLoopThread }
+
+  /// Stops the program when the caller is not on the loop's thread.
+  public func checkIsolated() {
+    precondition(isOnLoopThread, "this code must run on the loop")
+  }
+
+  /// Runs what was queued when it began, and no more: jobs that queue jobs cannot starve the sockets.
+  func drain() {
+    assert(isOnLoopThread)
+    let executor = asUnownedSerialExecutor()
+    for _ in 0..<jobs.count {
+      guard let job = jobs.popFirst() else { break }
+      job.runSynchronously(on: executor)
+    }
+    // With jobs left the next poll must not block.
+    pump?.keepTurning(!jobs.isEmpty)
+  }
+
+  /// Moves the jobs of other threads behind our own.
+  func adoptForeignJobs() {
+    assert(isOnLoopThread)
+    let arrived = foreign.withLock { foreign in
+      foreign.isWoken = false
+      return exchange(&foreign.jobs, with: Deque())
+    }
+    jobs.append(contentsOf: arrived)
+  }
+
+  // MARK: Its life
+
+  /// Runs `main` on the loop, on the thread of the caller, until it returns, closes the loop, and gives its result.
+  ///
+  /// Whoever lets `main` return has closed all handles: what is left is told to `Handle.onForgottenHandle`, and stops a
+  /// debug build.
+  public func run(_ main: @escaping @LoopActor @Sendable () async -> Int32) -> Int32 {
+    open()
+    let result = ExitCode()
+    Task { @LoopActor in
+      result.value = await main()
+      uv_stop(EventLoop.shared.raw)
+    }
+    while result.current == nil { uv_run(raw, UV_RUN_DEFAULT) }
+    settle()
+    close()
+    return result.current ?? 0
+  }
+
+  private func open() {
+    precondition(!isRunning && thread.load(ordering: .relaxed) == 0, "the loop runs already")
+    // A peer that goes away while we write is an error of that write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    isRunning = true
+    thread.store(UInt(pthread_self()), ordering: .relaxed)
+    precondition(uv_loop_init(raw) == 0, "no file descriptors or memory for the loop")
+    LoopActor.enter {
+      pump = try? JobPump(of: raw)
+      foreign.withLock { $0.wakeUp = pump?.wakeUp }
+    }
+    precondition(pump != nil, "no file descriptor to wake the loop by")
+    adoptForeignJobs()
+  }
+
+  /// Lets tasks that `main` has cancelled or closed come to their end. The limit is for tasks that never do.
+  private func settle() {
+    for _ in 0..<1000 {
+      guard !jobs.isEmpty || raw.pointee.closing_handles != nil else { return }
+      uv_run(raw, UV_RUN_NOWAIT)
+    }
+  }
+
+  private func close() {
+    foreign.withLock { $0.wakeUp = nil }
+    LoopActor.enter { pump?.close() }
+    pump = nil
+    // One turn runs the close callbacks; handles that were forgotten must not hold us up in a second one.
+    uv_run(raw, UV_RUN_NOWAIT)
+    if uv_loop_close(raw) != 0 {
+      let left = Handle.describeAll(of: raw)
+      Handle.report("the loop was left with open handles: \(left)")
+      assertionFailure(left)
+    }
+    thread.store(0, ordering: .relaxed)
+    isRunning = false
+  }
+}
+
+/// What `main` returned; its own object, since the loop reads it outside of isolation.
+private final class ExitCode: @unchecked Sendable {
+  @LoopActor var value: Int32? {
+    get { current }
+    set { current = newValue }
+  }
+  var current: Int32?
+}

@@ -1,0 +1,67 @@
+import CUV
+
+/// A timer that is started and stopped often, such as the one that each connection has for slow heads.
+///
+/// It costs one libuv timer for its whole life; starting and stopping only moves it in libuv's heap.
+@LoopActor
+public final class Deadline {
+  private let timer: Timer
+
+  /// A stopped deadline. `onExpiry` runs inside libuv's callback and must be tiny: set a flag, abort a stream.
+  public init(onExpiry: @escaping @LoopActor () -> Void) { timer = Timer(onExpiry: onExpiry) }
+
+  /// True between `start` and expiry or `stop`.
+  public var isRunning: Bool { timer.isRunning }
+
+  /// Lets it expire once, `duration` from now; where it runs already it starts anew.
+  public func start(_ duration: Duration) { timer.start(duration) }
+
+  /// Keeps it from expiring.
+  public func stop() { timer.stop() }
+
+  /// Stops it for good and gives its memory back. Idempotent; whoever made a deadline must close it.
+  public func close() { timer.startClosing() }
+}
+
+/// A one-shot libuv timer.
+final class Timer: Handle {
+  private let onExpiry: @LoopActor () -> Void
+
+  init(onExpiry: @escaping @LoopActor () -> Void) {
+    self.onExpiry = onExpiry
+    super.init(infallible: uv_timer_t.self) { uv_timer_init(EventLoop.shared.raw, $0) }
+  }
+
+  var isRunning: Bool { isOpen && uv_is_active(pointer(as: uv_handle_t.self)) != 0 }
+
+  func start(_ duration: Duration) {
+    guard isOpen else { return }
+    let timer = pointer(as: uv_timer_t.self)
+    // libuv counts from the beginning of this turn of the loop, which may lie well back.
+    uv_update_time(EventLoop.shared.raw)
+    uv_timer_start(
+      timer,
+      { timer in
+        guard let owner = Handle.owner(timer?.pointee.data, as: Timer.self) else { return }
+        LoopActor.enter { owner.onExpiry() }
+      }, duration.milliseconds, 0)
+  }
+
+  func stop() {
+    if isOpen { uv_timer_stop(pointer(as: uv_timer_t.self)) }
+  }
+}
+
+extension Duration {
+  /// In whole milliseconds, rounded up, and one more as libuv's clock is rounded down: never early. What is negative
+  /// is zero, and what is beyond counting as long as can be.
+  var milliseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    guard seconds >= 0, attoseconds >= 0 else { return 0 }
+    let fraction = UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1000)
+    // libuv adds the current time; a quarter of the range leaves room for that.
+    guard !overflow, product < UInt64.max / 4 else { return UInt64.max / 4 }
+    return self == .zero ? 0 : product + fraction + 1
+  }
+}

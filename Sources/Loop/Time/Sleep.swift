@@ -1,0 +1,11 @@
+extension EventLoop {
+  /// Waits for at least `duration`. Throws `CancellationError` as soon as the task is cancelled.
+  @LoopActor
+  public static func sleep(for duration: Duration) async throws {
+    let expiry = WaitQueue()
+    let deadline = Deadline { expiry.wakeAll() }
+    defer { deadline.close() }
+    deadline.start(duration)
+    try await expiry.wait()
+  }
+}
