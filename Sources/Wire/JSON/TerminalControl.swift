@@ -5,10 +5,12 @@ enum TerminalControl {
     var index = start
     while true {
       index = ByteSearch<QuoteOrBackslash>.first(in: span, from: index)
-      guard index < span.count else { return span.count }
-      let escape = JSONEscape(in: span, at: index)
-      if escape.scalar == escapeCharacter { return index }
-      index = min(index + escape.length, span.count)
+      guard index < span.count - 1 else { return span.count }
+      // All other escapes are common, and are two bytes long.
+      if span[index + 1] == UInt8(ascii: "u"), JSONEscape(in: span, at: index).scalar == escapeCharacter {
+        return index
+      }
+      index += 2
     }
   }
 
