@@ -21,3 +21,5 @@ public enum HTTPEvent<Head: Sendable>: Sendable {
   /// The end of the message. The trailers are empty but for chunked bodies that carry some.
   case end(trailers: HTTPFields)
 }
+
+extension HTTPEvent: Equatable where Head: Equatable {}

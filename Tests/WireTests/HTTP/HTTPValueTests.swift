@@ -1,0 +1,116 @@
+import Memory
+import Testing
+
+@testable import Wire
+
+@Suite struct HTTPValueTests {
+  @Test func fieldNamesAreComparedWithoutCaseAndKeepTheirOrder() {
+    var fields: HTTPFields = ["Accept": "a", "X-b": "1", "ACCEPT": "b"]
+    #expect(fields.first("accept") == "a")
+    #expect(fields.all("Accept") == ["a", "b"])
+    #expect(fields.first("Accept-") == nil)
+    fields.set("accept", "c")
+    #expect(fields.map(\.name) == ["X-b", "accept"])
+    fields.append("x-B", "2")
+    fields.remove("X-B")
+    #expect(fields.map(\.value) == ["c"])
+  }
+
+  @Test func namesThatDifferInOtherBitsThanCaseAreNotTheSame() {
+    // '@' and '`', '[' and '{', '^' and '~' differ in the bit that makes letters small.
+    for (left, right) in [("@", "`"), ("[", "{"), ("^", "~"), ("\r", "-"), ("K", "\u{212A}")] {
+      #expect(!HTTPFields.isSame(left, right))
+    }
+    #expect(HTTPFields.isSame("azAZ-09", "AZaz-09"))
+  }
+
+  @Test func tokensAreFoundInLists() {
+    let fields: HTTPFields = ["Connection": "keep-alive,\t Upgrade ", "connection": ", Close"]
+    #expect(fields.list("Connection", contains: "upgrade"))
+    #expect(fields.list("Connection", contains: "close"))
+    #expect(!fields.list("Connection", contains: "keep"))
+  }
+
+  @Test func theByteClassesAreThoseOfTheRFC() {
+    let token = Set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+    for byte in UInt8.min...UInt8.max {
+      #expect(byte.isToken == token.contains(byte), "\(byte)")
+      #expect(byte.isFieldContent == (byte == 9 || byte >= 32 && byte != 127), "\(byte)")
+    }
+  }
+
+  @Test(arguments: [
+    (HTTPVersion.http11, "", true), (.http11, "Close", false), (.http10, "", false),
+    (.http10, "Keep-Alive", true),
+    (.http10, "keep-alive, close", false), (.http11, "upgrade,close", false),
+  ])
+  func aConnectionIsKeptByDefaultIn11Only(_ version: HTTPVersion, _ option: String, _ keeps: Bool) {
+    let fields: HTTPFields = ["Connection": option]
+    #expect(
+      HTTPRequestHead(method: "GET", target: "/", version: version, fields: fields).keepsConnection == keeps)
+    #expect(HTTPResponseHead(status: 200, version: version, fields: fields).keepsConnection == keeps)
+  }
+
+  @Test func headsAreWrittenAsTheyAreRead() throws {
+    let response = HTTPResponseHead(status: 404, fields: ["Content-Length": "0", "X": ""])
+    #expect(try response.encode() == "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nX: \r\n\r\n")
+    let request = HTTPRequestHead(method: "GET", target: "/ü?a", fields: ["Host": "a"])
+    #expect(try request.encode() == "GET /ü?a HTTP/1.1\r\nHost: a\r\n\r\n")
+  }
+
+  @Test func nothingBreaksOutOfAHead() {
+    for value in ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"] {
+      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: ["X": value]).encode() }
+      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, reason: value).encode() }
+      #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "GET", target: value).encode() }
+      #expect(throws: HTTPError.self) { try HTTPRequestHead(method: value, target: "/").encode() }
+      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: [value: "x"]).encode() }
+      #expect(throws: HTTPError.self) { try ChunkedEncoder.terminator(["X": value]) }
+    }
+    #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 20).encode() }
+    #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: ["": "x"]).encode() }
+    #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "", target: "/").encode() }
+    #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "GET", target: "/a b").encode() }
+  }
+
+  @Test func chunksAreWrittenAroundTheirPieces() throws {
+    #expect(ChunkedEncoder.prefix(forLength: 255) == "ff\r\n")
+    #expect(ChunkedEncoder.suffix == "\r\n")
+    #expect(try ChunkedEncoder.terminator(["Digest": "x"]) == "0\r\nDigest: x\r\n\r\n")
+    #expect(try ChunkedEncoder.terminator([:]) == ChunkedEncoder.terminator)
+  }
+
+  @Test func everyStatusOfOursHasAReason() {
+    for status in [
+      200, 201, 204, 206, 304, 400, 404, 405, 408, 413, 414, 415, 416, 421, 422, 429, 431, 500, 501, 503, 505,
+    ] {
+      #expect(!HTTPStatus.reason(of: status).isEmpty)
+    }
+    #expect(HTTPStatus.reason(of: 599) == "")
+  }
+
+  @Test(arguments: [
+    ("localhost", true), ("LOCALHOST:49999", true), ("127.0.0.1:1", true), ("127.1.2.3", true),
+    ("[::1]:80", true),
+    ("kernel.localhost", true), ("example.com", false), ("localhost.example.com", false),
+    ("127.0.0.1.example.com", false),
+    ("127.0.0.256", false), ("127.0.0", false), ("128.0.0.1", false), ("[::2]", false),
+    ("notlocalhost", false),
+    ("0.0.0.0", false),
+  ])
+  func onlyLoopbackIsLoopback(_ text: String, _ isLoopback: Bool) throws {
+    #expect(try #require(HTTPHost(text)).isLoopback == isLoopback)
+  }
+
+  @Test func aHostHasANameAndPerhapsAPort() {
+    #expect(HTTPHost("Example.com:8080")?.name == "example.com")
+    #expect(HTTPHost("Example.com:8080")?.port == 8080)
+    #expect(HTTPHost("a:")?.port == nil)
+    #expect(HTTPHost("[2001:DB8::1]:443")?.name == "2001:db8::1")
+    for text in [
+      "", ":1", "a:b", "a:65536", "[]", "[::1", "[::1]1", "a b", "a/b", "a@b", "a?b", "ü", "[g::1]",
+    ] {
+      #expect(HTTPHost(text) == nil, "\(text)")
+    }
+  }
+}
