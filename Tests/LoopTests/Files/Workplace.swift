@@ -1,0 +1,81 @@
+import Glibc
+import Memory
+
+@testable import Loop
+
+/// A directory for one test, with `root` in it, beside which lies what nobody may reach.
+final class Workplace {
+  let path: String
+  var root: String { path + "/root" }
+
+  init() {
+    var template = Array("/tmp/loop-files-XXXXXX".utf8CString)
+    path = String(cString: mkdtemp(&template))
+    mkdir(path + "/root", 0o755)
+    mkdir(path + "/root2", 0o755)
+    write("outside", to: "../secret")
+    write("outside", to: "../root2/secret")
+  }
+
+  deinit {
+    try? Tree(path: "/tmp").remove(String(path.dropFirst("/tmp/".count)))
+  }
+
+  func tree() throws -> Tree { try Tree(path: root) }
+
+  func write(_ text: String, to name: String) {
+    guard let file = fopen("\(root)/\(name)", "w") else { return }
+    fputs(text, file)
+    fclose(file)
+  }
+
+  func makeDirectory(_ name: String) { mkdir("\(root)/\(name)", 0o755) }
+
+  func link(_ name: String, to target: String) { symlink(target, "\(root)/\(name)") }
+
+  func read(_ name: String) -> String? { contents("\(root)/\(name)") }
+
+  func exists(_ name: String) -> Bool {
+    var status = stat()
+    return lstat("\(root)/\(name)", &status) == 0
+  }
+
+  func mode(_ name: String) -> mode_t? {
+    var status = stat()
+    return lstat("\(root)/\(name)", &status) == 0 ? status.st_mode & 0o7777 : nil
+  }
+
+  func isLink(_ name: String) -> Bool {
+    var status = stat()
+    return lstat("\(root)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+  }
+
+  /// All names directly in a directory, hidden ones too.
+  func names(in name: String = ".") throws -> [String] {
+    let directory = Descriptor(adopting: Glibc.open("\(root)/\(name)", O_RDONLY | O_DIRECTORY))
+    return try tree().names(in: directory).map { String(decoding: $0.bytes, as: UTF8.self) }.sorted()
+  }
+}
+
+func contents(_ path: String) -> String? {
+  guard let file = fopen(path, "r") else { return nil }
+  defer { fclose(file) }
+  var text: [UInt8] = []
+  while case let byte = getc(file), byte != EOF { text.append(UInt8(truncatingIfNeeded: byte)) }
+  return String(decoding: text, as: UTF8.self)
+}
+
+extension Tree {
+  func text(_ path: String) throws -> String {
+    String(try openFile(RelativePath(path)).0.read(upTo: 1000, at: 0))
+  }
+
+  @discardableResult
+  func replace(_ path: String, with text: String) throws -> Bool {
+    let replacement = try Replacement(self, RelativePath(path))
+    try replacement.file.write([Bytes(text)], at: 0)
+    return try replacement.commit()
+  }
+
+  func remove(_ path: String) throws { try remove(RelativePath(path)) }
+}
