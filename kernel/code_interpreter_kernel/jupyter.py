@@ -1,0 +1,110 @@
+"""Jupyter Server as our server starts it: `python -m code_interpreter_kernel.jupyter --sock=PATH`.
+
+Kernels and nothing else: no terminals, contents, extensions, nor the configuration of whoever owns the machine.
+The token comes in the environment variable JUPYTER_TOKEN.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from typing import Any
+
+# A grammar that checks international addresses in JSON schemas; it takes a second to build and nobody here needs it.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+from jupyter_server.serverapp import ServerApp
+from traitlets import default
+from traitlets.config import Config
+
+from code_interpreter_kernel.manager import Connection, MappingManager, SpecManager
+from code_interpreter_kernel.provisioner import PRIVATE_VARIABLES, start_reaper
+
+#: One message from or to a client, and one request's body: as much code as anyone could mean to send.
+MAXIMUM_MESSAGE_BYTES = 1 << 30
+
+
+class App(ServerApp):
+    """A Jupyter Server of kernels alone."""
+
+    name = "code-interpreter-jupyter"
+    default_services = ("api", "auth", "kernels", "kernelspecs", "security", "shutdown")
+
+    _reaper: Any = None
+
+    def load_config_file(self, *_: Any, **__: Any) -> None:
+        """No file's: the command line and what stands here is all the configuration."""
+
+    @default("runtime_dir")
+    def _runtime_dir_default(self) -> str:
+        return tempfile.mkdtemp(prefix="code-interpreter-")
+
+    def initialize(self, argv: list[str] | None = None, **_: Any) -> None:
+        """Sets up everything up to the socket."""
+        self.config.merge(Config(configuration()))
+        super().initialize(argv=argv, find_extensions=False)
+        for name in PRIVATE_VARIABLES:
+            os.environ.pop(name, None)
+        prepare_environment(self.runtime_dir)
+        self._reaper = start_reaper(self.runtime_dir)
+
+    def init_signal(self) -> None:
+        """SIGINT stops as SIGTERM does: nobody is there to be asked."""
+        super().init_signal()
+        import signal
+
+        signal.signal(signal.SIGINT, self._signal_stop)
+
+    def write_server_info_file(self) -> None:
+        """None: the token is nobody's business."""
+
+    def write_browser_open_files(self) -> None:
+        """None: there is no page to open."""
+
+
+def configuration() -> dict[str, Any]:
+    """What differs from Jupyter Server's own defaults."""
+    return {
+        "ServerApp": {
+            "allow_root": True,
+            "contents_manager_class": "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager",
+            "ip": "127.0.0.1",
+            "jpserver_extensions": {},
+            "kernel_manager_class": MappingManager,
+            "kernel_spec_manager_class": SpecManager,
+            "kernel_websocket_connection_class": Connection,
+            "log_format": "[%(levelname)s] %(message)s",
+            "max_body_size": MAXIMUM_MESSAGE_BYTES,
+            "max_buffer_size": MAXIMUM_MESSAGE_BYTES,
+            "open_browser": False,
+            "port_retries": 0,
+            "root_dir": "/",
+            "terminals_enabled": False,
+            "tornado_settings": {"websocket_max_message_size": MAXIMUM_MESSAGE_BYTES},
+        },
+        "KernelManager": {
+            # Asked to go, told to go after half of this, made to go after the whole.
+            "shutdown_wait_time": 2.0,
+        },
+        "KernelProvisionerFactory": {"default_provisioner_name": "code-interpreter"},
+        "MappingKernelManager": {"buffer_offline_messages": False},
+        "Session": {"check_pid": False},
+    }
+
+
+def prepare_environment(directory: str) -> None:
+    """What kernels write beside their work goes to `directory`: a workspace shows only what its user made."""
+    environment = os.environ
+    environment.setdefault("IPYTHONDIR", os.path.join(directory, "ipython"))
+    if "MPLCONFIGDIR" not in environment:
+        target = os.path.join(directory, "matplotlib")
+        prepared = os.path.join(sys.prefix, "share", "code-interpreter", "matplotlib")
+        if os.path.isdir(prepared):
+            shutil.copytree(prepared, target)
+        environment["MPLCONFIGDIR"] = target
+
+
+if __name__ == "__main__":
+    App.launch_instance()

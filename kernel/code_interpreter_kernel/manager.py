@@ -1,0 +1,172 @@
+"""Kernels as Jupyter Server keeps them, with what our server needs to know: that one died, at once, and how."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import zmq
+from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
+from jupyter_client.jsonutil import json_default
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.prometheus.metrics import KERNEL_CURRENTLY_RUNNING_TOTAL
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
+from traitlets import Type, default
+
+#: What a kernel wrote last is on its way for a moment after its end (the socket's buffer, then libzmq's thread).
+LAST_WORDS_SECONDS = 0.03
+
+#: The same for who asks often; used where the system tells of a process's end by polling only.
+POLL_SECONDS = 0.005
+
+WEBSOCKET_V1 = "v1.kernel.websocket.jupyter.org"
+
+
+class DeathWatch(AsyncIOLoopKernelRestarter):
+    """Tells of a kernel's death as soon as the system does, and leaves it dead: who replaces it is told how it ended."""
+
+    _descriptor: int | None = None
+    _announcement: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watches the process that runs now."""
+        provisioner = self.kernel_manager.provisioner
+        pid = getattr(provisioner, "pid", None)
+        self.stop()
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except (OSError, TypeError, AttributeError):
+            self.time_to_dead = 0.2
+            super().start()
+            return
+        asyncio.get_running_loop().add_reader(self._descriptor, self._exited)
+
+    def stop(self) -> None:
+        """Watches no more."""
+        super().stop()
+        if self._descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    async def poll(self) -> None:  # type: ignore[override]
+        """For processes that are not ours, where the system tells us nothing."""
+        if not self.kernel_manager.shutting_down and not await self.kernel_manager.is_alive():
+            self._exited()
+
+    def _exited(self) -> None:
+        self.stop()
+        if not self.kernel_manager.shutting_down and self._announcement is None:
+            self._announcement = asyncio.ensure_future(self._announce())
+
+    async def _announce(self) -> None:
+        await asyncio.sleep(LAST_WORDS_SECONDS)
+        provisioner = self.kernel_manager.provisioner
+        if self.kernel_manager.shutting_down or provisioner is None:
+            return
+        await provisioner.wait()
+        self.log.warning(
+            "Kernel %s died, exit code %s", self.kernel_manager.kernel_id, self.kernel_manager.exit_code
+        )
+        self._fire_callbacks("dead")
+
+
+class Manager(ServerKernelManager):
+    """One kernel."""
+
+    restarter_class = Type(default_value=DeathWatch, klass=AsyncIOLoopKernelRestarter).tag(config=True)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, as `subprocess.Popen.returncode` has it."""
+        return getattr(self.provisioner, "exit_code", None)
+
+    async def _async_wait(self, pollinterval: float = POLL_SECONDS) -> None:
+        await super()._async_wait(min(pollinterval, POLL_SECONDS))
+
+    def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> zmq.Socket[Any]:
+        # The high-water mark of a socket counts from its connection on, so it is set on the context before.
+        self.context.setsockopt(zmq.RCVHWM, 0)
+        self.context.setsockopt(zmq.SNDHWM, 0)
+        return super()._create_connected_socket(channel, identity)
+
+
+class MappingManager(AsyncMappingKernelManager):
+    """All kernels."""
+
+    @default("kernel_manager_class")
+    def _default_kernel_manager_class(self) -> str:
+        return "code_interpreter_kernel.manager.Manager"
+
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Watches until the kernel has spoken for the first time, which those who connect to it wait for.
+
+        From then on a second subscriber would double the work of every message, for a date that nobody asks for.
+        """
+        super().start_watching_activity(kernel_id)
+        kernel = self.get_kernel(kernel_id)
+        loop = asyncio.get_running_loop()
+
+        def spoken(change: Any) -> None:
+            if change["new"] not in (None, "starting"):
+                kernel.unobserve(spoken, "execution_state")
+                loop.call_soon(self._close_activity_stream, kernel)
+
+        kernel.observe(spoken, "execution_state")
+
+    def _close_activity_stream(self, kernel: Any) -> None:
+        stream = getattr(kernel, "_activity_stream", None)
+        if stream is not None and not stream.closed():
+            stream.close()
+        kernel._activity_stream = None
+
+    def _handle_kernel_died(self, kernel_id: str) -> None:
+        kernel = self.get_kernel(kernel_id)
+        KERNEL_CURRENTLY_RUNNING_TOTAL.labels(type=kernel.kernel_name).dec()
+        self.stop_watching_activity(kernel_id)
+        self.stop_buffering(kernel_id)
+        super()._handle_kernel_died(kernel_id)
+        self._kernel_connections.pop(kernel_id, None)
+        self._kernel_ports.pop(kernel_id, None)
+        asyncio.ensure_future(kernel.cleanup_resources())
+
+
+class Connection(ZMQChannelsWebsocketConnection):
+    """One client of one kernel."""
+
+    @default("limit_rate")
+    def _default_limit_rate(self) -> bool:
+        return False  # not even counted, which would parse every header
+
+    def connect(self) -> Any:
+        """Connects; small messages are sent at once."""
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
+
+    def _send_status_message(self, status: str) -> None:
+        """The last words of the kernel on every channel, then its status with the exit code, then the end."""
+        for stream in self.channels.values():
+            if not stream.closed():
+                stream.flush()
+        message = self.session.msg(
+            "status", {"execution_state": status, "exit_code": self.kernel_manager.exit_code}
+        )
+        if self.subprotocol == WEBSOCKET_V1:
+            self.write_message(serialize_msg_to_ws_v1(message, "iopub", self.session.pack), binary=True)
+        else:
+            message["channel"] = "iopub"
+            self.write_message(json.dumps(message, default=json_default))
+        if status == "dead":
+            self.websocket_handler.close(1000, "kernel died")
+
+
+class SpecManager(KernelSpecManager):
+    """The installed kernels; for Python the one that this package brings, before all others."""
+
+    @default("kernel_dirs")
+    def _default_kernel_dirs(self) -> list[str]:
+        return [os.path.join(os.path.dirname(__file__), "kernels"), *super()._kernel_dirs_default()]

@@ -1,0 +1,189 @@
+"""A Jupyter Server as our server starts it, and a client of it, for the tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import websocket
+
+TOKEN = "secret"
+V1 = "v1.kernel.websocket.jupyter.org"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str):
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Server:
+    """The process, and calls of its API."""
+
+    def __init__(self, directory: Path, **environment: str):
+        self.path = str(directory / "jupyter.sock")
+        self.log = directory / "jupyter.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "code_interpreter_kernel.jupyter", f"--sock={self.path}"],
+                env={**os.environ, "JUPYTER_TOKEN": TOKEN, **environment},
+                stderr=log,
+            )
+        wait(self._answers, 30)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.call("GET", "/api/status")[0] == 200
+        except OSError:
+            return False
+
+    def call(self, method: str, path: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
+        """One request; the status, and the JSON of the answer."""
+        connection = UnixConnection(self.path)
+        headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        data = response.read()
+        connection.close()
+        return response.status, json.loads(data) if data else None
+
+    def start_kernel(self, **body: Any) -> Kernel:
+        """A new kernel, with a client connected to it."""
+        status, model = self.call("POST", "/api/kernels", {"name": "python3", **body})
+        assert status == 201, model
+        return Kernel(self, model["id"])
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+
+class Kernel:
+    """A WebSocket to one kernel."""
+
+    def __init__(self, server: Server, identifier: str):
+        self.id = identifier
+        self.server = server
+        stream = socket.socket(socket.AF_UNIX)
+        stream.connect(server.path)
+        stream.settimeout(60)
+        self.socket = websocket.create_connection(
+            f"ws://localhost/api/kernels/{identifier}/channels?session_id={uuid.uuid4().hex}",
+            socket=stream,
+            subprotocols=[V1],
+            header=[f"Authorization: token {TOKEN}"],
+        )
+        assert self.socket.subprotocol == V1
+
+    def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
+        """Sends one message; its id."""
+        identifier = uuid.uuid4().hex
+        header = {"msg_id": identifier, "msg_type": kind, "session": "s", "username": "u", "version": "5.3"}
+        parts = [channel.encode(), *(json.dumps(part).encode() for part in (header, {}, {}, content))]
+        count = len(parts) + 1
+        offsets = [8 * (count + 1)]
+        for part in parts:
+            offsets.append(offsets[-1] + len(part))
+        head = b"".join(number.to_bytes(8, "little") for number in [count, *offsets])
+        self.socket.send_binary(head + b"".join(parts))
+        return identifier
+
+    def receive(self) -> dict[str, Any]:
+        """The next message."""
+        data = self.socket.recv()
+        assert data, "the connection was closed"
+        count = int.from_bytes(data[:8], "little")
+        offsets = [int.from_bytes(data[8 * (i + 1) : 8 * (i + 2)], "little") for i in range(count)]
+        parts = [data[a:b] for a, b in zip(offsets, offsets[1:])]
+        header, parent, _, content = (json.loads(part) for part in parts[1:5])
+        return {"channel": parts[0].decode(), "type": header["msg_type"], "parent": parent, "content": content}
+
+    def messages(self, parent: str) -> Iterator[dict[str, Any]]:
+        """All that is said about one request, until the reply and the idle status have come."""
+        left = {"reply", "idle"}
+        while left:
+            message = self.receive()
+            if message["content"].get("execution_state") == "dead":
+                yield message
+                return
+            if message["parent"].get("msg_id") != parent:
+                continue
+            yield message
+            if message["type"].endswith("_reply"):
+                left.discard("reply")
+            if message["content"].get("execution_state") == "idle":
+                left.discard("idle")
+
+    def run(self, code: str) -> list[dict[str, Any]]:
+        """Runs code; all that was said about it."""
+        return list(self.messages(self.send("execute_request", {"code": code, "silent": False})))
+
+    def text(self, code: str) -> str:
+        """What code printed and what its value is."""
+        text = ""
+        for message in self.run(code):
+            content = message["content"]
+            if message["type"] == "stream":
+                text += content["text"]
+            elif message["type"] in ("execute_result", "display_data"):
+                text += content["data"].get("text/plain", "")
+            elif message["type"] == "error":
+                text += "\n".join(content["traceback"])
+        return text
+
+    def delete(self) -> None:
+        """Ends the kernel."""
+        self.socket.close()
+        assert self.server.call("DELETE", f"/api/kernels/{self.id}")[0] == 204
+
+
+def alive(pid: int) -> bool:
+    """Whether the process still does something: a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat[stat.rindex(")") + 2] not in "ZX"
+
+
+def wait(condition: Any, seconds: float) -> None:
+    """Waits until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("jupyter"))
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def kernel(server: Server) -> Iterator[Kernel]:
+    kernel = server.start_kernel()
+    yield kernel
+    kernel.socket.close()
+    server.call("DELETE", f"/api/kernels/{kernel.id}")

@@ -1,0 +1,158 @@
+"""The Jupyter Server: how kernels start, die and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import TOKEN, Kernel, Server, alive, wait
+
+CHILDREN = """
+import os, signal, subprocess
+stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"])
+escaped = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+print(os.getpid(), stubborn.pid, escaped.pid)
+"""
+
+
+def test_the_socket_is_for_its_owner_only(server: Server) -> None:
+    assert stat.S_IMODE(os.stat(server.path).st_mode) == 0o600
+
+
+def test_without_the_token_nothing_is_served(server: Server) -> None:
+    assert server.call("GET", "/api/kernels", token="wrong")[0] == 403
+
+
+def test_python_is_the_kernel_of_this_package(server: Server) -> None:
+    status, specs = server.call("GET", "/api/kernelspecs")
+    assert status == 200
+    assert "code_interpreter_kernel.kernel" in specs["kernelspecs"]["python3"]["spec"]["argv"]
+
+
+def test_a_kernel_starts_in_any_directory(server: Server, tmp_path: Path) -> None:
+    directory = tmp_path / "with space and ü"
+    directory.mkdir()
+    kernel = server.start_kernel(path=str(directory))
+    assert kernel.text("import os; print(os.getcwd())") == f"{directory}\n"
+    kernel.delete()
+
+
+def test_the_token_stays_out_of_kernels(kernel: Kernel) -> None:
+    assert TOKEN not in kernel.text("import os; print(dict(os.environ))")
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("import os; os._exit(7)", 7),
+        ("exit()", 0),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
+    ],
+)
+def test_a_death_is_told_at_once_with_its_cause(server: Server, code: str, exit_code: int) -> None:
+    kernel = server.start_kernel()
+    kernel.text("1")
+    began = time.monotonic()
+    kernel.send("execute_request", {"code": code, "silent": False})
+    message = kernel.receive()
+    while message["content"].get("execution_state") != "dead":
+        message = kernel.receive()
+    assert message["channel"] == "iopub"
+    assert message["content"]["exit_code"] == exit_code
+    assert time.monotonic() - began < 2
+    assert kernel.socket.recv() == ""  # closed
+    assert server.call("GET", f"/api/kernels/{kernel.id}")[0] == 404
+
+
+def test_the_last_words_come_before_the_death(server: Server) -> None:
+    kernel = server.start_kernel()
+    code = "import os\nfor i in range(500): display(i)\nimport time; time.sleep(0.2); os._exit(1)"
+    messages = kernel.run(code)
+    assert sum(m["type"] == "display_data" for m in messages) == 500
+    assert messages[-1]["content"]["execution_state"] == "dead"
+
+
+def test_a_death_takes_the_children_along(server: Server) -> None:
+    kernel = server.start_kernel()
+    pids = [int(word) for word in kernel.text(CHILDREN).split()]
+    os.kill(pids[0], signal.SIGKILL)
+    while kernel.receive()["content"].get("execution_state") != "dead":
+        pass
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_deleting_a_kernel_leaves_no_process(server: Server) -> None:
+    kernel = server.start_kernel()
+    pids = [int(word) for word in kernel.text(CHILDREN).split()]
+    kernel.delete()
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_deleting_a_kernel_that_will_not_go_takes_no_more_than_its_time(server: Server) -> None:
+    kernel = server.start_kernel()
+    pid = int(kernel.text("import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid())"))
+    kernel.send("execute_request", {"code": "while True:\n try:\n  while True: pass\n except: pass", "silent": False})
+    time.sleep(0.3)
+    began = time.monotonic()
+    kernel.delete()
+    assert not alive(pid)
+    assert time.monotonic() - began < 5
+
+
+def test_a_restart_keeps_the_connection_and_loses_the_state(kernel: Kernel) -> None:
+    assert kernel.text("x = 1; print(x)") == "1\n"
+    pids = [int(word) for word in kernel.text(CHILDREN).split()]
+    assert kernel.server.call("POST", f"/api/kernels/{kernel.id}/restart")[0] == 200
+    assert not any(alive(pid) for pid in pids)
+    assert "NameError" in kernel.text("x")
+
+
+def test_an_interrupt_ends_the_cell(kernel: Kernel) -> None:
+    request = kernel.send("execute_request", {"code": "import time; time.sleep(60)", "silent": False})
+    while kernel.receive()["type"] != "execute_input":
+        pass
+    time.sleep(0.2)
+    assert kernel.server.call("POST", f"/api/kernels/{kernel.id}/interrupt")[0] == 204
+    errors = [m for m in kernel.messages(request) if m["type"] == "error"]
+    assert errors[0]["content"]["ename"] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_outlives_the_server(tmp_path: Path, way: signal.Signals) -> None:
+    server = Server(tmp_path)
+    kernel = server.start_kernel()
+    pids = [int(word) for word in kernel.text(CHILDREN).split()]
+    directory = Path(kernel.text("import os; print(os.environ['IPYTHONDIR'])").strip()).parent
+    assert directory.is_dir()
+    server.process.send_signal(way)
+    server.process.wait(20)
+    wait(lambda: not any(alive(pid) for pid in pids) and not directory.exists(), 5)
+
+
+def test_no_message_is_lost_in_a_flood(kernel: Kernel) -> None:
+    messages = kernel.run("for i in range(5000): display(i)")
+    shown = [m["content"]["data"]["text/plain"] for m in messages if m["type"] == "display_data"]
+    assert shown == [str(i) for i in range(5000)]
+
+
+def test_a_message_may_be_big(kernel: Kernel) -> None:
+    code = f"'{'x' * (64 << 20)}' and print(len(__import__('sys').argv) * 0)"
+    assert kernel.text(code) == "0\n"
+    size = 96 << 20
+    assert len(kernel.text(f"print('x' * {size})")) == size + 1
+
+
+def test_two_servers_leave_each_other_alone(server: Server, tmp_path: Path) -> None:
+    ours = server.start_kernel()
+    other = Server(tmp_path)
+    other.start_kernel()
+    assert other.stop() == 0
+    time.sleep(0.2)
+    assert ours.text("print(1)") == "1\n"
+    ours.delete()

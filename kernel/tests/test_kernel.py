@@ -1,0 +1,87 @@
+"""The kernel: what a cell gives without a line of set-up."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+from conftest import Kernel
+
+
+def outputs(kernel: Kernel, code: str) -> list[dict[str, str]]:
+    """The MIME bundles that code displays."""
+    kinds = ("display_data", "execute_result")
+    messages = kernel.run(code)
+    errors = [m["content"] for m in messages if m["type"] == "error"]
+    assert not errors, "\n".join(errors[0]["traceback"])
+    return [m["content"]["data"] for m in messages if m["type"] in kinds]
+
+
+def test_tracebacks_have_no_colour_codes(kernel: Kernel) -> None:
+    text = kernel.text("def f():\n    return 1 / 0\nf()")
+    assert "ZeroDivisionError" in text
+    assert "\x1b" not in text
+
+
+def test_syntax_errors_and_help_have_no_colour_codes(kernel: Kernel) -> None:
+    assert "\x1b" not in kernel.text("1 +")
+    assert "\x1b" not in kernel.text("print?")
+
+
+def test_long_sequences_are_shown_whole(kernel: Kernel) -> None:
+    assert "4999" in kernel.text("list(range(5000))")
+
+
+def test_a_figure_arrives_as_png_without_set_up(kernel: Kernel) -> None:
+    for code in (
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3]);",
+        "plt.plot([1, 2]); plt.show()",
+        "import seaborn\nseaborn.lineplot(x=[1, 2], y=[3, 4]);",
+        "fig, axes = plt.subplots(); axes.plot([1]); plt.close(); fig",
+    ):
+        pictures = [bundle["image/png"] for bundle in outputs(kernel, code) if "image/png" in bundle]
+        assert len(pictures) == 1
+        assert base64.b64decode(pictures[0]).startswith(b"\x89PNG")
+
+
+def test_plotly_shows_a_page_and_its_data(kernel: Kernel) -> None:
+    (bundle,) = outputs(kernel, "import plotly.express as px\npx.line(x=[1, 2], y=[3, 4]).show()")
+    assert "application/vnd.plotly.v1+json" in bundle
+    assert len(bundle["text/html"]) < 100_000
+
+
+def test_the_packages_for_data_work_are_there(kernel: Kernel) -> None:
+    names = "bs4 matplotlib numpy pandas PIL plotly requests scipy seaborn sklearn sympy"
+    assert kernel.text("\n".join(f"import {name}" for name in names.split()) + "\nprint('all')") == "all\n"
+
+
+def test_what_is_printed_is_seen_at_once(kernel: Kernel) -> None:
+    began = time.monotonic()
+    request = kernel.send("execute_request", {"code": "import time; print(1); time.sleep(1)", "silent": False})
+    for message in kernel.messages(request):
+        if message["type"] == "stream":
+            assert time.monotonic() - began < 0.5
+            break
+    else:
+        raise AssertionError("nothing was printed")
+
+
+def test_flushed_lines_come_one_by_one_and_in_order(kernel: Kernel) -> None:
+    messages = kernel.run("for i in range(6000): print(i, flush=True)")
+    text = "".join(m["content"]["text"] for m in messages if m["type"] == "stream")
+    assert text.split() == [str(i) for i in range(6000)]
+
+
+def test_output_comes_before_the_end_of_its_cell(kernel: Kernel) -> None:
+    code = "print('a'); import sys; print('b', file=sys.stderr)"
+    for _ in range(200):
+        messages = [m for m in kernel.run(code) if m["channel"] == "iopub"]
+        assert "".join(m["content"]["text"] for m in messages if m["type"] == "stream") == "a\nb\n"
+        assert messages[-1]["content"]["execution_state"] == "idle"
+
+
+def test_history_works_within_the_session(kernel: Kernel) -> None:
+    kernel.text("a = 41")
+    assert "a = 41" in kernel.text("%history")
+    assert kernel.text("a + 1") == "42"
+    assert kernel.text("_ + 1") == "43"
