@@ -1,0 +1,60 @@
+/// The client's side of the opening handshake (RFC 6455 section 4.1).
+public struct WebSocketHandshake: Sendable {
+  /// `Sec-WebSocket-Key`: 16 random bytes in base64.
+  public let key: String
+  private let subprotocols: [String]
+
+  /// A handshake with 16 bytes that nobody can foresee, which offers `subprotocols`, the best one first.
+  public init(randomBytes: [UInt8], subprotocols: [String] = []) {
+    precondition(randomBytes.count == 16)
+    self.key = Base64.encode(randomBytes)
+    self.subprotocols = subprotocols
+  }
+
+  /// A handshake with random bytes from `generator`.
+  public init(subprotocols: [String] = [], using generator: inout some RandomNumberGenerator) {
+    let randomBytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    self.init(randomBytes: randomBytes, subprotocols: subprotocols)
+  }
+
+  /// The request to send. `fields` go with it (authorisation, cookies).
+  public func request(target: String, host: String, fields: HTTPFields = HTTPFields()) -> HTTPRequestHead {
+    var all: HTTPFields = [
+      "Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key,
+      "Sec-WebSocket-Version": "13",
+    ]
+    if !subprotocols.isEmpty { all.append("Sec-WebSocket-Protocol", subprotocols.joined(separator: ", ")) }
+    for field in fields { all.append(field.name, field.value) }
+    return HTTPRequestHead(method: "GET", target: target, fields: all)
+  }
+
+  /// Checks the answer. Returns the subprotocol that the server chose, or nil where it chose none.
+  public func accept(_ response: HTTPResponseHead) throws(WebSocketError) -> String? {
+    guard response.status == 101 else {
+      throw WebSocketError(
+        .refused(status: response.status), "The WebSocket was refused: \(response.status) \(response.reason)")
+    }
+    let fields = response.fields
+    guard fields.list("Upgrade", contains: "websocket"), fields.list("Connection", contains: "upgrade") else {
+      throw invalid("The answer to the WebSocket handshake upgrades to something else")
+    }
+    guard fields.all("Sec-WebSocket-Accept") == [Self.acceptValue(forKey: key)] else {
+      throw invalid("The answer to the WebSocket handshake is not to our key")
+    }
+    guard fields.all("Sec-WebSocket-Extensions").allSatisfy(\.isEmpty) else {
+      throw invalid("The answer to the WebSocket handshake has an extension that was not offered")
+    }
+    let chosen = fields.all("Sec-WebSocket-Protocol")
+    guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {
+      throw invalid("The answer to the WebSocket handshake has a subprotocol that was not offered")
+    }
+    return chosen.first
+  }
+
+  /// What `Sec-WebSocket-Accept` must say to a key: its hash with a constant of RFC 6455 section 1.3.
+  public static func acceptValue(forKey key: String) -> String {
+    Base64.encode(SHA1.digest(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
+  }
+
+  private func invalid(_ message: String) -> WebSocketError { WebSocketError(.invalidHandshake, message) }
+}

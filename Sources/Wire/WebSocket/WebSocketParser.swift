@@ -1,0 +1,134 @@
+public import Memory
+
+/// The client's side of a WebSocket, reading: bytes in, messages out (RFC 6455). An error is final.
+public struct WebSocketParser: Sendable {
+  /// How long a message may be unless told otherwise: 1 GiB, which no output of a kernel comes near, and which a peer
+  /// cannot make us exceed.
+  public static let defaultMaximumMessageLength = 1 << 30
+
+  /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
+  /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
+  /// where it stays.
+  public private(set) var wantedTotal: Int?
+
+  private enum State {
+    case open
+    case closed
+    case failed(WebSocketError)
+  }
+
+  private let maximumMessageLength: Int
+  private var state = State.open
+  private var fragments: WebSocketFragments?
+
+  /// A parser for the bytes that follow the handshake.
+  public init(maximumMessageLength: Int = defaultMaximumMessageLength) {
+    // Below the largest number, so that a header can be added.
+    self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
+  }
+
+  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`, and the
+  /// bytes of a message that came in one frame share its memory. What follows a close frame is dropped.
+  public mutating func next(_ buffer: inout ByteBuffer) throws(WebSocketError) -> WebSocketEvent? {
+    switch state {
+    case .open: break
+    case .closed:
+      buffer.discard(buffer.count)
+      return nil
+    case .failed(let error): throw error
+    }
+    do throws(WebSocketError) {
+      return try nextEvent(&buffer)
+    } catch {
+      wantedTotal = nil
+      fragments = nil
+      state = .failed(error)
+      throw error
+    }
+  }
+
+  private mutating func nextEvent(_ buffer: inout ByteBuffer) throws(WebSocketError) -> WebSocketEvent? {
+    while let (header, payload) = try nextFrame(&buffer) {
+      if let event = try event(header, payload) { return event }
+    }
+    return nil
+  }
+
+  private mutating func nextFrame(
+    _ buffer: inout ByteBuffer
+  ) throws(WebSocketError) -> (WebSocketHeader, Bytes)? {
+    wantedTotal = nil
+    let parsed = try buffer.withSpan { (span) throws(WebSocketError) in try WebSocketHeader.parse(span) }
+    guard let header = parsed else { return nil }
+    let length = try payloadLength(header)
+    let total = header.length + length
+    guard buffer.count >= total else {
+      wantedTotal = total
+      return nil
+    }
+    buffer.discard(header.length)
+    return (header, buffer.take(length))
+  }
+
+  /// The length of the payload, when it is one that may come now.
+  private func payloadLength(_ header: WebSocketHeader) throws(WebSocketError) -> Int {
+    if header.opcode.isControl { return Int(header.payloadLength) }
+    guard (header.opcode == .continuation) == (fragments != nil) else {
+      throw WebSocketError(
+        .invalidFrame,
+        fragments == nil ? "A frame continues no message" : "A message begins before the last one has ended")
+    }
+    let room = maximumMessageLength - (fragments?.count ?? 0)
+    guard let length = Int(exactly: header.payloadLength), length <= room else {
+      throw WebSocketError(.messageTooLong, "A message is longer than \(maximumMessageLength) bytes")
+    }
+    return length
+  }
+
+  private mutating func event(
+    _ header: WebSocketHeader, _ payload: Bytes
+  ) throws(WebSocketError) -> WebSocketEvent? {
+    switch header.opcode {
+    case .ping: return .ping(payload)
+    case .pong: return .pong(payload)
+    case .close: return try close(payload)
+    case .text, .binary, .continuation: return try message(header, payload)
+    }
+  }
+
+  private mutating func message(
+    _ header: WebSocketHeader, _ payload: Bytes
+  ) throws(WebSocketError) -> WebSocketEvent? {
+    if header.isFinal, fragments == nil {
+      return try Self.message(payload, isText: header.opcode == .text)
+    }
+    var whole = fragments ?? WebSocketFragments(isText: header.opcode == .text)
+    fragments = nil
+    whole.append(payload)
+    if header.isFinal { return try Self.message(whole.joined(), isText: whole.isText) }
+    fragments = whole
+    return nil
+  }
+
+  private static func message(_ bytes: Bytes, isText: Bool) throws(WebSocketError) -> WebSocketEvent {
+    guard !isText || bytes.withSpan(UTF8Check.isValid) else {
+      throw WebSocketError(.invalidText, "A text message is not UTF-8")
+    }
+    return .message(bytes, isText: isText)
+  }
+
+  private mutating func close(_ payload: Bytes) throws(WebSocketError) -> WebSocketEvent {
+    state = .closed
+    fragments = nil
+    guard !payload.isEmpty else { return .close(code: nil, reason: "") }
+    guard payload.count >= 2 else { throw WebSocketError(.invalidFrame, "A close frame has half a code") }
+    let code = UInt16(payload[0]) << 8 | UInt16(payload[1])
+    guard WebSocketFrame.isSendable(closeCode: code) else {
+      throw WebSocketError(.invalidFrame, "A close frame has the code \(code)")
+    }
+    guard let reason = String(validating: payload[2...]) else {
+      throw WebSocketError(.invalidText, "The reason of a close frame is not UTF-8")
+    }
+    return .close(code: code, reason: reason)
+  }
+}
