@@ -1,0 +1,64 @@
+public import Memory
+
+/// A file that is open for reading. Whoever opened it goes on reading the same file when another takes its name.
+@LoopActor
+public final class File {
+  /// The file when it was opened.
+  public let status: FileStatus
+  private var descriptor: Descriptor?
+
+  init(_ descriptor: Descriptor, _ status: FileStatus) {
+    self.descriptor = descriptor
+    self.status = status
+  }
+
+  /// At most `length` bytes from `offset`; fewer, or none, only at the end of the file.
+  public func read(upTo length: Int, at offset: Int64) async throws -> Bytes {
+    try await startReading(length, at: offset).value()
+  }
+
+  /// The bytes of `range`, a block after the other.
+  public func blocks(_ range: Range<Int64>) -> FileBlocks { FileBlocks(self, range) }
+
+  /// Closes the file as soon as no read is under way. Idempotent. A file that nobody holds any more closes itself.
+  public func close() { descriptor = nil }
+
+  func startReading(_ length: Int, at offset: Int64) throws(UVError) -> Pending<Bytes> {
+    guard let descriptor else { throw .cancelled }
+    return Pending { () throws(UVError) in try descriptor.read(upTo: length, at: offset) }
+  }
+}
+
+/// Part of a file in blocks, each read while the one before is still being sent: at most two are in memory.
+@LoopActor
+public final class FileBlocks {
+  /// Large enough that the way to the thread pool and back does not show, small enough for many at a time.
+  public static let blockSize = 256 * 1024
+
+  private let file: File
+  private var rest: Range<Int64>
+  private var pending: Pending<Bytes>?
+
+  init(_ file: File, _ range: Range<Int64>) {
+    self.file = file
+    self.rest = range
+  }
+
+  /// The next block; nil at the end of the range.
+  /// - Throws: `UVError.endOfFile` where the file has become shorter than the range.
+  public func next() async throws -> Bytes? {
+    if pending == nil { try startReading() }
+    guard let block = try await pending?.value() else { return nil }
+    if block.isEmpty { throw UVError.endOfFile }
+    rest = (rest.lowerBound + Int64(block.count))..<rest.upperBound
+    pending = nil
+    try startReading()
+    return block
+  }
+
+  private func startReading() throws(UVError) {
+    if rest.isEmpty { return }
+    let length = min(Int64(FileBlocks.blockSize), rest.upperBound - rest.lowerBound)
+    pending = try file.startReading(Int(length), at: rest.lowerBound)
+  }
+}

@@ -1,0 +1,65 @@
+import CUV
+public import Memory
+
+/// A file that is being written and takes its name, or the place of another file, whole or not at all.
+///
+/// Whoever begins one calls `commit` or `abandon`, also when the task has been cancelled.
+@LoopActor
+public final class FileReplacement {
+  /// What is gathered before it is written; while that happens the next block is gathered.
+  static let blockSize = 256 * 1024
+  /// Many small pieces are written earlier: each costs memory of its own.
+  static let maximumPieces = 256
+
+  /// nil when it is over.
+  private var replacement: Replacement?
+  private var gathered: [Bytes] = []
+  private var gatheredCount = 0
+  private var writing: Pending<Void>?
+
+  /// Bytes that `write` has been given.
+  public private(set) var count: Int64 = 0
+
+  init(_ replacement: Replacement) { self.replacement = replacement }
+
+  /// Appends `bytes`. Waits for the disk where more than one block is behind; errors may come a call later.
+  public func write(_ bytes: Bytes) async throws {
+    gathered.append(bytes)
+    gatheredCount += bytes.count
+    count += Int64(bytes.count)
+    if gatheredCount >= Self.blockSize || gathered.count >= Self.maximumPieces { try await writeGathered() }
+  }
+
+  /// Puts the file under its name; when this returns it is on the disk.
+  /// - Returns: true where it is new, false where it took another's place.
+  public func commit() async throws -> Bool {
+    try await writeGathered()
+    try await writing?.value()
+    guard let replacement else { throw UVError.cancelled }
+    let isNew = try await Pending { () throws(UVError) in try replacement.commit() }.value()
+    self.replacement = nil
+    return isNew
+  }
+
+  /// Forgets what was written; nothing of it stays. Does nothing after a `commit` that succeeded.
+  public func abandon() async {
+    // Taken away here, so that the job has the last reference: to close a large file frees its blocks, which lasts.
+    guard let abandoned = replacement else { return }
+    replacement = nil
+    gathered = []
+    _ = try? await writing?.valueRegardless()
+    _ = try? await Pending { () throws(UVError) in abandoned.abandon() }.valueRegardless()
+  }
+
+  private func writeGathered() async throws {
+    try await writing?.value()
+    guard let replacement else { throw UVError.cancelled }
+    let pieces = gathered
+    let offset = count - Int64(gatheredCount)
+    gathered = []
+    gatheredCount = 0
+    writing = Pending { [file = replacement.file] () throws(UVError) in
+      try file.write(pieces, at: offset)
+    }
+  }
+}

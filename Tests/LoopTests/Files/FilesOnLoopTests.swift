@@ -1,0 +1,118 @@
+import Glibc
+import Memory
+import Testing
+
+@testable import Loop
+
+extension LoopTests {
+  @Suite struct FilesOnLoop {
+    let workplace = Workplace()
+
+    /// Half a mebibyte and a bit, so that it takes more than two blocks, of numbers that tell where they stand.
+    static let large = Bytes(
+      (0..<135_000).flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } })
+
+    @Test func `A large file goes in by pieces and comes out by blocks`() async throws {
+      let root = workplace.root
+      try await onLoop {
+        let directory = try await Directory.open(root)
+        let upload = try await directory.replaceFile(RelativePath("a/large"))
+        for start in stride(from: 0, to: Self.large.count, by: 10_007) {
+          try await upload.write(Self.large[start..<min(start + 10_007, Self.large.count)])
+        }
+        #expect(try await upload.commit())
+        let file = try await directory.openFile(RelativePath("a/large"))
+        var found = ByteBuffer()
+        let blocks = file.blocks(3..<file.status.size)
+        while let block = try await blocks.next() {
+          #expect(block.count <= FileBlocks.blockSize)
+          found.append(block)
+        }
+        #expect(found.takeAll() == Self.large[3...])
+        file.close()
+        await #expect(throws: UVError.cancelled) { try await file.read(upTo: 1, at: 0) }
+      }
+    }
+
+    @Test func `A file that shrinks while it is read is an error, not a short answer`() async throws {
+      let root = workplace.root
+      workplace.write("0123456789", to: "file")
+      try await onLoop {
+        let file = try await Directory.open(root).openFile(RelativePath("file"))
+        truncate(root + "/file", 4)
+        let blocks = file.blocks(0..<10)
+        #expect(try await blocks.next().map { String($0) } == "0123")
+        await #expect(throws: UVError.endOfFile) { try await blocks.next() }
+      }
+    }
+
+    @Test func `An upload whose task is cancelled leaves nothing`() async throws {
+      let root = workplace.root
+      try await onLoop {
+        let directory = try await Directory.open(root)
+        let begun = WaitQueue()
+        let task = Task { @LoopActor in
+          let upload = try await directory.replaceFile(RelativePath("directory/file"))
+          do {
+            try await upload.write(Self.large)
+            begun.wakeAll()
+            try await WaitQueue().wait()  // for a body that never goes on
+            _ = try await upload.commit()
+          } catch {
+            await upload.abandon()
+            throw error
+          }
+        }
+        try await begun.wait()
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+      }
+      #expect(try workplace.names() == [])
+    }
+
+    @Test func `A task that was cancelled before begins no call, and its upload can still be given up`()
+      async throws
+    {
+      let root = workplace.root
+      try await onLoop {
+        let directory = try await Directory.open(root)
+        let upload = try await directory.replaceFile(RelativePath("file"))
+        let task = Task { @LoopActor in
+          withUnsafeCurrentTask { $0?.cancel() }
+          for _ in 0..<20 { _ = try? await directory.list(RelativePath("")) }
+          await upload.abandon()
+          await upload.abandon()
+        }
+        await task.value
+        await #expect(throws: UVError.cancelled) { try await upload.commit() }
+      }
+      #expect(try workplace.names() == [])
+    }
+
+    @Test func `More calls at once than the pool has threads all come to their end`() async throws {
+      let root = workplace.root
+      workplace.write("content", to: "file")
+      try await onLoop {
+        let directory = try await Directory.open(root)
+        let tasks = (0..<100).map { _ in
+          Task { @LoopActor in try await directory.list(RelativePath("")).count }
+        }
+        for task in tasks { #expect(try await task.value == 1) }
+      }
+    }
+
+    @Test func `What is done on the loop reports what the calls beneath say`() async throws {
+      let root = workplace.root
+      workplace.makeDirectory("directory")
+      try await onLoop {
+        let directory = try await Directory.open(root)
+        await #expect(throws: UVError.noEntry) { try await directory.status(of: RelativePath("nothing")) }
+        await #expect(throws: UVError.isDirectory) { try await directory.openFile(RelativePath("directory")) }
+        await #expect(throws: UVError.busy) { try await directory.remove(RelativePath("")) }
+        await #expect(throws: UVError.noEntry) { try await Directory.open(root + "/nothing") }
+        try await directory.remove(RelativePath("directory"))
+      }
+      #expect(try workplace.names() == [])
+    }
+  }
+}
