@@ -1,2 +1,11 @@
 #pragma once
+#include <sys/socket.h>
 #include <uv.h>
+
+// Declared by glibc for _GNU_SOURCE alone, which Swift's Glibc module is built without.
+extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+
+/// Accepts a connection as a descriptor that does not block and is not inherited by children; -1 and errno otherwise.
+static inline int cuv_accept(int listener) {
+  return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}

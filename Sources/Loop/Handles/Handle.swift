@@ -54,7 +54,9 @@ public class Handle {
   var isOpen: Bool { state == .open }
 
   /// The object behind a handle that libuv called back with; nil where it was forgotten.
-  nonisolated static func owner<Owner: Handle>(_ data: UnsafeMutableRawPointer?, as type: Owner.Type) -> Owner? {
+  nonisolated static func owner<Owner: Handle>(
+    _ data: UnsafeMutableRawPointer?, as type: Owner.Type
+  ) -> Owner? {
     data.map { Unmanaged<Owner>.fromOpaque($0).takeUnretainedValue() }
   }
 

@@ -1,0 +1,77 @@
+import CUV
+import Glibc
+
+extension Listener {
+  /// Listens on a TCP port of `host`, a name or a number; port 0 is any free one. `backlog` is how many connections may
+  /// wait for `accept`; the kernel may have a lower limit. Throws the error of the last of the host's addresses.
+  public static func bind(host: String, port: UInt16, backlog: Int = 1024) async throws -> Listener {
+    var lastError = UVError.unknownHost
+    for address in try await Resolver.addresses(of: host, port: port) {
+      do {
+        let descriptor = try open(address, backlog: backlog)
+        return try adopt(descriptor, .tcp, path: nil)
+      } catch {
+        lastError = error
+      }
+    }
+    throw lastError
+  }
+
+  /// Listens on a Unix socket at `path`. One that nobody listens on any more is replaced.
+  public static func bind(path: String, backlog: Int = 1024) async throws -> Listener {
+    let address = try NativeAddress(path: path)
+    do {
+      return try adopt(open(address, backlog: backlog), .local, path: path)
+    } catch UVError.addressInUse where isAbandoned(address) {
+      unlink(path)
+      return try adopt(open(address, backlog: backlog), .local, path: path)
+    }
+  }
+
+  private static func adopt(_ descriptor: CInt, _ kind: SocketKind, path: String?) throws(UVError) -> Listener {
+    do {
+      return try Listener(adopting: descriptor, kind: kind, path: path)
+    } catch {
+      Glibc.close(descriptor)
+      throw error
+    }
+  }
+
+  private static func open(_ address: NativeAddress, backlog: Int) throws(UVError) -> CInt {
+    let descriptor = try newSocket(address.family)
+    if address.family != AF_UNIX { setOptions(of: descriptor) }
+    let status = address.withSocketAddress { Glibc.bind(descriptor, $0, $1) }
+    if status == 0, listen(descriptor, CInt(clamping: backlog)) == 0 { return descriptor }
+    let error = UVError(systemError: errno)
+    Glibc.close(descriptor)
+    throw error
+  }
+
+  private static func newSocket(_ family: CInt) throws(UVError) -> CInt {
+    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+    let descriptor = socket(family, CInt(type), 0)
+    if descriptor < 0 { throw UVError(systemError: errno) }
+    return descriptor
+  }
+
+  /// Accepted sockets inherit all of these on Linux, which saves three calls for each connection.
+  private static func setOptions(of descriptor: CInt) {
+    set(SO_REUSEADDR, at: SOL_SOCKET, of: descriptor, to: 1)
+    set(TCP_NODELAY, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
+    set(SO_KEEPALIVE, at: SOL_SOCKET, of: descriptor, to: 1)
+    // Two hours, the kernel's own, is too long to keep what belongs to a client that lost its network.
+    set(TCP_KEEPIDLE, at: CInt(IPPROTO_TCP), of: descriptor, to: 60)
+  }
+
+  private static func set(_ option: CInt, at level: CInt, of descriptor: CInt, to value: CInt) {
+    var value = value
+    setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<CInt>.size))
+  }
+
+  /// True where a socket file is there but nobody listens.
+  private static func isAbandoned(_ address: NativeAddress) -> Bool {
+    guard let probe = try? newSocket(AF_UNIX) else { return false }
+    defer { Glibc.close(probe) }
+    return address.withSocketAddress { Glibc.connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
+  }
+}

@@ -1,0 +1,111 @@
+import CUV
+import Glibc
+
+/// The numeric address of one end of a TCP connection.
+public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
+  /// The address in digits: `127.0.0.1`, `::1`.
+  public let host: String
+  /// The port, in the host's byte order.
+  public let port: UInt16
+  /// True for addresses that never leave the machine, IPv4 ones in IPv6 spelling included.
+  public let isLoopback: Bool
+
+  /// As it stands in a URL: `127.0.0.1:80`, `[::1]:80`.
+  public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+  init?(_ address: NativeAddress) {
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    let (status, port, isLoopback) = address.withSocketAddress { pointer, _ -> (CInt, UInt16, Bool) in
+      let raw = UnsafeRawPointer(pointer)
+      switch CInt(pointer.pointee.sa_family) {
+      case AF_INET:
+        let internet = raw.assumingMemoryBound(to: sockaddr_in.self)
+        let status = uv_ip4_name(internet, &text, text.count)
+        return (status, internet.pointee.sin_port, raw.load(fromByteOffset: 4, as: UInt8.self) == 127)
+      case AF_INET6:
+        let internet = raw.assumingMemoryBound(to: sockaddr_in6.self)
+        let status = uv_ip6_name(internet, &text, text.count)
+        let bytes = withUnsafeBytes(of: internet.pointee.sin6_addr) { [UInt8]($0) }
+        return (status, internet.pointee.sin6_port, SocketAddress.isLoopback(bytes))
+      default: return (UVError.invalidArgument.rawValue, 0, false)
+      }
+    }
+    guard status == 0 else { return nil }
+    self.host = text.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }
+    self.port = UInt16(bigEndian: port)
+    self.isLoopback = isLoopback
+  }
+
+  /// `::1`, or `::ffff:127.0.0.0/104`.
+  private static func isLoopback(_ bytes: [UInt8]) -> Bool {
+    guard bytes.prefix(10).allSatisfy({ $0 == 0 }) else { return false }
+    return bytes[10...] == [0, 0, 0, 0, 0, 1] || (bytes[10] == 0xff && bytes[11] == 0xff && bytes[12] == 127)
+  }
+}
+
+/// A `sockaddr` of any family.
+struct NativeAddress: Sendable {
+  private var storage = sockaddr_storage()
+  private(set) var length: socklen_t
+
+  /// A copy of what `getaddrinfo` found.
+  init?(_ address: UnsafePointer<sockaddr>?, length: socklen_t) {
+    guard let address, Int(length) <= MemoryLayout<sockaddr_storage>.size else { return nil }
+    self.length = length
+    withUnsafeMutableBytes(of: &storage) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(length)))
+    }
+  }
+
+  /// The address that `query`, such as `getpeername`, fills in.
+  init?(filledBy query: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<CInt>) -> CInt) {
+    var length = CInt(MemoryLayout<sockaddr_storage>.size)
+    let status = withUnsafeMutableBytes(of: &storage) { bytes -> CInt in
+      guard let start = bytes.baseAddress else { return UVError.invalidArgument.rawValue }
+      return query(start.assumingMemoryBound(to: sockaddr.self), &length)
+    }
+    guard status == 0 else { return nil }
+    self.length = socklen_t(length)
+  }
+
+  /// An address written in digits, which needs nobody to be asked; nil for a name.
+  init?(digits host: String, port: UInt16) {
+    var four = sockaddr_in()
+    var six = sockaddr_in6()
+    if uv_ip4_addr(host, CInt(port), &four) == 0 {
+      length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: four, as: sockaddr_in.self) }
+    } else if uv_ip6_addr(host, CInt(port), &six) == 0 {
+      length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+      withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: six, as: sockaddr_in6.self) }
+    } else {
+      return nil
+    }
+  }
+
+  /// The address of a Unix socket. Throws where the path does not fit, or holds NUL.
+  init(path: String) throws(UVError) {
+    let bytes = Array(path.utf8)
+    guard !bytes.isEmpty, !bytes.contains(0) else { throw .invalidArgument }
+    var local = sockaddr_un()
+    local.sun_family = sa_family_t(AF_UNIX)
+    let fits = withUnsafeMutableBytes(of: &local.sun_path) { target -> Bool in
+      guard bytes.count < target.count else { return false }
+      target.copyBytes(from: bytes)
+      return true
+    }
+    guard fits else { throw .nameTooLong }
+    length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: local, as: sockaddr_un.self) }
+  }
+
+  /// `AF_INET`, `AF_INET6`, `AF_UNIX`.
+  var family: CInt { CInt(storage.ss_family) }
+
+  /// Lends the address to a system call.
+  func withSocketAddress<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    withUnsafePointer(to: storage) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import CUV
+import Glibc
+
+extension SocketStream {
+  /// Connects to a host by name or number, trying all its addresses in turn until one answers.
+  ///
+  /// `timeout` is for all of it, the name included; an address that does not answer gets no more than its share, so
+  /// that the others have theirs. Throws `UVError.timedOut`, the error of the last address, or `CancellationError`.
+  public static func connect(
+    host: String, port: UInt16, timeout: Duration, quickAcknowledge: Bool = false
+  ) async throws -> SocketStream {
+    let stream = try await limited(to: timeout) {
+      let end = EventLoop.now &+ timeout.nanoseconds
+      let addresses = try await Resolver.addresses(of: host, port: port)
+      return try await connect(toOneOf: addresses, before: end)
+    }
+    stream.quickAcknowledge = quickAcknowledge
+    return stream
+  }
+
+  /// Connects to a Unix socket.
+  public static func connect(path: String, timeout: Duration) async throws -> SocketStream {
+    _ = try NativeAddress(path: path)
+    return try await limited(to: timeout) {
+      try await connect(.local) { request, stream in
+        stream.withMemoryRebound(to: uv_pipe_t.self, capacity: 1) {
+          uv_pipe_connect(request, $0, path, ConnectRequest.callback)
+        }
+        return 0
+      }
+    }
+  }
+
+  private static func limited(
+    to timeout: Duration, _ body: @escaping @LoopActor () async throws -> SocketStream
+  ) async throws -> SocketStream {
+    do {
+      return try await withDeadline(timeout, body)
+    } catch is DeadlineExceeded {
+      throw UVError.timedOut
+    }
+  }
+
+  private static func connect(
+    toOneOf addresses: [NativeAddress], before end: UInt64
+  ) async throws -> SocketStream {
+    var lastError: any Error = UVError.unknownHost
+    for (index, address) in addresses.enumerated() {
+      let now = EventLoop.now
+      let share = (max(end, now) - now) / UInt64(addresses.count - index)
+      do {
+        let stream = try await limited(to: .nanoseconds(Int64(clamping: share))) {
+          try await connect(to: address)
+        }
+        return stream
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        lastError = error
+      }
+    }
+    throw lastError
+  }
+
+  private static func connect(to address: NativeAddress) async throws -> SocketStream {
+    let stream = try await connect(.tcp) { request, stream in
+      stream.withMemoryRebound(to: uv_tcp_t.self, capacity: 1) { tcp in
+        address.withSocketAddress { pointer, _ in
+          uv_tcp_connect(request, tcp, pointer, ConnectRequest.callback)
+        }
+      }
+    }
+    // Small writes go out at once; what belongs together is gathered into one call by the writer.
+    uv_tcp_nodelay(stream.pointer(as: uv_tcp_t.self), 1)
+    return stream
+  }
+
+  private static func connect(
+    _ kind: SocketKind,
+    begin: (UnsafeMutablePointer<uv_connect_t>, UnsafeMutablePointer<uv_stream_t>) -> CInt
+  ) async throws -> SocketStream {
+    let stream = SocketStream(kind)
+    do {
+      let request = try ConnectRequest { begin($0, stream.stream) }
+      while request.status == nil { try await request.done.wait() }
+      try checked(request.status ?? 0)
+      return stream
+    } catch {
+      // This also makes libuv give up the request.
+      await stream.close()
+      throw error
+    }
+  }
+}
+
+/// One attempt to connect. It keeps itself until libuv is done with it.
+@LoopActor
+private final class ConnectRequest {
+  let done = WaitQueue()
+  private(set) var status: CInt?
+  private nonisolated(unsafe) let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
+
+  nonisolated static let callback: @convention(c) (UnsafeMutablePointer<uv_connect_t>?, CInt) -> Void = {
+    request, status in
+    guard let data = request?.pointee.data else { return }
+    let owner = Unmanaged<ConnectRequest>.fromOpaque(data).takeRetainedValue()
+    LoopActor.enter { owner.finish(status) }
+  }
+
+  init(begin: (UnsafeMutablePointer<uv_connect_t>) -> CInt) throws(UVError) {
+    request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+    try checked(begin(request))
+    _ = Unmanaged.passRetained(self)
+  }
+
+  deinit { request.deallocate() }
+
+  private func finish(_ status: CInt) {
+    self.status = status
+    done.wakeAll()
+  }
+}
+
+extension SocketStream {
+  /// The other end's address; nil for Unix sockets, and once the connection is broken.
+  public var peerAddress: SocketAddress? {
+    guard isTCP else { return nil }
+    return NativeAddress { uv_tcp_getpeername(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(SocketAddress.init)
+  }
+
+  /// Our end's address; nil for Unix sockets.
+  public var localAddress: SocketAddress? {
+    guard isTCP else { return nil }
+    return NativeAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(SocketAddress.init)
+  }
+
+  private var isTCP: Bool { isOpen && stream.pointee.type == UV_TCP }
+}
+
+extension Duration {
+  /// In whole nanoseconds, clamped to what fits, never negative.
+  var nanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    guard seconds >= 0, attoseconds >= 0 else { return 0 }
+    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    // Half of the range, so that a point in time can be added.
+    guard !overflow, product < UInt64.max / 4 else { return UInt64.max / 2 }
+    return product + UInt64(attoseconds / 1_000_000_000)
+  }
+}

@@ -1,0 +1,71 @@
+import CUV
+import DequeModule
+
+/// Signals to this process, one after the other. While it is open they do not have their usual effect.
+@LoopActor
+public final class SignalWatcher {
+  private var handles: [SignalHandle] = []
+  private var pending = Deque<Signal>()
+  private let arrivals = WaitQueue()
+  private var isClosed = false
+
+  /// More of them than this, unread, say nothing new.
+  private static let mostPending = 64
+
+  /// Watches `signals` from now on. Throws where the kernel refuses, as it does for `kill` and `stop`.
+  public init(_ signals: [Signal]) throws {
+    do {
+      for signal in signals {
+        let handle = try SignalHandle { [weak self] in self?.didArrive(signal) }
+        handles.append(handle)
+        try handle.start(signal)
+      }
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  /// Waits for the next signal. Throws `UVError.cancelled` when closed, `CancellationError` when cancelled.
+  public func next() async throws -> Signal {
+    try Task.checkCancellation()
+    while true {
+      if let signal = pending.popFirst() { return signal }
+      if isClosed { throw UVError.cancelled }
+      try await arrivals.wait()
+    }
+  }
+
+  /// Gives the signals their usual effect back. Idempotent; must be called.
+  public func close() {
+    isClosed = true
+    for handle in handles { handle.startClosing() }
+    handles = []
+    arrivals.wakeAll()
+  }
+
+  private func didArrive(_ signal: Signal) {
+    if pending.count < SignalWatcher.mostPending { pending.append(signal) }
+    arrivals.wakeFirst()
+  }
+}
+
+/// libuv's handle for one signal.
+private final class SignalHandle: Handle {
+  private let onArrival: @LoopActor () -> Void
+
+  init(onArrival: @escaping @LoopActor () -> Void) throws(UVError) {
+    self.onArrival = onArrival
+    try super.init(uv_signal_t.self) { uv_signal_init(EventLoop.shared.raw, $0) }
+  }
+
+  func start(_ signal: Signal) throws(UVError) {
+    try checked(
+      uv_signal_start(
+        pointer(as: uv_signal_t.self),
+        { handle, _ in
+          guard let owner = Handle.owner(handle?.pointee.data, as: SignalHandle.self) else { return }
+          LoopActor.enter { owner.onArrival() }
+        }, signal.rawValue))
+  }
+}

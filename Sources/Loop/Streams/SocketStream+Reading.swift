@@ -1,0 +1,145 @@
+import CUV
+import Glibc
+import Memory
+
+/// The reading half of a stream, apart from the bytes themselves.
+@LoopActor
+final class InputState {
+  let readers = WaitQueue()
+  let watchers = WaitQueue()
+  var isReading = false
+  /// Bytes came in since `fill` last returned.
+  var hasNews = false
+  /// Why nothing more will come; `endOfFile` for an orderly end.
+  var ending: UVError?
+  /// What `prepare` asked for, until it is there; else zero.
+  var preparedTotal = 0
+  var readSize = StreamLimits.smallestRead
+
+  /// Where reading stops until somebody asks for more.
+  var readAhead: Int { max(preparedTotal, StreamLimits.readAhead) }
+
+  func wakeAll() {
+    readers.wakeAll()
+    watchers.wakeAll()
+  }
+}
+
+extension SocketStream {
+  /// Waits until more bytes are in `inbound`; false at the end of the stream.
+  public func fill() async throws -> Bool {
+    try Task.checkCancellation()
+    while true {
+      let hasNews = input.hasNews && !inbound.isEmpty
+      input.hasNews = false
+      if hasNews { return true }
+      guard isOpen else { throw UVError.cancelled }
+      if let ending = input.ending {
+        if ending == .endOfFile { return false }
+        throw ending
+      }
+      startReading()
+      try await input.readers.wait()
+    }
+  }
+
+  /// Makes room for `count` bytes in one run, and reads that far.
+  public func prepare(forTotal count: Int) {
+    guard count > inbound.count else { return }
+    input.preparedTotal = count
+    inbound.reserve(count - inbound.count)
+  }
+
+  /// True once the peer's end, or an error, has been seen.
+  public var isPeerGone: Bool { input.ending != nil }
+
+  /// Waits until the peer has closed or broken the connection.
+  public func untilPeerIsGone() async {
+    while isOpen, input.ending == nil, inbound.count < input.readAhead {
+      startReading()
+      do { try await input.watchers.wait() } catch { return }
+    }
+  }
+
+  private func startReading() {
+    guard !input.isReading, input.ending == nil else { return }
+    input.isReading = true
+    let status = uv_read_start(
+      stream,
+      { handle, _, buffer in
+        guard let owner = Handle.owner(handle?.pointee.data, as: SocketStream.self) else { return }
+        nonisolated(unsafe) let buffer = buffer
+        LoopActor.enter { buffer?.pointee = owner.freeTail() }
+      },
+      { handle, count, _ in
+        guard let owner = Handle.owner(handle?.pointee.data, as: SocketStream.self) else { return }
+        LoopActor.enter { owner.didRead(count) }
+      })
+    if status < 0 { end(with: UVError(rawValue: status)) }
+  }
+
+  /// Where libuv may read to. Memory comes only now, when the socket is readable.
+  private func freeTail() -> uv_buf_t {
+    // Prepared memory is filled to its end, so that a large frame is not moved; a small rest of other memory is not
+    // worth a system call.
+    let leastTail = inbound.count < input.preparedTotal ? 1 : StreamLimits.smallestRead / 4
+    if inbound.withFreeTail({ $0.count < leastTail }) { inbound.reserve(input.readSize) }
+    return inbound.withFreeTail { tail in
+      uv_buf_init(tail.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(clamping: tail.count))
+    }
+  }
+
+  private func didRead(_ count: Int) {
+    guard count > 0 else {
+      inbound.releaseIfEmpty()
+      if count < 0 { end(with: UVError(rawValue: CInt(clamping: count))) }
+      return
+    }
+    adaptReadSize(to: count)
+    inbound.commit(count)
+    if inbound.count >= input.readAhead {
+      input.preparedTotal = 0
+      stopReading()
+    }
+    if quickAcknowledge { acknowledgeQuickly() }
+    input.hasNews = true
+    input.readers.wakeAll()
+    if !input.isReading { input.watchers.wakeAll() }
+  }
+
+  /// A full read asks for more the next time, a small one for less: idle requests stay cheap, uploads fast.
+  private func adaptReadSize(to count: Int) {
+    if count >= input.readSize {
+      input.readSize = min(input.readSize * 2, StreamLimits.largestRead)
+    } else if count < input.readSize / 4 {
+      input.readSize = max(input.readSize / 2, StreamLimits.smallestRead)
+    }
+  }
+
+  private func stopReading() {
+    input.isReading = false
+    uv_read_stop(stream)
+  }
+
+  private func end(with error: UVError) {
+    // Where a reset arrives together with bytes libuv calls it an orderly end; the socket knows better.
+    input.ending = error == .endOfFile ? pendingError ?? error : error
+    stopReading()
+    input.wakeAll()
+  }
+
+  private var pendingError: UVError? {
+    guard let descriptor else { return nil }
+    var code: CInt = 0
+    var size = socklen_t(MemoryLayout<CInt>.size)
+    guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code > 0 else { return nil }
+    return UVError(systemError: code)
+  }
+
+  private func acknowledgeQuickly() {
+    guard let descriptor else { return }
+    var enabled: CInt = 1
+    setsockopt(
+      descriptor, CInt(IPPROTO_TCP), TCP_QUICKACK, &enabled, socklen_t(MemoryLayout<CInt>.size))
+  }
+}

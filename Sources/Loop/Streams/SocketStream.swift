@@ -1,0 +1,73 @@
+import CUV
+import Glibc
+public import Memory
+
+/// A connected socket: TCP, a Unix socket or one end of a pipe to a child process.
+@LoopActor
+public final class SocketStream: Handle, ByteStream {
+  /// What has arrived and was not taken yet.
+  public var inbound = ByteBuffer()
+
+  /// TCP acknowledges each read at once instead of after up to 40 ms, for peers that have Nagle's algorithm on. The
+  /// kernel forgets it, so it costs one system call for each read.
+  public var quickAcknowledge = false
+
+  let input = InputState()
+  let output = OutputState()
+
+  /// A socket of its own kind that is not connected yet.
+  init(_ kind: SocketKind) {
+    let loop = EventLoop.shared.raw
+    switch kind {
+    case .tcp: super.init(infallible: uv_tcp_t.self) { uv_tcp_init(loop, $0) }
+    case .local: super.init(infallible: uv_pipe_t.self) { uv_pipe_init(loop, $0, 0) }
+    }
+  }
+
+  /// A stream that owns a connected descriptor; where that fails the descriptor is closed.
+  convenience init(_ kind: SocketKind, adopting descriptor: CInt) throws(UVError) {
+    self.init(kind)
+    let status =
+      switch kind {
+      case .tcp: uv_tcp_open(pointer(as: uv_tcp_t.self), descriptor)
+      case .local: uv_pipe_open(pointer(as: uv_pipe_t.self), descriptor)
+      }
+    if status < 0 {
+      Glibc.close(descriptor)
+      startClosing()
+      throw UVError(rawValue: status)
+    }
+  }
+
+  /// The handle as libuv's streams have it.
+  var stream: UnsafeMutablePointer<uv_stream_t> { pointer(as: uv_stream_t.self) }
+
+  /// The socket's descriptor, or nil before it has one and after it was closed.
+  var descriptor: CInt? {
+    var number: uv_os_fd_t = -1
+    guard isOpen, uv_fileno(pointer(as: uv_handle_t.self), &number) == 0 else { return nil }
+    return number
+  }
+
+  // MARK: Closing
+
+  /// Ends the stream at once and waits until its resources are free.
+  public func close() async { await closeAndWait() }
+
+  /// Begins to close, without waiting.
+  public func abort() { startClosing() }
+
+  override func willClose() {
+    input.wakeAll()
+    output.wakeAll()
+  }
+
+  override func didClose() { output.releaseRequest() }
+}
+
+/// What a socket is to libuv.
+enum SocketKind {
+  case tcp
+  /// A Unix socket or a pipe.
+  case local
+}

@@ -1,0 +1,70 @@
+import Glibc
+import Memory
+import Testing
+
+@testable import Loop
+
+/// Two connected streams. `near` is the one that accepted.
+@LoopActor
+struct SocketPair {
+  let near: SocketStream
+  let far: SocketStream
+
+  static func tcp() async throws -> SocketPair {
+    let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
+    let port = try #require(listener.localAddress?.port)
+    async let connected = SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10))
+    let near = try await listener.accept()
+    let far = try await connected
+    await listener.close()
+    return SocketPair(near: near, far: far)
+  }
+
+  func close() async {
+    await near.close()
+    await far.close()
+  }
+}
+
+/// Runs `body` with a connected pair, which it closes whatever happens.
+func withPair(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: @escaping @LoopActor (SocketPair) async throws -> Void
+) async throws {
+  try await onLoop(sourceLocation: sourceLocation) {
+    let pair = try await SocketPair.tcp()
+    do { try await body(pair) } catch {
+      await pair.close()
+      throw error
+    }
+    await pair.close()
+  }
+}
+
+extension ByteStream {
+  /// Reads until `count` bytes are there, or the stream ends, and takes them.
+  func read(_ count: Int) async throws -> Bytes {
+    while inbound.count < count {
+      guard try await fill() else { break }
+    }
+    return inbound.take(min(count, inbound.count))
+  }
+
+  func write(_ text: StaticString) async throws { try await write([Bytes(stringLiteral: text)]) }
+}
+
+/// What `==` says, at the speed of `memcmp`: unoptimised tests compare tens of megabytes.
+func same(_ left: Bytes, _ right: Bytes) -> Bool {
+  left.withUnsafeBytes { left in
+    right.withUnsafeBytes { right in
+      guard left.count == right.count else { return false }
+      guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+      return memcmp(first, second, left.count) == 0
+    }
+  }
+}
+
+/// Bytes that are not the same anywhere near, so that a piece lost or swapped shows.
+func pattern(_ count: Int) -> Bytes {
+  let words = (0..<(count / 4 + 1)).map { UInt32(truncatingIfNeeded: $0) &* 2_654_435_761 }
+  return words.withUnsafeBytes { Bytes($0.prefix(count)) }
+}
