@@ -64,3 +64,10 @@ extension Span<UInt8> {
     extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
   }
 }
+
+extension Array<UInt8> {
+  /// A copy of the bytes in `range`.
+  init(_ span: borrowing Span<UInt8>, _ range: Range<Int>) {
+    self = span.extracting(range).withUnsafeBufferPointer { Array($0) }
+  }
+}

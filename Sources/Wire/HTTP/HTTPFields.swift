@@ -38,11 +38,14 @@ public struct HTTPFields: Sendable {
     fields.filter { Self.isSame($0.name, name) }.map(\.value)
   }
 
-  /// How many fields are called `name`.
-  public func count(of name: String) -> Int {
-    var count = 0
-    for field in fields where Self.isSame(field.name, name) { count += 1 }
-    return count
+  /// The value of the first field called `name`, and how many there are.
+  func occurrences(_ name: String) -> (first: String?, count: Int) {
+    var found: (first: String?, count: Int) = (nil, 0)
+    for field in fields where Self.isSame(field.name, name) {
+      if found.count == 0 { found.first = field.value }
+      found.count += 1
+    }
+    return found
   }
 
   /// Removes all fields called `name`.
@@ -67,10 +70,18 @@ public struct HTTPFields: Sendable {
   }
 
   /// True when both names are the same without case.
-  static func isSame(_ left: String, _ right: String) -> Bool { isSame(left.utf8, right.utf8) }
+  static func isSame(_ left: String, _ right: String) -> Bool {
+    guard left.utf8.count == right.utf8.count else { return false }
+    return isSame(left.utf8.span, right.utf8.span)
+  }
 
   static func isSame(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
-    left.count == right.count && left.elementsEqual(right) { $0 == $1 || $0.lowercased == $1.lowercased }
+    left.count == right.count && left.elementsEqual(right) { $0.lowercased == $1.lowercased }
+  }
+
+  private static func isSame(_ left: borrowing Span<UInt8>, _ right: borrowing Span<UInt8>) -> Bool {
+    for index in left.indices where left[index].lowercased != right[index].lowercased { return false }
+    return true
   }
 }
 

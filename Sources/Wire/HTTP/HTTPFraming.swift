@@ -31,14 +31,15 @@ enum HTTPFraming {
   private static func transferCodings(
     _ version: HTTPVersion, _ fields: HTTPFields, hasLength: Bool
   ) throws(HTTPError) -> String? {
-    guard let codings = fields.first("Transfer-Encoding") else { return nil }
+    let (value, count) = fields.occurrences("Transfer-Encoding")
+    guard let codings = value else { return nil }
     guard version == .http11 else {
       throw HTTPError(.ambiguousLength, "Transfer-Encoding in HTTP/1.0")
     }
     guard !hasLength else {
       throw HTTPError(.ambiguousLength, "Both Transfer-Encoding and Content-Length")
     }
-    guard fields.count(of: "Transfer-Encoding") == 1 else {
+    guard count == 1 else {
       throw HTTPError(.ambiguousLength, "More than one Transfer-Encoding")
     }
     return codings
@@ -58,8 +59,9 @@ enum HTTPFraming {
 
   /// The value of `Content-Length`: once, digits only. RFC 9110, 8.6 would let equal ones repeat; nobody needs it.
   private static func contentLength(_ fields: HTTPFields) throws(HTTPError) -> Int64? {
-    guard let text = fields.first("Content-Length") else { return nil }
-    guard fields.count(of: "Content-Length") == 1 else {
+    let (value, count) = fields.occurrences("Content-Length")
+    guard let text = value else { return nil }
+    guard count == 1 else {
       throw HTTPError(.ambiguousLength, "More than one Content-Length")
     }
     guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit) else {

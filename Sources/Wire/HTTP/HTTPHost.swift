@@ -7,25 +7,12 @@ public struct HTTPHost: Sendable, Equatable {
 
   /// Parses `text`; nil when it names no host.
   public init?(_ text: String) {
-    let bytes = text.utf8
-    let name: Substring.UTF8View
-    var rest: Substring.UTF8View
-    if bytes.first == UInt8(ascii: "[") {
-      guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-      name = bytes[bytes.index(after: bytes.startIndex)..<end]
-      rest = bytes[bytes.index(after: end)...]
-      guard !name.isEmpty, name.allSatisfy({ $0.hexadecimalValue != nil || $0 == .colon || $0 == 0x2E })
-      else {
-        return nil
-      }
-    } else {
-      name = bytes.prefix { $0 != .colon }
-      rest = bytes[name.endIndex...]
-      guard !name.isEmpty, name.allSatisfy(\.isRegisteredName) else { return nil }
-    }
-    guard let port = Self.parsePort(&rest) else { return nil }
+    guard let nameEnd = Self.wellFormedNameEnd(text.utf8.span) else { return nil }
+    let bytes = Array(text.utf8)
+    let isAddress = bytes.first == UInt8(ascii: "[")
+    let name = isAddress ? bytes[1..<nameEnd - 1] : bytes[..<nameEnd]
     self.name = String(decoding: name.map(\.lowercased), as: UTF8.self)
-    self.port = port
+    self.port = UInt16(String(decoding: bytes[nameEnd...].dropFirst(), as: UTF8.self))
   }
 
   /// True for `localhost`, names below it, and the addresses of the loopback interface. Anything else that leads
@@ -39,30 +26,53 @@ public struct HTTPHost: Sendable, Equatable {
       }
   }
 
-  /// The port after a colon: `.some(nil)` where there is none or an empty one, nil where it is wrong.
-  private static func parsePort(_ rest: inout Substring.UTF8View) -> UInt16?? {
-    guard let first = rest.popFirst() else { return .some(nil) }
-    guard first == .colon, rest.allSatisfy(\.isDigit) else { return nil }
-    if rest.isEmpty { return .some(nil) }
-    guard let port = UInt16(Substring(rest)) else { return nil }
-    return .some(port)
+  /// Where the name ends, after its bracket if it has one; nil when this is not a host with or without a port.
+  private static func wellFormedNameEnd(_ span: borrowing Span<UInt8>) -> Int? {
+    var end = 0
+    if !span.isEmpty, span[0] == UInt8(ascii: "[") {
+      end = 1
+      while end < span.count, span[end].isAddressPart { end += 1 }
+      guard end > 1, end < span.count, span[end] == UInt8(ascii: "]") else { return nil }
+      end += 1
+    } else {
+      while end < span.count, span[end].isRegisteredName { end += 1 }
+      guard end > 0 else { return nil }
+    }
+    return isPort(span, from: end) ? end : nil
+  }
+
+  /// True for nothing, a colon, and a colon with a number of 16 bits.
+  private static func isPort(_ span: borrowing Span<UInt8>, from start: Int) -> Bool {
+    guard start < span.count else { return true }
+    guard span[start] == .colon, span.count - start <= 6 else { return false }
+    var port = 0
+    for index in start + 1..<span.count {
+      guard span[index].isDigit else { return false }
+      port = port * 10 + Int(span[index] & 15)
+    }
+    return port <= 65_535
   }
 
   /// Asks for one `Host` that is a host, or is empty; HTTP/1.0 may do without (RFC 9112, 3.2).
   static func check(_ fields: HTTPFields, version: HTTPVersion) throws(HTTPError) {
-    switch fields.count(of: "Host") {
-    case 0:
-      guard version == .http10 else { throw HTTPError(.malformedHost, "The Host field is missing") }
-    case 1:
-      guard let host = fields.first("Host"), host.isEmpty || HTTPHost(host) != nil else {
-        throw HTTPError(.malformedHost, "The Host field names no host")
-      }
-    default: throw HTTPError(.malformedHost, "More than one Host field")
+    let (host, count) = fields.occurrences("Host")
+    guard let host else {
+      if version == .http10 { return }
+      throw HTTPError(.malformedHost, "The Host field is missing")
+    }
+    guard count == 1 else { throw HTTPError(.malformedHost, "More than one Host field") }
+    guard host.isEmpty || wellFormedNameEnd(host.utf8.span) != nil else {
+      throw HTTPError(.malformedHost, "The Host field names no host")
     }
   }
 }
 
 extension UInt8 {
+  /// What an address in brackets is made of.
+  fileprivate var isAddressPart: Bool {
+    hexadecimalValue != nil || self == .colon || self == UInt8(ascii: ".")
+  }
+
   /// unreserved, sub-delims and `%` of RFC 3986: what a registered name is made of.
   fileprivate var isRegisteredName: Bool {
     switch self {

@@ -55,12 +55,11 @@ extension HTTPFields {
   /// Writes the fields and the empty line after them. Nothing may break out of its line: CR and LF are refused with
   /// all other control characters, and names must be tokens.
   func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
     for field in self {
-      guard !field.name.isEmpty, field.name.utf8.allSatisfy(\.isToken) else {
-        throw HTTPError(.unwritable, "A field name that is not a token")
-      }
-      guard field.value.utf8.allSatisfy(\.isFieldContent) else {
-        throw HTTPError(.unwritable, "A control character in the value of \(field.name)")
+      guard field.isWritable else {
+        throw HTTPError(
+          .unwritable, "A field with a name or value that is not one: \(field.name.debugDescription)")
       }
       buffer.append(field.name)
       buffer.append(": ")
@@ -68,5 +67,15 @@ extension HTTPFields {
       buffer.append("\r\n")
     }
     buffer.append("\r\n")
+  }
+}
+
+extension HTTPFields.Field {
+  fileprivate var isWritable: Bool {
+    let name = name.utf8.span
+    let value = value.utf8.span
+    for index in name.indices where !name[index].isToken { return false }
+    for index in value.indices where !value[index].isFieldContent { return false }
+    return !name.isEmpty
   }
 }

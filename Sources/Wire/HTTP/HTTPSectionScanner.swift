@@ -12,20 +12,40 @@ struct HTTPSectionScanner {
   /// The offset after the empty line; nil when that has not arrived. Each LF must have a CR before it: to take LF
   /// alone, as RFC 9112, 2.2 allows, is what request smuggling is made of.
   mutating func endOfSection(in span: borrowing Span<UInt8>) throws(HTTPError) -> Int? {
-    let count = span.count
-    while scanned < count {
-      guard span[scanned] == .lineFeed else {
-        scanned += 1
-        continue
-      }
-      guard scanned > lineStart, span[scanned - 1] == .carriageReturn else {
+    var position = scanned
+    while let lineFeed = span.firstLineFeed(from: position) {
+      guard lineFeed > lineStart, span[lineFeed - 1] == .carriageReturn else {
         throw HTTPError(.malformedLineEnding, "A line ends in LF without CR")
       }
-      let isEmptyLine = scanned - lineStart == 1
-      scanned += 1
-      if firstLineEnd == nil { firstLineEnd = scanned }
-      if isEmptyLine { return scanned }
-      lineStart = scanned
+      let isEmptyLine = lineFeed - lineStart == 1
+      position = lineFeed + 1
+      if firstLineEnd == nil { firstLineEnd = position }
+      if isEmptyLine {
+        scanned = position
+        return position
+      }
+      lineStart = position
+    }
+    scanned = span.count
+    return nil
+  }
+}
+
+extension Span<UInt8> {
+  /// The index of the first LF at or after `start`. Eight bytes are looked at together.
+  func firstLineFeed(from start: Int) -> Int? {
+    var position = start
+    while position + 8 <= count {
+      let word = bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      // A byte that is LF is zero after the exclusive or; the subtraction then borrows into its highest bit.
+      let other = UInt64(littleEndian: word) ^ 0x0A0A_0A0A_0A0A_0A0A
+      let found = (other &- 0x0101_0101_0101_0101) & ~other & 0x8080_8080_8080_8080
+      if found != 0 { return position + found.trailingZeroBitCount / 8 }
+      position += 8
+    }
+    while position < count {
+      if self[position] == .lineFeed { return position }
+      position += 1
     }
     return nil
   }

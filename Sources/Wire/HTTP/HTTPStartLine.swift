@@ -25,14 +25,22 @@ enum HTTPStartLine {
     guard end <= limits.methodLength else { throw methodTooLong }
     let target = end + 1
     var targetEnd = target
-    while span[targetEnd].isTarget { targetEnd += 1 }
+    var allBits: UInt8 = 0
+    while span[targetEnd].isTarget {
+      allBits |= span[targetEnd]
+      targetEnd += 1
+    }
     guard targetEnd - target <= limits.targetLength else { throw targetTooLong(limits) }
     guard targetEnd > target, span[targetEnd] == .space else {
       throw HTTPError(.malformedStartLine, "The request target is empty or holds a byte that is not allowed")
     }
     let version = try parseVersion(span, from: targetEnd + 1, to: span.count - 2)
-    return Request(
-      method: span.string(0..<end), target: try text(span, target..<targetEnd), version: version)
+    let targetText = span.string(target..<targetEnd)
+    // Decoding puts U+FFFD in the place of what is not UTF-8, so the bytes are not the same then.
+    guard allBits < 128 || targetText.utf8.elementsEqual(Array(span, target..<targetEnd)) else {
+      throw HTTPError(.malformedTarget, "The request target is not UTF-8")
+    }
+    return Request(method: span.string(0..<end), target: targetText, version: version)
   }
 
   /// `version SP status SP reason CRLF`. The space before an empty reason is often left out, so it may be.
@@ -70,11 +78,5 @@ enum HTTPStartLine {
       throw HTTPError(.unknownVersion, "Only HTTP/1.1 and HTTP/1.0 are spoken here")
     }
     return span[start + 7] == UInt8(ascii: "0") ? .http10 : .http11
-  }
-
-  private static func text(_ span: borrowing Span<UInt8>, _ range: Range<Int>) throws(HTTPError) -> String {
-    let text = span.extracting(range).withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) }
-    guard let text else { throw HTTPError(.malformedTarget, "The request target is not UTF-8") }
-    return text
   }
 }

@@ -1,0 +1,30 @@
+import Memory
+import Wire
+
+/// The values of fields and targets, whose parsers must give up on anything.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzHTTPValues(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let text = String(fuzzInput(start, count))
+  for size in [0, 1, 10, Int64.max] {
+    if case .part(let range) = ByteRange(text, size: size) {
+      check(range.lowerBound >= 0 && range.upperBound <= size && !range.isEmpty, "a range outside: \(range)")
+    }
+  }
+  for tag in EntityTag.list(text) ?? [] {
+    check(EntityTag.list(tag.fieldValue) == [tag], "a tag that reads differently: \(tag)")
+  }
+  if let host = HTTPHost(text) { _ = host.isLoopback }
+  if let seconds = HTTPDate.parse(text, now: 1_800_000_000) {
+    check(
+      HTTPDate.parse(HTTPDate.format(seconds), now: 0) == seconds || seconds < -62_135_596_800,
+      "date \(seconds)")
+  }
+  if let target = try? RequestTarget(text, method: "GET") {
+    _ = try? target.decodedPath()
+    _ = try? target.queryItems()
+    _ = target.segments
+  }
+  check(
+    (try? PercentCoding.decodeText(PercentCoding.encode(text))) == text, "percent-encoding lost something")
+  return 0
+}
