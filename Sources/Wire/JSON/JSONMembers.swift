@@ -17,6 +17,8 @@ extension JSONSlice {
 
   /// The value of the member `key` of an object; of the last one, as in Python and JavaScript, where several have that
   /// name. Nil where there is none, or the value is no object.
+  ///
+  /// This looks through the whole object; who wants several members of a long one goes through `members` once.
   public subscript(key: String) -> JSONSlice? {
     var found: Range<Int>?
     let name = key.utf8.span

@@ -1,0 +1,52 @@
+public import Memory
+
+/// The channels of a kernel, as they are called in WebSocket messages.
+public enum KernelChannelName: String, Sendable {
+  /// Requests and their replies, one after the other.
+  case shell
+  /// What the kernel says to everybody: output and its status.
+  case iopub
+  /// Requests that do not wait behind those on `shell`: interrupt, shut down.
+  case control
+  /// The kernel's questions to the person in front.
+  case stdin
+  /// Signs of life.
+  case heartbeat = "hb"
+}
+
+/// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received.
+public struct KernelFrame: Sendable, Equatable {
+  /// Where the message belongs.
+  public var channel: KernelChannelName
+  /// The message's own header, a JSON object.
+  public var header: Bytes
+  /// The header of the message that this one answers, a JSON object; `{}` where it answers none.
+  public var parentHeader: Bytes
+  /// A JSON object.
+  public var metadata: Bytes
+  /// A JSON object whose members depend on the type that the header names.
+  public var content: Bytes
+  /// Bytes that go with the content.
+  public var buffers: [Bytes]
+
+  /// A message of these parts.
+  public init(
+    channel: KernelChannelName, header: Bytes, parentHeader: Bytes = "{}", metadata: Bytes = "{}",
+    content: Bytes = "{}", buffers: [Bytes] = []
+  ) {
+    self.channel = channel
+    self.header = header
+    self.parentHeader = parentHeader
+    self.metadata = metadata
+    self.content = content
+    self.buffers = buffers
+  }
+}
+
+/// Why bytes are no message of a kernel, or a message cannot be written.
+public struct KernelFramingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// One line for people.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,36 @@
+public import Memory
+
+/// How messages of a kernel are laid out in WebSocket messages. Which layout is spoken is agreed on in the handshake.
+public enum KernelWebSocketFraming: Sendable, Equatable {
+  /// The parts one behind the other, as the kernel made them.
+  case v1
+  /// One JSON object that holds all parts, for servers that do not offer `v1`.
+  case legacy
+
+  /// The subprotocol that stands for `v1`.
+  public static let subprotocol = "v1.kernel.websocket.jupyter.org"
+
+  /// The layout that the server chose by its answer to the handshake.
+  public init(subprotocol: String?) {
+    self = subprotocol == Self.subprotocol ? .v1 : .legacy
+  }
+
+  /// The message in `frame`, in slices of it. Parts of a `v1` message may be anything, those of a JSON one are sound
+  /// JSON.
+  public func decode(_ frame: Bytes, isText: Bool) throws(KernelFramingError) -> KernelFrame {
+    if isText { return try LegacyLayout.decodeText(frame) }
+    return switch self {
+    case .v1: try V1Layout.decode(frame)
+    case .legacy: try LegacyLayout.decodeBinary(frame)
+    }
+  }
+
+  /// The pieces of the WebSocket message that says `frame`, and whether it is text.
+  public func encode(_ frame: KernelFrame) throws(KernelFramingError) -> (pieces: [Bytes], isText: Bool) {
+    switch self {
+    case .v1: return (V1Layout.encode(frame), false)
+    case .legacy where frame.buffers.isEmpty: return (LegacyLayout.json(frame), true)
+    case .legacy: return (try LegacyLayout.encodeBinary(frame), false)
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import Memory
+import Wire
+
+/// The layouts from before there were subprotocols. A message without buffers is the text of one JSON object. Buffers
+/// follow the JSON in a binary message, behind how many parts there are (the JSON included) and where each begins:
+/// big-endian numbers of 32 bits.
+enum LegacyLayout {
+  private static let partNames: Set = ["channel", "header", "parent_header", "metadata", "content"]
+
+  static func decodeText(_ text: Bytes) throws(KernelFramingError) -> KernelFrame {
+    try frame(from: text, buffers: [])
+  }
+
+  static func decodeBinary(_ frame: Bytes) throws(KernelFramingError) -> KernelFrame {
+    let parts = try partRanges(frame).map { frame[$0] }
+    return try self.frame(from: parts[0], buffers: Array(parts[1...]))
+  }
+
+  /// The JSON of `frame`, without its buffers.
+  static func json(_ frame: KernelFrame) -> [Bytes] {
+    [
+      Bytes(#"{"channel":"\#(frame.channel.rawValue)","header":"#), frame.header,
+      #","parent_header":"#, frame.parentHeader,
+      #","metadata":"#, frame.metadata,
+      #","content":"#, frame.content,
+      #","buffers":[]}"#,
+    ]
+  }
+
+  static func encodeBinary(_ frame: KernelFrame) throws(KernelFramingError) -> [Bytes] {
+    let json = json(frame)
+    let partLengths = [json.reduce(0) { $0 + $1.count }] + frame.buffers.map(\.count)
+    var front = ByteBuffer()
+    try append(partLengths.count, to: &front)
+    var offset = 4 * (partLengths.count + 1)
+    for length in partLengths {
+      try append(offset, to: &front)
+      offset += length
+    }
+    return [front.takeAll()] + json + frame.buffers
+  }
+
+  private static func frame(from text: Bytes, buffers: [Bytes]) throws(KernelFramingError) -> KernelFrame {
+    var parts: [String: JSONSlice] = [:]
+    // One pass, as the content may be long.
+    for (key, value) in try object(text).members {
+      if let name = key.string, partNames.contains(name) { parts[name] = value }
+    }
+    guard let channel = parts["channel"]?.string.flatMap(KernelChannelName.init(rawValue:)) else {
+      throw KernelFramingError("A kernel message is for no channel, or for an unknown one")
+    }
+    guard let header = parts["header"], header.kind == .object else {
+      throw KernelFramingError("A kernel message has no header")
+    }
+    return KernelFrame(
+      channel: channel, header: header.bytes, parentHeader: part(parts["parent_header"]),
+      metadata: part(parts["metadata"]), content: part(parts["content"]), buffers: buffers)
+  }
+
+  private static func object(_ text: Bytes) throws(KernelFramingError) -> JSONSlice {
+    let json: JSONSlice
+    do throws(JSONError) {
+      json = try JSONSlice.parseRepairingText(text)
+    } catch {
+      throw KernelFramingError("A kernel message is not JSON: \(error)")
+    }
+    guard json.kind == .object else { throw KernelFramingError("A kernel message is not a JSON object") }
+    return json
+  }
+
+  /// What is absent, or null, is as good as empty.
+  private static func part(_ part: JSONSlice?) -> Bytes {
+    guard let part, !part.isNull else { return "{}" }
+    return part.bytes
+  }
+
+  private static func partRanges(_ frame: Bytes) throws(KernelFramingError) -> [Range<Int>] {
+    try frame.withSpan { (span) throws(KernelFramingError) in
+      let words = span.count / 4
+      guard words > 0 else { throw KernelFramingError("A kernel message has a wrong number of parts") }
+      let count = number(in: span, at: 0)
+      guard count >= 1, count < words else {
+        throw KernelFramingError("A kernel message has a wrong number of parts")
+      }
+      var ranges: [Range<Int>] = []
+      ranges.reserveCapacity(count)
+      var least = 4 * (count + 1)
+      for index in 1...count {
+        let start = number(in: span, at: 4 * index)
+        let end = index == count ? span.count : number(in: span, at: 4 * (index + 1))
+        guard start >= least, end >= start, end <= span.count else {
+          throw KernelFramingError("A kernel message has a part that lies outside of it")
+        }
+        ranges.append(start..<end)
+        least = end
+      }
+      return ranges
+    }
+  }
+
+  private static func number(in span: Span<UInt8>, at index: Int) -> Int {
+    Int(UInt32(bigEndian: span.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt32.self)))
+  }
+
+  private static func append(_ number: Int, to buffer: inout ByteBuffer) throws(KernelFramingError) {
+    guard let number = UInt32(exactly: number) else {
+      throw KernelFramingError("A kernel message is too long for the older framing")
+    }
+    for shift in [24, 16, 8, 0] as [UInt32] { buffer.append(UInt8(truncatingIfNeeded: number >> shift)) }
+  }
+}

@@ -1,0 +1,98 @@
+import Jupyter
+import Memory
+import Testing
+
+@Suite struct KernelWebSocketFramingTests {
+  private let plain = KernelFrame(
+    channel: .iopub, header: #"{"msg_id":"1"}"#, parentHeader: #"{"msg_id":"0"}"#, metadata: "{}",
+    content: #"{"name":"stdout","text":"é\n"}"#)
+
+  private var withBuffers: KernelFrame {
+    var frame = plain
+    frame.buffers = [Bytes([0, 255, 1]), Bytes(), Bytes([7])]
+    return frame
+  }
+
+  private func join(_ pieces: [Bytes]) -> [UInt8] { pieces.flatMap { [UInt8]($0) } }
+
+  private func decode(_ bytes: [UInt8], _ framing: KernelWebSocketFraming, isText: Bool = false)
+    -> KernelFrame?
+  {
+    try? framing.decode(Bytes(bytes), isText: isText)
+  }
+
+  @Test func theLayoutIsThatOfJupyterServer() throws {
+    let frame = KernelFrame(
+      channel: .shell, header: "{1}", parentHeader: "{}", metadata: "{22}", content: "{333}")
+    let (pieces, isText) = try KernelWebSocketFraming.v1.encode(frame)
+    #expect(!isText)
+    // Seven words, the channel at 56, and the end.
+    let offsets: [UInt8] = [6, 56, 61, 64, 66, 70, 75]
+    let front = offsets.flatMap { offset -> [UInt8] in [offset, 0, 0, 0, 0, 0, 0, 0] }
+    #expect(join(pieces) == front + Array("shell{1}{}{22}{333}".utf8))
+  }
+
+  @Test func whatIsWrittenIsRead() throws {
+    for framing in [KernelWebSocketFraming.v1, .legacy] {
+      for frame in [plain, withBuffers] {
+        let (pieces, isText) = try framing.encode(frame)
+        #expect(isText == (framing == .legacy && frame.buffers.isEmpty))
+        let decoded = try framing.decode(Bytes(join(pieces)), isText: isText)
+        #expect(decoded == frame)
+      }
+    }
+  }
+
+  @Test func messagesCutOffAnywhereOrWithBytesBehindAreRefused() throws {
+    for framing in [KernelWebSocketFraming.v1, .legacy] {
+      let (pieces, isText) = try framing.encode(plain)
+      let bytes = join(pieces)
+      for length in 0..<bytes.count {
+        #expect(decode(Array(bytes[..<length]), framing, isText: isText) == nil, "\(framing) \(length)")
+      }
+      #expect(decode(bytes + [0x7D], framing, isText: isText) == nil)
+    }
+    // The older framing with buffers does not tell the end of the last one.
+    let (pieces, _) = try KernelWebSocketFraming.legacy.encode(withBuffers)
+    let bytes = join(pieces)
+    for length in 0..<bytes.count - 1 {
+      #expect(decode(Array(bytes[..<length]), .legacy) == nil, "\(length)")
+    }
+  }
+
+  @Test func offsetsThatLieAreRefused() throws {
+    for framing in [KernelWebSocketFraming.v1, .legacy] {
+      let (pieces, _) = try framing.encode(withBuffers)
+      let bytes = join(pieces)
+      let front = framing == .v1 ? 8 * 10 : 4 * 5
+      for index in 0..<front {
+        for value in [0, 1, 0x7F, 0x80, 0xFF] as [UInt8] {
+          var changed = bytes
+          changed[index] = value
+          // It need not be refused, but what is returned lies within.
+          _ = decode(changed, framing)
+        }
+      }
+    }
+    #expect(decode([UInt8](repeating: 0xFF, count: 100), .v1) == nil)
+    #expect(decode([UInt8](repeating: 0xFF, count: 100), .legacy) == nil)
+    #expect(decode([UInt8](repeating: 0, count: 100), .v1) == nil)
+    #expect(decode([UInt8](repeating: 0, count: 100), .legacy) == nil)
+  }
+
+  @Test func olderTextIsReadWithWhatItLacksAndWhatItHasMore() throws {
+    let text: Bytes = #"""
+      {"buffers": [], "msg_id": "x", "header": {"a": 1}, "parent_header": null, "channel": "\u0073hell"}
+      """#
+    let frame = try KernelWebSocketFraming.legacy.decode(text, isText: true)
+    #expect(frame == KernelFrame(channel: .shell, header: #"{"a": 1}"#))
+    for wrong in ["[]", "{}", #"{"channel":"shell"}"#, #"{"channel":"x","header":{}}"#, "nonsense"] {
+      #expect(decode(Array(wrong.utf8), .legacy, isText: true) == nil, "\(wrong)")
+    }
+  }
+
+  @Test func theSubprotocolDecides() {
+    #expect(KernelWebSocketFraming(subprotocol: "v1.kernel.websocket.jupyter.org") == .v1)
+    #expect(KernelWebSocketFraming(subprotocol: nil) == .legacy)
+  }
+}
