@@ -1,0 +1,29 @@
+import Glibc
+
+/// Finds a program as the shell does. Where another program starts it for us, its absence must still be an error of
+/// `spawn` and not a child that exits with status 127.
+struct ExecutableSearch {
+  private let directories: [Substring]
+
+  init(_ environment: [String: String]?) {
+    let path =
+      if let environment { environment["PATH"] } else { getenv("PATH").map { String(cString: $0) } }
+    directories = (path ?? "/usr/local/bin:/usr/bin:/bin").split(
+      separator: ":", omittingEmptySubsequences: false)
+  }
+
+  /// - Throws: `UVError.noEntry` where no directory has it, `accessDenied` where it may not be executed.
+  func path(of name: String, from currentDirectory: String?) throws(UVError) -> String {
+    let candidates =
+      name.contains("/") ? [name] : directories.map { $0.isEmpty ? "./\(name)" : "\($0)/\(name)" }
+    var failure = UVError.noEntry
+    for candidate in candidates {
+      let place = candidate.hasPrefix("/") ? candidate : "\(currentDirectory ?? ".")/\(candidate)"
+      var status = stat()
+      guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      if access(place, X_OK) == 0 { return candidate }
+      failure = .accessDenied
+    }
+    throw failure
+  }
+}

@@ -1,0 +1,31 @@
+/// How a process ended.
+public enum ExitStatus: Sendable, Equatable {
+  /// By itself, with this status.
+  case code(Int)
+  /// By a signal, with this number.
+  case signal(Int)
+
+  /// True of status 0.
+  public var isSuccess: Bool { self == .code(0) }
+}
+
+extension ExitStatus: CustomStringConvertible {
+  /// As it stands in messages: `exited with status 1`, `killed by SIGKILL`.
+  public var description: String {
+    switch self {
+    case .code(let code): "exited with status \(code)"
+    case .signal(let number): "killed by \(Self.name(ofSignal: number))"
+    }
+  }
+
+  private static func name(ofSignal number: Int) -> String {
+    names.indices.contains(number - 1) ? "SIG" + names[number - 1] : "signal \(number)"
+  }
+
+  /// From number 1, as Linux counts them on x86 and ARM.
+  private static let names = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+    "WINCH", "IO", "PWR", "SYS",
+  ]
+}
