@@ -16,7 +16,8 @@ private struct Reading: Equatable {
   var heads: [HTTPRequestHead] = []
   var body: [UInt8] = []
   var trailers: [HTTPFields] = []
-  var failure: HTTPError?
+  /// Which fault is found first depends on how much has arrived; that there is one does not.
+  var isRefused = false
   var left = 0
 }
 
@@ -41,7 +42,7 @@ private func read(_ pieces: [Bytes]) -> Reading {
     }
     reading.left = buffer.count
   } catch {
-    reading.failure = error
+    reading.isRefused = true
   }
   return reading
 }

@@ -18,7 +18,8 @@ private struct Reading: Equatable {
   var heads: [HTTPResponseHead] = []
   var body: [UInt8] = []
   var trailers: [HTTPFields] = []
-  var failure: HTTPError?
+  /// Which fault is found first depends on how much has arrived; that there is one does not.
+  var isRefused = false
   var left = 0
 }
 
@@ -44,7 +45,7 @@ private func read(_ pieces: [Bytes], _ method: String) -> Reading {
     reading.left = buffer.count
     if let event = try parser.finish() { add(event) }
   } catch {
-    reading.failure = error
+    reading.isRefused = true
   }
   return reading
 }
