@@ -18,6 +18,9 @@ import pytest
 import websocket
 
 TOKEN = "secret"
+
+#: The Python environment that is tested: this one, or the one that this variable names.
+PYTHON = os.environ.get("KERNEL_PYTHON", sys.executable)
 V1 = "v1.kernel.websocket.jupyter.org"
 
 
@@ -42,7 +45,7 @@ class Server:
         self.log = directory / "jupyter.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "code_interpreter_kernel.jupyter", f"--sock={self.path}"],
+                [PYTHON, "-m", "code_interpreter_kernel.jupyter", f"--sock={self.path}"],
                 env={**os.environ, "JUPYTER_TOKEN": TOKEN, **environment},
                 stderr=log,
             )
