@@ -1,0 +1,70 @@
+# The commands of this project. Everything that a recipe needs is installed or built first; a second time is quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+HOST ?= 127.0.0.1
+PORT ?= 49999
+WORKSPACE ?= $(CURDIR)/workspace
+# More arguments of the server: make run ARGS="--log-level debug"
+ARGS ?=
+FUZZ_SECONDS ?= 60
+
+server := .build/release/code-interpreter
+# The standard library goes into the program: one file that starts faster and runs without a toolchain.
+release_build := swift build -c release --static-swift-stdlib --product code-interpreter
+sources := Package.swift $(shell find Sources -type f)
+
+.PHONY: help
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: python-environment $(server) ## install what is missing, build, and serve on PORT, HOST with WORKSPACE and ARGS
+	@exec scripts/run "$(server)" --host "$(HOST)" --port "$(PORT)" --workspace "$(WORKSPACE)" $(ARGS)
+
+.PHONY: test
+test: setup ## run every test there is
+	@scripts/test
+
+.PHONY: bench
+bench: setup ## run every benchmark and write Benchmarks/RESULTS.md
+	@Benchmarks/run
+
+.PHONY: fuzz
+fuzz: packages ## fuzz every parser for FUZZ_SECONDS
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: lint
+lint: ## check the format of the Swift files
+	@swift format lint --strict -r Sources Tests Package.swift
+
+.PHONY: format
+format: ## put the Swift files in that format
+	@swift format -i -r Sources Tests Package.swift
+
+.PHONY: image
+image: ## build the container image
+	@docker build -t code-interpreter .
+
+.PHONY: setup
+setup: python-environment $(server) ## install what is missing and build, without running anything
+
+.PHONY: clean
+clean: ## remove what was built and installed here
+	rm -rf .build .build-* .venv .venv-*
+
+.PHONY: packages
+packages:
+	@scripts/install-packages
+
+.PHONY: python-environment
+python-environment: packages
+	@scripts/kernel-environment .venv
+
+$(server): $(sources) | packages
+	@echo "Building the server (the first time takes a minute or two)"
+	@$(release_build)
+	@touch $@
