@@ -1,0 +1,44 @@
+# Builds the server: one file, with Swift's libraries in it.
+FROM swift:6.3-bookworm AS build
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libssl-dev libuv1-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY Package.swift ./
+COPY Sources Sources
+COPY Tests Tests
+RUN swift build -c release --static-swift-stdlib --product code-interpreter \
+    && strip -o /code-interpreter .build/release/code-interpreter
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates libssl3 libuv1 python3 python3-venv tini util-linux \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 --shell /bin/bash user \
+    && install -d -o user -g user /opt/code-interpreter
+
+# Kernels may install packages of their own, so the environment is their user's.
+USER user
+COPY --chown=user:user kernel/requirements.txt /tmp/requirements.txt
+RUN python3 -m venv /opt/code-interpreter \
+    && /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q -r /tmp/requirements.txt \
+    && mkdir -p /opt/code-interpreter/share/code-interpreter \
+    && MPLCONFIGDIR=/opt/code-interpreter/share/code-interpreter/matplotlib \
+        /opt/code-interpreter/bin/python -c 'import matplotlib.font_manager'
+COPY --chown=user:user kernel /tmp/kernel
+RUN /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q --no-deps /tmp/kernel
+COPY --from=build /code-interpreter /usr/local/bin/code-interpreter
+
+ENV CODE_INTERPRETER_HOST=0.0.0.0 \
+    CODE_INTERPRETER_PORT=49999 \
+    CODE_INTERPRETER_PYTHON_ENVIRONMENT=/opt/code-interpreter \
+    CODE_INTERPRETER_WORKSPACE=/home/user \
+    PATH=/opt/code-interpreter/bin:/usr/local/bin:/usr/bin:/bin \
+    HOME=/home/user
+WORKDIR /home/user
+EXPOSE 49999
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['CODE_INTERPRETER_PORT'] + '/health', timeout=4)"]
+# PID 1 reaps what kernels leave behind.
+ENTRYPOINT ["tini", "--", "code-interpreter", "serve"]
