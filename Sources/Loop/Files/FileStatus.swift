@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// What a name in a directory stands for.
