@@ -28,23 +28,7 @@ extension JSONSlice {
     return value
   }
 
-  /// The value on one line, for newline-delimited JSON. Strings hold no line breaks that are not escaped, so that all
-  /// there are lie between tokens, where a space says the same. Without any, these are the bytes as they are.
-  public var singleLine: Bytes {
-    bytes.withSpan { span in
-      var end = ByteSearch<LineBreak>.first(in: span, from: 0)
-      guard end < span.count else { return bytes }
-      var line = ByteBuffer()
-      line.reserve(span.count)
-      var start = 0
-      while end < span.count {
-        line.append(bytes[start..<end])
-        line.append(UInt8(ascii: " "))
-        start = end + 1
-        end = ByteSearch<LineBreak>.first(in: span, from: start)
-      }
-      line.append(bytes[start...])
-      return line.takeAll()
-    }
-  }
+  /// The value on one line, for newline-delimited JSON; see `SingleLine`. Without line breaks, these are the bytes as
+  /// they are.
+  public var singleLine: Bytes { SingleLine.of(bytes) }
 }

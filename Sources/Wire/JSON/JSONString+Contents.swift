@@ -2,6 +2,12 @@ public import Memory
 
 // What can be done to a string without decoding it: contents in, contents out.
 extension JSONString {
+  /// The contents of the JSON string that says `text`.
+  public static func contents(of text: String) -> Bytes {
+    let quoted = quote(text)
+    return quoted[1..<quoted.count - 1]
+  }
+
   /// `contents` without one pair of enclosing quotes, single or double, as the repr of a string in Python has.
   public static func dropEnclosingQuotes(contents: Bytes) -> Bytes {
     contents.withSpan { span in
@@ -18,6 +24,9 @@ extension JSONString {
       return contents
     }
   }
+
+  /// `contents` on what every reader of lines takes for one; see `SingleLine`.
+  public static func singleLine(contents: Bytes) -> Bytes { SingleLine.of(contents) }
 
   /// `contents` without the sequences that steer a terminal (ECMA-48: colours, cursor, titles, links). The text that
   /// they stand around stays, also where a sequence is cut off. Without any, these are the contents as they are.
