@@ -20,6 +20,18 @@ import Testing
     }
   }
 
+  @Test func contentsThatAreCutOffDoNoHarm() {
+    let contents: Bytes = #"aé\u001b[31m\\\ud83d\ude00\"'\u001b]0;t\u0007"#
+    for start in 0..<contents.count {
+      for end in start...contents.count {
+        let part = contents[start..<end]
+        _ = JSONString.decode(contents: part)
+        _ = JSONString.dropEnclosingQuotes(contents: part)
+        #expect(JSONString.withoutTerminalControls(contents: part).count <= part.count)
+      }
+    }
+  }
+
   @Test func oneByteOfAnyValueIsFoundAtAnyPlace() {
     for position in 0..<150 {
       for byte in UInt8.min...UInt8.max {

@@ -13,7 +13,7 @@ extension JSONString {
         text.append(contents[start..<end])
         let escape = JSONEscape(in: span, at: end)
         text.append(String(Character(escape.scalar)))
-        start = end + escape.length
+        start = min(end + escape.length, span.count)
         end = ByteSearch<QuoteOrBackslash>.first(in: span, from: start)
       }
       text.append(contents[start...])
