@@ -28,7 +28,8 @@ struct SocketPair {
 
 /// Runs `body` with a connected pair, which it closes whatever happens.
 func withPair(
-  sourceLocation: SourceLocation = #_sourceLocation, _ body: @escaping @LoopActor (SocketPair) async throws -> Void
+  sourceLocation: SourceLocation = #_sourceLocation,
+  _ body: @escaping @LoopActor (SocketPair) async throws -> Void
 ) async throws {
   try await onLoop(sourceLocation: sourceLocation) {
     let pair = try await SocketPair.tcp()
@@ -65,6 +66,15 @@ func same(_ left: Bytes, _ right: Bytes) -> Bool {
 
 /// Bytes that are not the same anywhere near, so that a piece lost or swapped shows.
 func pattern(_ count: Int) -> Bytes {
-  let words = (0..<(count / 4 + 1)).map { UInt32(truncatingIfNeeded: $0) &* 2_654_435_761 }
-  return words.withUnsafeBytes { Bytes($0.prefix(count)) }
+  let words = [UInt32](unsafeUninitializedCapacity: count / 4 + 1) { words, used in
+    used = count / 4 + 1
+    var word: UInt32 = 1
+    var index = 0
+    while index < used {
+      words[index] = word
+      word = word &* 1_664_525 &+ 1_013_904_223
+      index += 1
+    }
+  }
+  return words.withUnsafeBytes { Bytes(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
 }

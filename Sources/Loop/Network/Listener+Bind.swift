@@ -28,7 +28,8 @@ extension Listener {
     }
   }
 
-  private static func adopt(_ descriptor: CInt, _ kind: SocketKind, path: String?) throws(UVError) -> Listener {
+  private static func adopt(_ descriptor: CInt, _ kind: SocketKind, path: String?) throws(UVError) -> Listener
+  {
     do {
       return try Listener(adopting: descriptor, kind: kind, path: path)
     } catch {
@@ -47,8 +48,8 @@ extension Listener {
     throw error
   }
 
-  private static func newSocket(_ family: CInt) throws(UVError) -> CInt {
-    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+  private static func newSocket(_ family: CInt, _ kind: __socket_type = SOCK_STREAM) throws(UVError) -> CInt {
+    let type = kind.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
     let descriptor = socket(family, CInt(type), 0)
     if descriptor < 0 { throw UVError(systemError: errno) }
     return descriptor
@@ -68,9 +69,10 @@ extension Listener {
     setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<CInt>.size))
   }
 
-  /// True where a socket file is there but nobody listens.
+  /// True where a socket file is there but no socket. Asked by a datagram socket: one that listens refuses that for its
+  /// type, and is not disturbed by a connection.
   private static func isAbandoned(_ address: NativeAddress) -> Bool {
-    guard let probe = try? newSocket(AF_UNIX) else { return false }
+    guard let probe = try? newSocket(AF_UNIX, SOCK_DGRAM) else { return false }
     defer { Glibc.close(probe) }
     return address.withSocketAddress { Glibc.connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
   }

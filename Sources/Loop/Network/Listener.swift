@@ -7,7 +7,7 @@ import Glibc
 /// all who wait, and may spin.
 @LoopActor
 public final class Listener: Handle {
-  private let descriptor: CInt
+  let descriptor: CInt
   private let kind: SocketKind
   /// The file to remove at the end.
   private let path: String?

@@ -11,7 +11,9 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   public let isLoopback: Bool
 
   /// As it stands in a URL: `127.0.0.1:80`, `[::1]:80`.
-  public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  public var description: String {
+    host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+  }
 
   init?(_ address: NativeAddress) {
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))

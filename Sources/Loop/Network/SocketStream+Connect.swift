@@ -125,13 +125,15 @@ extension SocketStream {
   /// The other end's address; nil for Unix sockets, and once the connection is broken.
   public var peerAddress: SocketAddress? {
     guard isTCP else { return nil }
-    return NativeAddress { uv_tcp_getpeername(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(SocketAddress.init)
+    return NativeAddress { uv_tcp_getpeername(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(
+      SocketAddress.init)
   }
 
   /// Our end's address; nil for Unix sockets.
   public var localAddress: SocketAddress? {
     guard isTCP else { return nil }
-    return NativeAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(SocketAddress.init)
+    return NativeAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(
+      SocketAddress.init)
   }
 
   private var isTCP: Bool { isOpen && stream.pointee.type == UV_TCP }

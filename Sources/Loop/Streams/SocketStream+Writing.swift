@@ -138,7 +138,8 @@ extension SocketStream {
   }
 
   /// Lends the pieces as libuv wants them. The memory is not written to: `uv_buf_t` serves reading too, hence the cast.
-  private func withBuffers(of pieces: [Bytes], _ body: (UnsafeMutableBufferPointer<uv_buf_t>) -> CInt) -> CInt {
+  private func withBuffers(of pieces: [Bytes], _ body: (UnsafeMutableBufferPointer<uv_buf_t>) -> CInt) -> CInt
+  {
     withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: pieces.count) { buffers in
       for (index, piece) in pieces.enumerated() {
         piece.withUnsafeBytes { bytes in

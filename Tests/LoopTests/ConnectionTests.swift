@@ -1,0 +1,147 @@
+import Glibc
+import Memory
+import Testing
+
+@testable import Loop
+
+extension LoopTests {
+  @Suite struct ConnectionTests {
+    @Test func `both ends know where they are, and small writes are not held back`() async throws {
+      try await withPair { pair in
+        #expect(pair.far.peerAddress == pair.near.localAddress)
+        #expect(pair.near.peerAddress == pair.far.localAddress)
+        #expect(pair.near.peerAddress?.host == "127.0.0.1")
+        #expect(pair.near.peerAddress?.isLoopback == true)
+        for stream in [pair.near, pair.far] {
+          #expect(stream.option(TCP_NODELAY, at: CInt(IPPROTO_TCP)) != 0)
+        }
+        #expect(pair.near.option(SO_KEEPALIVE, at: SOL_SOCKET) != 0)
+      }
+    }
+
+    @Test func `a name is looked up and all its addresses are tried`() async throws {
+      try await onLoop {
+        // localhost may be ::1 first, where nobody listens.
+        let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
+        let port = try #require(listener.localAddress?.port)
+        let stream = try await SocketStream.connect(
+          host: "localhost", port: port, timeout: .seconds(10), quickAcknowledge: true)
+        #expect(stream.quickAcknowledge)
+        await stream.close()
+        await listener.close()
+      }
+    }
+
+    @Test func `IPv6 works where the machine has it`() async throws {
+      try await onLoop {
+        guard let listener = try? await Listener.bind(host: "::1", port: 0) else { return }
+        let address = try #require(listener.localAddress)
+        #expect(address.host == "::1" && address.isLoopback && address.description == "[::1]:\(address.port)")
+        let stream = try await SocketStream.connect(host: "::1", port: address.port, timeout: .seconds(10))
+        let accepted = try await listener.accept()
+        #expect(accepted.peerAddress == stream.localAddress)
+        await accepted.close()
+        await stream.close()
+        await listener.close()
+      }
+    }
+
+    @Test func `names that nobody knows and names that are none`() async throws {
+      try await onLoop {
+        await #expect(throws: UVError.self) {
+          try await SocketStream.connect(host: "no-such-host.invalid", port: 1, timeout: .seconds(10))
+        }
+        for host in ["", "a\0b"] {
+          await #expect(throws: UVError.invalidArgument) {
+            try await SocketStream.connect(host: host, port: 1, timeout: .seconds(10))
+          }
+        }
+      }
+    }
+
+    @Test func `a refused connection says so`() async throws {
+      try await onLoop {
+        let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
+        let port = try #require(listener.localAddress?.port)
+        await listener.close()
+        await #expect(throws: UVError.connectionRefused) {
+          try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10))
+        }
+      }
+    }
+
+    @Test func `connecting to one who does not answer times out, or is cancelled`() async throws {
+      try await onLoop {
+        let silent = try await SilentPeer()
+        let port = silent.port
+        await #expect(throws: UVError.timedOut) {
+          try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .milliseconds(10))
+        }
+        let during = Task { @LoopActor in
+          try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(1000))
+        }
+        for _ in 0..<3 { await Task.yield() }
+        during.cancel()
+        await #expect(throws: CancellationError.self) { try await during.value }
+        let before = Task { @LoopActor in
+          withUnsafeCurrentTask { $0?.cancel() }
+          return try await SocketStream.connect(host: "localhost", port: port, timeout: .seconds(1000))
+        }
+        await #expect(throws: CancellationError.self) { try await before.value }
+        await silent.close()
+      }
+    }
+
+    @Test func `a look-up that is cancelled comes to its end by itself`() async throws {
+      try await onLoop {
+        // It begins at once, and no answer can be seen before this task suspends.
+        let task = Task.immediate { @LoopActor in try await Resolver.addresses(of: "localhost", port: 1) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+      }
+    }
+
+    @Test func `addresses that are loopback in any spelling`() throws {
+      let loopback = ["127.0.0.1", "127.255.0.3", "::1", "::ffff:127.0.0.1"]
+      let others = ["128.0.0.1", "0.0.0.0", "::", "::2", "::ffff:10.0.0.1", "fe80::1", "100::1"]
+      for (hosts, expected) in [(loopback, true), (others, false)] {
+        for host in hosts {
+          let native = try #require(NativeAddress(digits: host, port: 80))
+          let address = try #require(SocketAddress(native))
+          #expect(address.isLoopback == expected && address.port == 80, "\(host)")
+        }
+      }
+      #expect(NativeAddress(digits: "localhost", port: 80) == nil)
+    }
+  }
+}
+
+extension SocketStream {
+  func option(_ option: CInt, at level: CInt) -> CInt? {
+    guard let descriptor else { return nil }
+    var value: CInt = 0
+    var size = socklen_t(MemoryLayout<CInt>.size)
+    return getsockopt(descriptor, level, option, &value, &size) == 0 ? value : nil
+  }
+}
+
+/// A listener whose backlog is full, so that the kernel ignores who else wants to connect.
+@LoopActor
+private struct SilentPeer {
+  let listener: Listener
+  let port: UInt16
+  private var queued: [SocketStream] = []
+
+  init() async throws {
+    listener = try await Listener.bind(host: "127.0.0.1", port: 0, backlog: 0)
+    port = try #require(listener.localAddress?.port)
+    while let stream = try? await SocketStream.connect(
+      host: "127.0.0.1", port: port, timeout: .milliseconds(50))
+    { queued.append(stream) }
+  }
+
+  func close() async {
+    for stream in queued { await stream.close() }
+    await listener.close()
+  }
+}
