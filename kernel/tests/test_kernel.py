@@ -72,13 +72,30 @@ def test_flushed_lines_come_one_by_one_and_in_order(kernel: Kernel) -> None:
     assert text.split() == [str(i) for i in range(6000)]
 
 
-def test_output_comes_before_the_end_of_its_cell(kernel: Kernel) -> None:
-    code = "print('a'); import sys; print('b', file=sys.stderr)"
-    for _ in range(200):
+def test_output_comes_in_order_and_before_the_end_of_its_cell(kernel: Kernel) -> None:
+    code = "import sys\nfor i in range(50): print(i, file=sys.stderr if i % 3 else sys.stdout)"
+    for _ in range(50):
         messages = [m for m in kernel.run(code) if m["channel"] == "iopub"]
         text = "".join(m["content"]["text"] for m in messages if m["type"] == "stream")
-        assert sorted(text) == ["\n", "\n", "a", "b"]
+        assert text.split() == [str(i) for i in range(50)]
         assert messages[-1]["content"]["execution_state"] == "idle"
+
+
+def test_threads_and_forked_children_print_each_line_once(kernel: Kernel) -> None:
+    code = """
+import os, sys, threading, multiprocessing
+print("before", end=" ")
+threads = [threading.Thread(target=lambda: [print(f"t{n}", file=stream) for n in range(100)])
+           for stream in (sys.stdout, sys.stderr)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+process = multiprocessing.get_context("fork").Process(target=lambda: print("child"))
+process.start(); process.join()
+"""
+    words = kernel.text(code).split()
+    assert words.count("before") == 1
+    assert all(words.count(f"t{n}") == 2 for n in range(100))
+    assert words.count("child") == 1
 
 
 def test_history_works_within_the_session(kernel: Kernel) -> None:
