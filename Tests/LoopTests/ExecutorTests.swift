@@ -44,6 +44,41 @@ extension LoopTests {
       }
     }
 
+    @Test func `a task that prefers the loop stays on its thread, whatever it waits for`() async throws {
+      try await onLoop {
+        try await LoopActor.task {
+          var resumed: UnsafeContinuation<Void, Never>?
+          let other = LoopActor.task {
+            await withUnsafeContinuation { resumed = $0 }
+            return await isOnLoopEverywhere()
+          }
+          while resumed == nil { await Task.yield() }
+          resumed?.resume()
+          #expect(await other.value)
+          try await EventLoop.sleep(for: .zero)
+          #expect(await isOnLoopEverywhere())
+          let all = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<3 { group.addTask { @LoopActor in await isOnLoopEverywhere() } }
+            return await group.reduce(true) { $0 && $1 }
+          }
+          #expect(all)
+        }.value
+      }
+    }
+
+    @Test func `tasks that do not prefer the loop wait and call as others do`() async throws {
+      try await onLoop {
+        let plain = Task { @LoopActor in
+          for _ in 0..<10 {
+            try await EventLoop.sleep(for: .zero)
+            await LoopActor.task {}.value
+          }
+          return 1
+        }
+        #expect(try await plain.value == 1)
+      }
+    }
+
     @Test func `jobs from many threads all run, on the loop`() async throws {
       LoopThread.start()
       let count = Counter()
@@ -90,6 +125,10 @@ extension LoopTests {
     }
   }
 }
+
+/// True when code without an actor runs on the loop too.
+@concurrent
+private func isOnLoopEverywhere() async -> Bool { EventLoop.shared.isOnLoopThread }
 
 @LoopActor
 private final class Counter {

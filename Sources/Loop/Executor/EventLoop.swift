@@ -11,9 +11,15 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// The one loop of the process.
   public static let shared = EventLoop()
 
+  /// A job, and whether its task prefers `TaskPreference`, which it must then be run with.
+  private struct Entry {
+    let job: UnownedJob
+    var isPreferring: Bool
+  }
+
   /// Jobs from other threads, and how to wake the loop for them.
   private struct ForeignJobs: @unchecked Sendable {
-    var jobs = Deque<UnownedJob>()
+    var jobs = Deque<Entry>()
     var isWoken = false
     /// nil while no loop runs; jobs then wait for the next one.
     var wakeUp: UnsafeMutablePointer<uv_async_t>?
@@ -24,7 +30,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   /// The loop's memory. Belongs to the loop's thread, as does all that follows.
   let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
-  private var jobs = Deque<UnownedJob>()
+  private var jobs = Deque<Entry>()
+  private var current: Entry?
   private var pump: JobPump?
   private var isRunning = false
 
@@ -41,12 +48,22 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// Queues a job. From the loop's own thread this takes no lock.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
+    // A task that leaves this executor for this executor was run with the wrong preference; Swift does not tell
+    // which is right, but there are only two.
+    let isMismatched = isOnLoopThread && current.map { $0.job.isIdentical(to: job) } ?? false
+    enqueue(Entry(job: job, isPreferring: isMismatched ? current?.isPreferring == false : false))
+  }
+
+  /// Queues a job of a task that prefers the loop.
+  func enqueuePreferring(_ job: UnownedJob) { enqueue(Entry(job: job, isPreferring: true)) }
+
+  private func enqueue(_ entry: Entry) {
     guard !isOnLoopThread else {
-      jobs.append(job)
+      jobs.append(entry)
       return
     }
     foreign.withLock { foreign in
-      foreign.jobs.append(job)
+      foreign.jobs.append(entry)
       guard !foreign.isWoken, let wakeUp = foreign.wakeUp else { return }
       foreign.isWoken = true
       uv_async_send(wakeUp)
@@ -65,10 +82,17 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   func drain() {
     assert(isOnLoopThread)
     let executor = asUnownedSerialExecutor()
+    let preference = TaskPreference.shared.asUnownedTaskExecutor()
     for _ in 0..<jobs.count {
-      guard let job = jobs.popFirst() else { break }
-      job.runSynchronously(on: executor)
+      guard let entry = jobs.popFirst() else { break }
+      current = entry
+      if entry.isPreferring {
+        entry.job.runSynchronously(isolatedTo: executor, taskExecutor: preference)
+      } else {
+        entry.job.runSynchronously(on: executor)
+      }
     }
+    current = nil
     // With jobs left the next poll must not block.
     pump?.keepTurning(!jobs.isEmpty)
   }
@@ -92,7 +116,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   public func run(_ main: @escaping @LoopActor @Sendable () async -> Int32) -> Int32 {
     open()
     let result = ExitCode()
-    Task { @LoopActor in
+    LoopActor.task {
       result.value = await main()
       uv_stop(EventLoop.shared.raw)
     }
