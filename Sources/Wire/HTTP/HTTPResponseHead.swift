@@ -28,11 +28,25 @@ public struct HTTPResponseHead: Sendable, Equatable {
   ///
   /// Throws `unwritable` where it would not be one head any more.
   public func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    try Self.encodeStatusLine(status, reason: reason, version: version, into: &buffer)
+    try fields.encode(into: &buffer)
+  }
+
+  /// Writes a status line on its own, for heads that are put together from parts that are ready.
+  ///
+  /// Throws `unwritable` where it would not be one line of that form.
+  public static func encodeStatusLine(
+    _ status: Int, reason: String? = nil, version: HTTPVersion = .http11, into buffer: inout ByteBuffer
+  ) throws(HTTPError) {
+    let reason = reason ?? HTTPStatus.reason(of: status)
     guard (100...999).contains(status), reason.utf8.allSatisfy(\.isFieldContent) else {
       throw HTTPError(.unwritable, "A status line with \(status) or a control character")
     }
-    buffer.append("\(version.name) \(status) \(reason)\r\n")
-    try fields.encode(into: &buffer)
+    buffer.append(version == .http11 ? "HTTP/1.1 " : "HTTP/1.0 ")
+    buffer.append(String(status))
+    buffer.append(" ")
+    buffer.append(reason)
+    buffer.append("\r\n")
   }
 
   /// The head with its empty line; throws as `encode(into:)` does.
@@ -52,9 +66,18 @@ enum HTTPConnectionOption {
 }
 
 extension HTTPFields {
-  /// Writes the fields and the empty line after them. Nothing may break out of its line: CR and LF are refused with
-  /// all other control characters, and names must be tokens.
+  /// Writes the fields and the empty line after them; throws as `encodeLines` does.
   func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+    try encodeLines(into: &buffer)
+    buffer.append("\r\n")
+  }
+
+  /// Writes the fields, a line each, and nothing after them.
+  ///
+  /// Throws `unwritable` where a field would not be one: nothing may break out of its line, so CR and LF are refused
+  /// with all other control characters, and names must be tokens.
+  public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPError) {
+    // Room for the empty line too.
     buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
     for field in self {
       guard field.isWritable else {
@@ -66,7 +89,6 @@ extension HTTPFields {
       buffer.append(field.value)
       buffer.append("\r\n")
     }
-    buffer.append("\r\n")
   }
 }
 

@@ -1,0 +1,219 @@
+import Loop
+import Memory
+import Wire
+
+/// One connection: reads requests and answers them, one after the other.
+@LoopActor
+final class HTTPConnection {
+  /// What the connection waits for, and since when (in ticks of the server's clock).
+  enum Waiting {
+    case request
+    case head(since: UInt64)
+    case body
+    case goodbye
+  }
+
+  let server: HTTPServer
+  let checksHost: Bool
+  private let stream: any ByteStream
+  private let peerAddress: SocketAddress?
+  private var parser: HTTPRequestParser
+  private var waiting: (for: Waiting, since: UInt64)?
+  /// The answer that is being given.
+  private var response: ResponseWriter?
+  /// The time-out that has been answered; all that is left is to end.
+  private var expiry: HTTPFailure?
+
+  init(_ stream: any ByteStream, from peerAddress: SocketAddress?, to server: HTTPServer, checksHost: Bool) {
+    self.stream = stream
+    self.peerAddress = peerAddress
+    self.server = server
+    self.checksHost = checksHost
+    self.parser = HTTPRequestParser(limits: server.options.limits)
+  }
+
+  var options: HTTPServerOptions { server.options }
+
+  var bodyTooLong: HTTPFailure {
+    HTTPFailure(413, "The request's body is longer than \(options.maximumBodyLength) bytes")
+  }
+
+  /// Serves the connection until it ends, and closes it.
+  func run() async {
+    do {
+      while let (head, framing) = try await nextHead() {
+        guard try await respond(to: head, framing) else { break }
+      }
+      try await sayGoodbye()
+    } catch {
+      // The connection is broken, closed or no longer wanted; whoever had an interest in it has been told.
+    }
+    await stream.close()
+  }
+
+  // MARK: Reading
+
+  /// The next event from what has arrived.
+  func nextEvent() throws(HTTPFailure) -> HTTPRequestParser.Event? {
+    do throws(HTTPError) {
+      return try parser.next(&stream.inbound)
+    } catch {
+      throw HTTPFailure(error)
+    }
+  }
+
+  /// True when nothing has arrived that was not taken.
+  var hasNothingUnread: Bool { stream.inbound.isEmpty }
+
+  /// Waits for more of a body; false at the end of the connection.
+  func fillBody() async throws -> Bool {
+    do {
+      return try await fill(.body)
+    } catch  where !(error is HTTPFailure || error is CancellationError) {
+      throw ClientIsGone(cause: error)
+    }
+  }
+
+  /// The next request's head; nil when there will be none, or one that was refused.
+  private func nextHead() async throws -> (HTTPRequestHead, BodyFraming)? {
+    var firstByte: UInt64?
+    while true {
+      do {
+        if case .head(let head, let framing)? = try nextEvent() { return (head, framing) }
+      } catch {
+        try await refuse(error)
+        return nil
+      }
+      if stream.inbound.isEmpty {
+        if server.isDraining { return nil }
+        guard try await fill(.request) else { return nil }
+      } else {
+        let since = firstByte ?? server.watch.now
+        firstByte = since
+        guard try await fill(.head(since: since)) else { return nil }
+      }
+    }
+  }
+
+  private func fill(_ reason: Waiting) async throws -> Bool {
+    if let expiry { throw expiry }
+    waiting = (reason, server.watch.now)
+    defer { waiting = nil }
+    do {
+      let hasMore = try await stream.fill()
+      if let expiry { throw expiry }
+      return hasMore
+    } catch {
+      throw expiry ?? error
+    }
+  }
+
+  // MARK: Answering
+
+  func write(_ pieces: [Bytes]) async throws {
+    do {
+      try await stream.write(pieces)
+    } catch  where !(error is CancellationError) {
+      throw ClientIsGone(cause: error)
+    }
+  }
+
+  /// Answers one request; false when the connection cannot go on.
+  private func respond(to head: HTTPRequestHead, _ framing: BodyFraming) async throws -> Bool {
+    let body = RequestBody(
+      framing, of: self, expectsContinue: head.fields.list("Expect", contains: "100-continue"))
+    let response = ResponseWriter(
+      to: head, id: server.nextRequestID(), body: body, on: self)
+    self.response = response
+    defer { self.response = nil }
+    do {
+      let target = try check(head, framing)
+      let request = Request(
+        head: head, target: target, id: response.id, body: body, peerAddress: peerAddress)
+      try await server.handler(request, response)
+      try await response.complete()
+    } catch {
+      await response.fail(error)
+    }
+    server.log.finished(response)
+    return response.keepsConnection
+  }
+
+  private func check(_ head: HTTPRequestHead, _ framing: BodyFraming) throws -> RequestTarget {
+    let target = try RequestTarget(head.target, method: head.method)
+    if checksHost, let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init),
+      !host.isLoopback
+    {
+      throw HTTPFailure(421, "This server answers on loopback only, and \(host.name) is not a name of that")
+    }
+    if let expectation = head.fields.first("Expect"), !head.fields.list("Expect", contains: "100-continue") {
+      throw HTTPFailure(417, "Nothing is known here of the expectation \(expectation)")
+    }
+    if case .length(let length) = framing, length > options.maximumBodyLength { throw bodyTooLong }
+    return target
+  }
+
+  /// Answers what is not a request.
+  private func refuse(_ failure: HTTPFailure) async throws {
+    let response = ResponseWriter(to: nil, id: server.nextRequestID(), body: nil, on: self)
+    await response.fail(failure)
+    server.log.finished(response)
+  }
+
+  // MARK: Ending
+
+  /// Sends what is queued and FIN, then waits for the client's, for a while: to close with bytes unread would reset the
+  /// connection, and take our answer from the client before it has read it.
+  private func sayGoodbye() async throws {
+    try await stream.shutdownOutput()
+    repeat { stream.inbound.discard(stream.inbound.count) } while try await fill(.goodbye)
+  }
+
+  /// Waits until the client has gone, or the task is cancelled.
+  func untilClientIsGone() async {
+    await stream.untilPeerIsGone()
+    // With the input full of pipelined requests nothing can be noticed before some of it is read.
+    while !stream.isPeerGone, !Task.isCancelled {
+      do { try await EventLoop.sleep(for: .seconds(1)) } catch { return }
+      await stream.untilPeerIsGone()
+    }
+  }
+
+  var isClientGone: Bool { stream.isPeerGone }
+
+  func abort() { stream.abort() }
+
+  /// Ends the connection if it waits for nothing but a next request.
+  func abortIfIdle() {
+    if case .request? = waiting?.for { stream.abort() }
+  }
+
+  /// Called now and then: ends what has waited too long.
+  func expire(at now: UInt64, _ timeouts: HTTPTimeouts) {
+    guard let (reason, since) = waiting else { return }
+    switch reason {
+    case .request where now >= since + timeouts.idle, .goodbye where now >= since + timeouts.goodbye:
+      stream.abort()
+    case .head(let since) where now >= since + timeouts.head:
+      answer(HTTPFailure(408, "The request's head was not whole after \(options.headTimeout)"), at: now)
+    case .body where now >= since + timeouts.body:
+      answer(HTTPFailure(408, "The request's body stood still for \(options.bodyTimeout)"), at: now)
+    default: break
+    }
+  }
+
+  /// Answers a time-out beside the task that waits for the client. That task wakes when the client, or at last we
+  /// ourselves, close the connection.
+  private func answer(_ failure: HTTPFailure, at now: UInt64) {
+    expiry = failure
+    waiting = (.goodbye, now)
+    Task { @LoopActor in
+      if let response {
+        await response.fail(failure)
+      } else {
+        try? await refuse(failure)
+      }
+      try? await stream.shutdownOutput()
+    }
+  }
+}

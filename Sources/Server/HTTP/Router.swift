@@ -1,0 +1,104 @@
+import Loop
+import Wire
+
+/// Finds the handler for a method and a path.
+///
+/// A pattern is a path whose parts may be names in braces: `/contexts/{id}` takes any one part that is not empty,
+/// `/files/{path...}` all that follows, slashes and nothing included.
+public struct Router: Sendable {
+  private typealias Methods = [String: HTTPServer.Handler]
+
+  private struct Pattern: Sendable {
+    let parts: [Part]
+    var methods: Methods
+  }
+
+  private enum Part: Sendable, Equatable {
+    case literal(String)
+    case name(String)
+    case rest(String)
+
+    init(_ text: Substring) {
+      guard text.hasPrefix("{"), text.hasSuffix("}") else {
+        self = .literal(String(text))
+        return
+      }
+      let name = text.dropFirst().dropLast()
+      self = name.hasSuffix("...") ? .rest(String(name.dropLast(3))) : .name(String(name))
+    }
+  }
+
+  /// Paths without names, which one look-up finds.
+  private var literals: [String: Methods] = [:]
+  private var patterns: [Pattern] = []
+
+  /// A router that knows no routes.
+  public init() {}
+
+  /// Gives requests for `pattern` with `method` to `handler`; what answers `GET` answers `HEAD` too.
+  public mutating func on(_ method: String, _ pattern: String, _ handler: @escaping HTTPServer.Handler) {
+    let parts = Self.parts(of: pattern).map(Part.init)
+    let isLiteral = parts.allSatisfy { if case .literal = $0 { true } else { false } }
+    if isLiteral {
+      literals[pattern, default: [:]][method] = handler
+    } else if let index = patterns.firstIndex(where: { $0.parts == parts }) {
+      patterns[index].methods[method] = handler
+    } else {
+      patterns.append(Pattern(parts: parts, methods: [method: handler]))
+    }
+  }
+
+  /// Answers a request by its handler. Throws `HTTPFailure` 404 and 405, and what the handler throws.
+  @LoopActor
+  public func handle(_ request: Request, _ response: ResponseWriter) async throws {
+    try await handler(for: request)(request, response)
+  }
+
+  @LoopActor
+  private func handler(for request: Request) throws -> HTTPServer.Handler {
+    let path = request.target.path
+    if let methods = literals[path] { return try choose(from: methods, for: request.method) }
+    let parts = Self.parts(of: path)
+    for pattern in patterns {
+      guard let parameters = try match(parts, pattern.parts) else { continue }
+      request.parameters = parameters
+      return try choose(from: pattern.methods, for: request.method)
+    }
+    // The same path may have been written with more of it encoded than needed.
+    if path.utf8.contains(UInt8(ascii: "%")), let methods = literals[try request.target.decodedPath()] {
+      return try choose(from: methods, for: request.method)
+    }
+    throw HTTPFailure(404, "There is nothing at \(path)")
+  }
+
+  private func choose(from methods: Methods, for method: String) throws -> HTTPServer.Handler {
+    if let handler = methods[method] ?? (method == "HEAD" ? methods["GET"] : nil) { return handler }
+    var allowed = Set(methods.keys)
+    if allowed.contains("GET") { allowed.insert("HEAD") }
+    let list = allowed.sorted().joined(separator: ", ")
+    throw HTTPFailure(405, "\(method) is not possible here, but \(list) is", fields: ["Allow": list])
+  }
+
+  /// The parameters where the parts of a path are those of a pattern; nil where they are not.
+  private func match(_ parts: [Substring], _ pattern: [Part]) throws -> [String: String]? {
+    var parameters: [String: String] = [:]
+    for (index, expected) in pattern.enumerated() {
+      guard index < parts.count else { return nil }
+      switch expected {
+      case .rest(let name):
+        parameters[name] = try RequestTarget.decode(Substring(parts[index...].joined(separator: "/")))
+        return parameters
+      case .name(let name):
+        guard !parts[index].isEmpty else { return nil }
+        parameters[name] = try RequestTarget.decode(parts[index])
+      case .literal(let text):
+        guard try RequestTarget.decode(parts[index]) == text else { return nil }
+      }
+    }
+    return parts.count == pattern.count ? parameters : nil
+  }
+
+  private static func parts(of path: String) -> [Substring] {
+    path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+  }
+}

@@ -1,0 +1,187 @@
+import Glibc
+import Logging
+import Loop
+import Memory
+import Synchronization
+import Testing
+import Wire
+
+@testable import Server
+
+/// The loop on a thread of its own, started once.
+enum HTTPTestLoop {
+  private static let started: Void = {
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { _ in
+        _ = EventLoop.shared.run {
+          await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }  // for ever
+          return 0
+        }
+        return nil
+      }, nil)
+    precondition(status == 0)
+    pthread_detach(thread)
+  }()
+
+  static func start() { _ = started }
+}
+
+/// A server on a free port, for one test.
+@LoopActor
+struct HTTPTestServer {
+  let server: HTTPServer
+  let port: UInt16
+  let log: CapturedLog
+
+  func connect() async throws -> HTTPTestClient {
+    HTTPTestClient(try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10)))
+  }
+
+  /// What comes back for `text`, until the server closes the connection.
+  func exchange(_ text: String) async throws -> String {
+    let client = try await connect()
+    try await client.send(text)
+    let answer = try await client.untilClosed()
+    await client.close()
+    return answer
+  }
+}
+
+/// Runs `body` beside a server, and checks that nothing of it is left in the end.
+func withHTTPServer(
+  options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
+  handler: @escaping HTTPServer.Handler, _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
+) async throws {
+  HTTPTestLoop.start()
+  try await runHTTPServer(options, sourceLocation, handler, body)
+}
+
+@LoopActor
+private func runHTTPServer(
+  _ options: HTTPServerOptions, _ location: SourceLocation, _ handler: @escaping HTTPServer.Handler,
+  _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
+) async throws {
+  let before = EventLoop.shared.activeHandleCount
+  let log = CapturedLog()
+  let server = HTTPServer(options: options, logger: log.logger, handler: handler)
+  let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
+  let port = try #require(listener.localAddress?.port)
+  let serving = Task { await server.serve(listener) }
+  do {
+    try await body(HTTPTestServer(server: server, port: port, log: log))
+  } catch {
+    serving.cancel()
+    await serving.value
+    throw error
+  }
+  serving.cancel()
+  await serving.value
+  #expect(server.connectionCount == 0, sourceLocation: location)
+  #expect(EventLoop.shared.activeHandleCount == before, sourceLocation: location)
+}
+
+/// One answer as a client reads it.
+struct TestAnswer: Sendable {
+  var head: HTTPResponseHead
+  var body = ""
+}
+
+/// A client that reads what it is sent by the parser of the other role.
+@LoopActor
+final class HTTPTestClient {
+  let stream: SocketStream
+  private var parser = HTTPResponseParser()
+
+  init(_ stream: SocketStream) { self.stream = stream }
+
+  func send(_ text: String) async throws { try await stream.write([Bytes(text)]) }
+
+  func close() async { await stream.close() }
+
+  /// The next answer to a request with `method`.
+  func answer(to method: String = "GET") async throws -> TestAnswer {
+    parser.requestMethod = method
+    var answer: TestAnswer?
+    while true {
+      switch try await event() {
+      case .head(let head, _): answer = TestAnswer(head: head)
+      case .body(let bytes): answer?.body += String(bytes)
+      case .end: return try #require(answer)
+      case nil: throw HTTPError(.truncated, "the connection ended")
+      }
+    }
+  }
+
+  /// The next event; nil at the end of the connection.
+  func event() async throws -> HTTPResponseParser.Event? {
+    while true {
+      if let event = try parser.next(&stream.inbound) { return event }
+      guard try await stream.fill() else { return try parser.finish() }
+    }
+  }
+
+  /// All that comes until the server closes the connection.
+  func untilClosed() async throws -> String {
+    while try await stream.fill() {}
+    return String(stream.inbound.takeAll())
+  }
+
+  /// Reads until `count` bytes are there and takes them.
+  func read(_ count: Int) async throws -> String {
+    while stream.inbound.count < count {
+      guard try await stream.fill() else { break }
+    }
+    return String(stream.inbound.take(min(count, stream.inbound.count)))
+  }
+}
+
+/// A log that keeps its lines.
+final class CapturedLog: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  var all: [String] { lines.withLock { $0 } }
+
+  var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
+
+  private struct Handler: LogHandler {
+    let log: CapturedLog
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      let line = (["\(event.level)", "\(event.message)"] + fields).joined(separator: " ")
+      log.lines.withLock { $0.append(line) }
+    }
+  }
+}
+
+/// Something that a test waits for.
+@LoopActor
+final class TestSignal {
+  nonisolated init() {}
+
+  private var isSet = false
+  private var waiter: CheckedContinuation<Void, Never>?
+
+  func set() {
+    isSet = true
+    waiter?.resume()
+    waiter = nil
+  }
+
+  func wait() async {
+    if isSet { return }
+    await withCheckedContinuation { waiter = $0 }
+  }
+}
+
+/// All tests that need the loop stand in this suite, which runs one at a time: each counts the loop's handles.
+@Suite(.serialized) enum HTTPServerTests {}
