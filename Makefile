@@ -23,7 +23,8 @@ help: ## what there is
 
 .PHONY: run
 run: python-environment $(server) ## install what is missing, build, and serve on PORT, HOST with WORKSPACE and ARGS
-	@exec scripts/run "$(server)" --host "$(HOST)" --port "$(PORT)" --workspace "$(WORKSPACE)" $(ARGS)
+	@mkdir -p "$(WORKSPACE)"
+	@exec "$(server)" serve --host "$(HOST)" --port "$(PORT)" --workspace "$(WORKSPACE)" --python-environment .venv $(ARGS)
 
 .PHONY: test
 test: setup ## run every test there is
