@@ -1,0 +1,127 @@
+"""Fixtures. `server` is shared by all tests that need nothing special of it; `start_server` gives others."""
+
+import shutil
+import uuid
+
+import pytest
+
+from support import processes
+from support.server import BINARY, KERNEL_ENVIRONMENT, Server
+from support.waiting import wait_until
+
+
+def pytest_sessionstart(session):
+    for path, way in ((BINARY, "swift build -c release"), (KERNEL_ENVIRONMENT, "make setup")):
+        if not path.exists():
+            pytest.exit(f"{path} is missing: `{way}` makes it", returncode=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what the servers that it used have logged meanwhile."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for server in item.funcargs.get("servers_in_use", []):
+            start = server.log_at_start_of_test
+            report.sections.append((f"server {server.pid}", "".join(server.log_lines[start:])[-6000:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("workspace"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def servers_in_use():
+    return []
+
+
+@pytest.fixture
+def server(shared_server, servers_in_use):
+    """The shared server, as the test before found it: it lives, no context but the default ones, an empty workspace."""
+    shared_server.log_at_start_of_test = len(shared_server.log_lines)
+    servers_in_use.append(shared_server)
+    yield shared_server
+    assert shared_server.process.poll() is None, f"the server died:\n{shared_server.log[-6000:]}"
+    for context in shared_server.client.contexts():
+        shared_server.client.delete_context(context["id"]).expect(200)
+    wait_until(lambda: not kernels_of(shared_server), "no kernel is left when all contexts are deleted", 20)
+    for entry in shared_server.workspace.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def kernels_of(server):
+    """The kernels' processes among what the server has started."""
+    lines = processes.describe(server.leftovers()).splitlines()
+    return [line for line in lines if "ipykernel" in line or "bash_kernel" in line or "deno" in line]
+
+
+@pytest.fixture
+def client(server):
+    return server.client
+
+
+@pytest.fixture
+def workspace(server):
+    return server.workspace
+
+
+@pytest.fixture
+def context(client):
+    """A fresh Python context."""
+    return client.create_context()
+
+
+@pytest.fixture
+def run(client, context):
+    """Runs code in a fresh Python context."""
+    return lambda code, **fields: client.execute(code, context_id=context["id"], **fields)
+
+
+@pytest.fixture
+def start_server(tmp_path, servers_in_use):
+    """Makes servers with other options. Each is stopped at the end, with exit code 0 and nothing left, or was already."""
+    servers = []
+
+    def start(*options, workspace=None, **settings):
+        if workspace is None:
+            workspace = tmp_path / f"workspace-{len(servers)}"
+            workspace.mkdir()
+        server = Server(workspace, *options, **settings)
+        server.log_at_start_of_test = 0
+        servers.append(server)
+        servers_in_use.append(server)
+        return server
+
+    yield start
+    try:
+        for server in servers:
+            if server.process.poll() is None:
+                server.stop()
+            else:
+                server.check_nothing_is_left()
+    finally:
+        for server in servers:
+            server.kill()
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """A file that running code waits for, so that a test decides when the code goes on."""
+    return Gate(tmp_path / f"gate-{uuid.uuid4().hex}")
+
+
+class Gate:
+    def __init__(self, path):
+        self.path = path
+
+    @property
+    def code(self):
+        """Python that waits, and can be interrupted."""
+        return f"import os, time\nwhile not os.path.exists({str(self.path)!r}): time.sleep(0.01)\n"
+
+    def open(self):
+        self.path.touch()

@@ -1,0 +1,181 @@
+"""A plain client of the server: one connection a request, and nothing done to paths, so that hostile ones arrive."""
+
+import contextlib
+import http.client
+import json
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+
+from .ndjson import Execution, LineReader
+
+TIMEOUT = 100.0
+"""Seconds without a byte before a read gives up: longer than any wait that a test provokes."""
+
+
+@dataclass
+class Response:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def expect(self, status):
+        """Itself, where the status is as it should be."""
+        assert self.status == status, f"{self.status} in place of {status}: {self.body[:500]!r}"
+        return self
+
+
+def check_error(response, status, *words):
+    """An error reply as the contract has it: one line of plain text that holds `words`."""
+    response.expect(status)
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8", response.headers["Content-Type"]
+    line = response.text
+    assert line.strip() and "\n" not in line.rstrip("\n"), f"not one line: {line!r}"
+    for word in words:
+        assert word.lower() in line.lower(), f"{word!r} is not in {line!r}"
+    return response
+
+
+class Stream:
+    """A running execution. Headers have arrived; lines are read as they come."""
+
+    def __init__(self, connection, response):
+        self._connection = connection
+        self.response = response
+        self.execution = Execution()
+        self._reader = LineReader(self.read_some)
+
+    def read_some(self):
+        return self.response.read1(1 << 20)
+
+    def next(self):
+        line = self._reader.next()
+        if line is not None:
+            self.execution.lines.append(line)
+        return line
+
+    def until(self, kind):
+        """Reads up to a line of that type, and returns its value."""
+        while (line := self.next()) is not None:
+            if line.type == kind:
+                return line.value
+        raise AssertionError(f"no line {kind!r} in:\n{self.execution.brief()}")
+
+    def finish(self):
+        """Reads the rest, and returns the execution, checked."""
+        while self.next() is not None:
+            pass
+        self._connection.close()
+        return self.execution.check()
+
+    def vanish(self, reset=False):
+        """The client goes away: with a FIN, or with a reset."""
+        connection = self._connection.sock or self.response.fp.raw._sock
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            connection.shutdown(socket.SHUT_RDWR)
+        self.response.close()
+        self._connection.close()
+
+
+class Client:
+    def __init__(self, port, host="127.0.0.1"):
+        self.host, self.port = host, port
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT)
+
+    def request(self, method, path, body=None, headers=None):
+        """One request on a connection of its own; the whole reply."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return Response(response.status, response.headers, response.read())
+
+    def post(self, path, value=None, headers=None):
+        """POST of a JSON value; without one, of nothing at all."""
+        body = None if value is None else json.dumps(value).encode()
+        return self.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})})
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, headers=headers)
+
+    def head(self, path, headers=None):
+        return self.request("HEAD", path, headers=headers)
+
+    def put(self, path, body, headers=None):
+        return self.request("PUT", path, body, headers)
+
+    def delete(self, path):
+        return self.request("DELETE", path)
+
+    # Executions
+
+    def stream(self, code, **fields):
+        """Starts an execution, and returns when its headers have arrived."""
+        connection = self.connect()
+        body = json.dumps({"code": code, **fields}).encode()
+        connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        if response.status != 200:
+            text = response.read()
+            connection.close()
+            raise AssertionError(f"/execute answered {response.status}: {text[:500]!r}")
+        return Stream(connection, response)
+
+    def execute(self, code, **fields):
+        """Runs code to its end."""
+        return self.stream(code, **fields).finish()
+
+    # Contexts
+
+    def create_context(self, **fields):
+        return self.post("/contexts", fields).expect(200).json
+
+    def contexts(self):
+        return self.get("/contexts").expect(200).json
+
+    def delete_context(self, identifier):
+        return self.delete(f"/contexts/{identifier}")
+
+    def restart_context(self, identifier):
+        return self.post(f"/contexts/{identifier}/restart")
+
+    def is_healthy(self):
+        try:
+            return self.get("/health").status == 200
+        except OSError:
+            return False
+
+
+def at_once(count, work):
+    """Runs `work(index)` on so many threads at the same time; returns the results in order, or raises the first error."""
+    barrier = threading.Barrier(count)
+    results, errors = [None] * count, []
+
+    def run(index):
+        try:
+            barrier.wait(30)
+            results[index] = work(index)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive(), "a thread hangs"
+    if errors:
+        raise errors[0]
+    return results

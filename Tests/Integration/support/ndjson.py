@@ -1,0 +1,154 @@
+"""The stream of an execution: read as it arrives, and held against what every stream promises."""
+
+import base64
+import json
+import re
+import time
+from dataclasses import dataclass, field
+
+RESULT_FIELDS = [
+    "text", "html", "markdown", "svg", "png", "jpeg", "pdf", "latex", "json", "javascript",
+]  # fmt: skip
+FIELDS = {
+    "number_of_executions": {"type", "execution_count"},
+    "stdout": {"type", "text", "timestamp"},
+    "stderr": {"type", "text", "timestamp"},
+    "result": {"type", "is_main_result", *RESULT_FIELDS},
+    "error": {"type", "name", "value", "traceback"},
+    "end_of_execution": {"type"},
+}
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+@dataclass
+class Line:
+    """One line: its bytes, its object, and when its last byte arrived (monotonic seconds)."""
+
+    raw: bytes
+    value: dict
+    arrived: float
+
+    @property
+    def type(self):
+        return self.value["type"]
+
+
+@dataclass
+class Execution:
+    """A whole stream."""
+
+    lines: list = field(default_factory=list)
+
+    def of(self, *types):
+        return [line.value for line in self.lines if line.type in types]
+
+    @property
+    def types(self):
+        return [line.type for line in self.lines]
+
+    @property
+    def stdout(self):
+        return "".join(value["text"] for value in self.of("stdout"))
+
+    @property
+    def stderr(self):
+        return "".join(value["text"] for value in self.of("stderr"))
+
+    @property
+    def results(self):
+        return self.of("result")
+
+    @property
+    def main(self):
+        """The cell's value: the only result that says it is the main one."""
+        found = [value for value in self.results if value["is_main_result"]]
+        assert len(found) == 1, f"{len(found)} main results in {self.brief()}"
+        return found[0]
+
+    @property
+    def text(self):
+        return self.main["text"]
+
+    @property
+    def error(self):
+        found = self.of("error")
+        assert len(found) == 1, f"{len(found)} errors in {self.brief()}"
+        return found[0]
+
+    @property
+    def count(self):
+        return self.of("number_of_executions")[0]["execution_count"]
+
+    def succeeded(self):
+        """Itself, where no error was reported."""
+        assert not self.of("error"), self.brief()
+        return self
+
+    def brief(self):
+        """For messages: every line, cut."""
+        return "\n".join(line.raw[:300].decode(errors="replace") for line in self.lines)
+
+    def check(self):
+        """What holds for every stream, whatever ran."""
+        assert self.types[-1:] == ["end_of_execution"], self.brief()
+        assert self.types.count("end_of_execution") == 1, self.brief()
+        if "number_of_executions" in self.types:
+            assert self.types.index("number_of_executions") == 0, self.brief()
+            assert self.types.count("number_of_executions") == 1, self.brief()
+        for line in self.lines:
+            check_line(line.value)
+        return self
+
+
+def check_line(value):
+    kind = value["type"]
+    assert kind in FIELDS, f"unknown type {kind!r}"
+    allowed = FIELDS[kind] | ({"extra"} if value.get("extra") else set())
+    assert set(value) == allowed, f"fields of {kind}: {sorted(value)}"
+    for name in ("text", "name", "value", "traceback"):
+        if kind in ("stdout", "stderr", "error") and name in value:
+            assert isinstance(value[name], str), value
+    if kind == "number_of_executions":
+        assert type(value["execution_count"]) is int, value
+    if kind in ("stdout", "stderr"):
+        assert RFC3339.fullmatch(value["timestamp"]), value["timestamp"]
+    if kind == "error":
+        assert "\x1b" not in value["traceback"], value
+    if kind == "result":
+        assert type(value["is_main_result"]) is bool, value
+        for name in ("png", "jpeg", "pdf"):
+            if value[name] is not None:
+                base64.b64decode(value[name], validate=False)
+
+
+class LineReader:
+    """Cuts what `read` returns into lines. `read` gives the next bytes, and b"" at the end."""
+
+    def __init__(self, read):
+        self._read = read
+        self._pieces = []
+        self._ready = []
+
+    def next(self):
+        """The next Line, or None at the end of the stream, where nothing may be left over."""
+        while not self._ready:
+            piece = self._read()
+            if not piece:
+                rest = b"".join(self._pieces)
+                assert not rest, f"the stream ends within a line: {rest[:200]!r}"
+                return None
+            self._take(piece)
+        return self._ready.pop(0)
+
+    def _take(self, piece):
+        first, *others = piece.split(b"\n")
+        self._pieces.append(first)
+        for other in others:
+            self._finish(b"".join(self._pieces))
+            self._pieces = [other]
+
+    def _finish(self, raw):
+        assert raw.strip(), "an empty line"
+        value = json.loads(raw)
+        assert isinstance(value, dict), f"not an object: {raw[:200]!r}"
+        self._ready.append(Line(raw, value, time.monotonic()))

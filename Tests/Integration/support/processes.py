@@ -1,0 +1,81 @@
+"""Processes as /proc shows them. A process that nobody has reaped yet (a zombie) counts as gone."""
+
+import os
+from pathlib import Path
+
+MARK = "CODE_INTERPRETER_TEST_MARK"
+"""Each server gets a value of its own in this variable, and what it starts inherits it."""
+
+
+def state(pid):
+    """The state letter in /proc/PID/stat, or None where there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()[0]
+
+
+def is_alive(pid):
+    return state(pid) not in (None, "Z", "X")
+
+
+def parent(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def everyone():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def descendants(pid):
+    """The living children of `pid`, theirs, and so on."""
+    children = {}
+    for one in everyone():
+        children.setdefault(parent(one), []).append(one)
+    found, queue = [], [pid]
+    while queue:
+        new = children.get(queue.pop(), [])
+        found += new
+        queue += new
+    return [one for one in found if is_alive(one)]
+
+
+def marked(mark):
+    """The living processes that carry `mark` in their environment, wherever they hang in the tree."""
+    entry = f"{MARK}={mark}".encode()
+    found = []
+    for pid in everyone():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            continue
+        if entry in environment.split(b"\0") and is_alive(pid):
+            found.append(pid)
+    return found
+
+
+def describe(pids):
+    """For messages: each process with its command line."""
+    lines = []
+    for pid in pids:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            command = "?"
+        lines.append(f"{pid} {state(pid)} {command[:200]}")
+    return "\n".join(lines)
+
+
+def resident_bytes(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"no VmRSS of {pid}")
+
+
+def open_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -1,0 +1,141 @@
+"""The real server as a process."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import uuid
+from pathlib import Path
+
+from . import processes
+from .client import Client
+from .waiting import HANG, wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+BINARY = Path(os.environ.get("CODE_INTERPRETER_BINARY", ROOT / ".build/release/code-interpreter"))
+KERNEL_ENVIRONMENT = Path(os.environ.get("CODE_INTERPRETER_PYTHON_ENVIRONMENT", ROOT / ".venv"))
+TEST_ENVIRONMENT = ROOT / ".venv-tests"
+GATEWAY_ENVIRONMENT = ROOT / ".venv-gateways"
+LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)")
+
+
+class Server:
+    """Started at once; `client` speaks to it; `stop` ends it as an operator would, and looks at what is left."""
+
+    def __init__(self, workspace, *options, environment=None, port=0, wait=True):
+        self.workspace = Path(workspace)
+        self.mark = uuid.uuid4().hex
+        self.output, self.log_lines = [], []
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--host", "127.0.0.1", "--port", str(port), "--workspace", workspace,
+             "--python-environment", KERNEL_ENVIRONMENT, *options],
+            cwd=ROOT,
+            env=self._environment(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self._readers = [
+            threading.Thread(target=self._collect, args=(pipe, lines), daemon=True)
+            for pipe, lines in ((self.process.stdout, self.output), (self.process.stderr, self.log_lines))
+        ]
+        for reader in self._readers:
+            reader.start()
+        try:
+            self.port = wait_until(self._announced_port, "the server says where it listens")
+            self.client = Client(self.port)
+            if wait:
+                self.wait_until_healthy()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _environment(self, extra):
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODE_INTERPRETER_")}
+        kernelspecs = str(TEST_ENVIRONMENT / "share/jupyter")
+        return {**inherited, "JUPYTER_PATH": kernelspecs, processes.MARK: self.mark, **extra}
+
+    @staticmethod
+    def _collect(pipe, lines):
+        for line in pipe:
+            lines.append(line.decode(errors="replace"))
+        pipe.close()
+
+    def _announced_port(self):
+        if self.process.poll() is not None:
+            self.join_readers()
+            raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log}")
+        for line in list(self.output):
+            if match := LISTENING.search(line):
+                return int(match[1])
+        return None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        """All that it wrote, on both outputs."""
+        return "".join(self.output) + "".join(self.log_lines)
+
+    def join_readers(self):
+        """Waits for the rest of its output. Whoever inherited the pipes must be gone for that."""
+        for reader in self._readers:
+            reader.join(10)
+
+    def wait_until_healthy(self):
+        def healthy():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log}")
+            return self.client.is_healthy()
+
+        wait_until(healthy, "/health answers 200")
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=HANG):
+        """The exit code; a server that hangs is killed, and fails the test."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {seconds} s:\n{self.log[-3000:]}") from None
+        return code
+
+    def leftovers(self):
+        return [pid for pid in processes.marked(self.mark) if pid != self.pid]
+
+    def check_nothing_is_left(self):
+        """No process of the server's, or started by it, lives on."""
+        try:
+            wait_until(lambda: not self.leftovers(), "its processes are gone", 10)
+        except AssertionError:
+            left = processes.describe(self.leftovers())
+            self.kill_leftovers()
+            raise AssertionError(f"left behind:\n{left}") from None
+
+    def stop(self):
+        """SIGTERM: exit code 0, and nothing left."""
+        if self.process.poll() is None:
+            self.signal()
+        code = self.wait()
+        self.join_readers()
+        self.check_nothing_is_left()
+        assert code == 0, f"exit code {code}:\n{self.log[-3000:]}"
+
+    def kill_leftovers(self):
+        for pid in self.leftovers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def kill(self):
+        """Ends it and all that it started, whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.kill_leftovers()

@@ -1,0 +1,314 @@
+"""Contexts: made, listed, restarted, deleted, and brought back when their kernel dies."""
+
+import os
+import signal
+
+import pytest
+
+from support import processes
+from support.client import at_once, check_error
+from support.waiting import wait_until
+
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+
+
+def pid_of(client, context):
+    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
+
+
+# Making and listing
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{}", b'{"language": null, "cwd": null}', b'{"unknown": 1}'])
+def test_a_context_needs_no_more_than_the_asking(client, body):
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    context = client.request("POST", "/contexts", body, headers).expect(200).json
+    assert set(context) == {"id", "language", "cwd"}
+    assert context["language"] == "python"
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+def test_the_working_directory_is_the_workspace_unless_given(client, workspace):
+    plain = client.create_context()
+    (workspace / "a ü").mkdir()
+    given = client.create_context(cwd=str(workspace / "a ü"))
+    assert plain["cwd"] == str(workspace)
+    assert given["cwd"] == str(workspace / "a ü")
+    for context in (plain, given):
+        code = "import os; os.path.realpath(os.getcwd())"
+        assert client.execute(code, context_id=context["id"]).text == os.path.realpath(context["cwd"])
+
+
+def test_a_working_directory_outside_the_workspace_is_fine(client, tmp_path):
+    context = client.create_context(cwd=str(tmp_path))
+    assert client.execute("import os; os.getcwd()", context_id=context["id"]).text == str(tmp_path)
+
+
+def test_the_default_context_works_in_the_workspace_too(client, workspace):
+    client.execute("open('made.txt', 'w').write('a')").succeeded()
+    assert (workspace / "made.txt").read_text() == "a"
+
+
+def test_a_working_directory_must_exist(client, workspace):
+    (workspace / "file").write_text("")
+    for missing in ("/no/such/directory", str(workspace / "file"), ""):
+        check_error(client.post("/contexts", {"cwd": missing}), 400)
+    assert client.contexts() == []
+
+
+@pytest.mark.parametrize("language, declared", [("py", "python"), (" PYTHON3 ", "python"), ("sh", "bash"), ("js", "javascript")])
+def test_languages_have_the_same_names_as_in_executions(client, language, declared):
+    assert client.create_context(language=language)["language"] == declared
+
+
+def test_an_unknown_language_is_refused(client):
+    check_error(client.post("/contexts", {"language": "cobol"}), 400, "No kernel for language 'cobol'", "python")
+
+
+@pytest.mark.parametrize("body, field", [({"language": 1}, "language"), ({"cwd": ["/"]}, "cwd"), ([], "object")])
+def test_a_request_of_the_wrong_shape_names_the_field(client, body, field):
+    check_error(client.post("/contexts", body), 422, field)
+
+
+def test_the_list_is_oldest_first_with_the_default_contexts(client):
+    first = client.create_context()
+    client.execute("1")
+    client.execute("echo", language="bash")
+    last = client.create_context(language="bash")
+    listed = client.contexts()
+    assert [listed[0], listed[3]] == [first, last]
+    assert [context["language"] for context in listed] == ["python", "python", "bash", "bash"]
+    assert len({context["id"] for context in listed}) == 4
+
+
+def test_contexts_have_memories_of_their_own(client):
+    one, other = client.create_context(), client.create_context()
+    client.execute("x = 'one'", context_id=one["id"]).succeeded()
+    assert client.execute("x", context_id=other["id"]).error["name"] == "NameError"
+    assert client.execute("x").error["name"] == "NameError"
+    assert client.execute("x", context_id=one["id"]).text == "one"
+
+
+def test_several_can_be_made_at_once(client):
+    contexts = at_once(6, lambda _: client.create_context())
+    assert len({context["id"] for context in contexts}) == 6
+    pids = at_once(6, lambda index: pid_of(client, contexts[index]))
+    assert len(set(pids)) == 6
+
+
+def test_methods_that_do_not_exist_are_refused_with_those_that_do(client, context):
+    path = f"/contexts/{context['id']}"
+    assert "DELETE" in check_error(client.get(path), 405).headers["Allow"]
+    assert "POST" in check_error(client.get(path + "/restart"), 405).headers["Allow"]
+    allowed = check_error(client.put("/contexts", b"{}"), 405).headers["Allow"]
+    assert "GET" in allowed and "POST" in allowed
+
+
+# Restart
+
+
+def test_a_restart_forgets_everything_but_id_and_directory(client, tmp_path):
+    context = client.create_context(cwd=str(tmp_path))
+    old = pid_of(client, context)
+    response = client.restart_context(context["id"]).expect(200)
+    assert response.body == b"null" and response.headers["Content-Type"] == "application/json"
+    execution = client.execute("import os; os.getcwd()", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.text) == (1, str(tmp_path))
+    assert pid_of(client, context) != old
+    assert not processes.is_alive(old)
+    assert client.contexts() == [context]
+
+
+def test_a_restart_ends_what_runs_and_what_waits_runs_after_it(client, context):
+    stream = client.stream(ENDLESS, context_id=context["id"])
+    stream.until("number_of_executions")
+    waiting = client.stream("'waited'", context_id=context["id"])
+    client.restart_context(context["id"]).expect(200)
+    assert stream.finish().error["name"] == "KernelRestarted"
+    execution = waiting.finish().succeeded()
+    assert (execution.count, execution.text) == (1, "waited")
+
+
+def test_a_restart_takes_the_children_along(client, context):
+    children = start_children(client, context)
+    client.restart_context(context["id"]).expect(200)
+    wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone", 10)
+
+
+def test_restarts_in_a_row_and_at_once_leave_one_kernel(client, context):
+    for _ in range(3):
+        client.restart_context(context["id"]).expect(200)
+    at_once(4, lambda _: client.restart_context(context["id"]).expect(200))
+    assert client.execute("1", context_id=context["id"]).succeeded().count == 1
+
+
+def test_an_unknown_context_cannot_be_restarted_or_deleted(client):
+    check_error(client.restart_context("no-such"), 404, "no-such")
+    check_error(client.delete_context("no-such"), 404, "no-such")
+
+
+# Delete
+
+
+def start_children(client, context):
+    """A child of the kernel, a grandchild, and one that has left its session; their process ids."""
+    code = """
+import subprocess
+child = subprocess.Popen(["sleep", "1000"])
+shell = subprocess.Popen("sleep 1000 & echo $!; wait", shell=True, stdout=subprocess.PIPE, text=True)
+stray = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+print(child.pid, shell.pid, int(shell.stdout.readline()), stray.pid)
+"""
+    pids = [int(pid) for pid in client.execute(code, context_id=context["id"]).succeeded().stdout.split()]
+    assert len(pids) == 4 and all(map(processes.is_alive, pids))
+    return pids
+
+
+def test_the_process_is_gone_when_delete_returns(client, context):
+    pid = pid_of(client, context)
+    response = client.delete_context(context["id"]).expect(200)
+    assert response.body == b"null" and response.headers["Content-Type"] == "application/json"
+    assert not processes.is_alive(pid)
+    assert client.contexts() == []
+    check_error(client.post("/execute", {"code": "1", "context_id": context["id"]}), 404)
+    check_error(client.delete_context(context["id"]), 404)
+
+
+def test_all_children_are_gone_when_delete_returns(client, context):
+    children = start_children(client, context)
+    client.delete_context(context["id"]).expect(200)
+    alive = [pid for pid in children if processes.is_alive(pid)]
+    assert not alive, processes.describe(alive)
+
+
+def test_delete_in_mid_execution_ends_the_stream_with_an_error(client, context):
+    pid = pid_of(client, context)
+    stream = client.stream(ENDLESS, context_id=context["id"])
+    stream.until("number_of_executions")
+    waiting = client.stream("1", context_id=context["id"])
+    client.delete_context(context["id"]).expect(200)
+    assert not processes.is_alive(pid)
+    assert stream.finish().error["name"]
+    assert waiting.finish().error["name"]
+
+
+def test_a_kernel_that_refuses_to_go_is_gone_when_delete_returns(client, context):
+    pid = pid_of(client, context)
+    stubborn = (
+        "import signal, time\nfor number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.SIG_IGN)\n"
+        "while True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
+    )
+    client.stream(stubborn, context_id=context["id"]).until("number_of_executions")
+    client.delete_context(context["id"]).expect(200)
+    assert not processes.is_alive(pid)
+
+
+def test_a_deleted_default_context_comes_back_on_next_use(client):
+    client.execute("x = 1").succeeded()
+    (default,) = client.contexts()
+    client.delete_context(default["id"]).expect(200)
+    assert client.contexts() == []
+    assert client.execute("x").error["name"] == "NameError"
+    assert [context["language"] for context in client.contexts()] == ["python"]
+
+
+def test_a_context_is_deleted_once_however_many_ask(client, context):
+    statuses = at_once(5, lambda _: client.delete_context(context["id"]).status)
+    assert sorted(set(statuses)) in ([200], [200, 404])
+    assert client.contexts() == []
+
+
+# Kernels that die
+
+
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        ("import os; os._exit(3)", ["3"]),
+        ("import os; os._exit(0)", ["0"]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", ["SIGKILL", "9"]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", ["SIGTERM", "15"]),
+        ("import ctypes; ctypes.string_at(0)", ["SIGSEGV", "11"]),
+        ("import os; os.abort()", ["SIGABRT", "6"]),
+    ],
+    ids=["exit 3", "exit 0", "SIGKILL", "SIGTERM", "segfault", "abort"],
+)
+def test_a_kernel_that_dies_says_how_and_comes_back_under_its_id(client, tmp_path, code, words):
+    context = client.create_context(cwd=str(tmp_path))
+    client.execute("x = 1", context_id=context["id"]).succeeded()
+    error = client.execute(code, context_id=context["id"]).error
+    assert error["name"] == "KernelDied"
+    assert any(word in error["value"] for word in words), error["value"]
+    execution = client.execute("import os; ('x' in globals(), os.getcwd())", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.text) == (1, str((False, str(tmp_path))))
+    assert client.contexts() == [context]
+
+
+def test_output_before_the_death_is_not_lost(client, context):
+    code = "import os, sys\nprint('last words', flush=True)\nimport time; time.sleep(0.5)\nos._exit(1)"
+    execution = client.execute(code, context_id=context["id"])
+    assert execution.stdout == "last words\n"
+    assert execution.error["name"] == "KernelDied"
+
+
+def test_who_waits_behind_a_death_runs_on_the_new_kernel(client, context, gate):
+    run_here = {"context_id": context["id"]}
+    dying = client.stream(gate.code + "os._exit(1)", **run_here)
+    dying.until("number_of_executions")
+    waiting = [client.stream(f"{index}", **run_here) for index in range(3)]
+    gate.open()
+    assert dying.finish().error["name"] == "KernelDied"
+    executions = [stream.finish().succeeded() for stream in waiting]
+    assert [(execution.count, execution.text) for execution in executions] == [(1, "0"), (2, "1"), (3, "2")]
+
+
+def test_a_kernel_that_is_killed_while_idle_comes_back(client, context):
+    pid = pid_of(client, context)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not processes.is_alive(pid), "the kernel is dead")
+    execution = client.execute("'back'", context_id=context["id"])
+    if execution.of("error"):
+        # It was sent before anybody could know: it says so, and the next one runs.
+        assert execution.error["name"] == "KernelDied"
+        execution = client.execute("'back'", context_id=context["id"])
+    assert execution.succeeded().text == "back"
+
+
+def test_a_kernel_that_is_killed_from_outside_in_mid_execution_says_so(client, context):
+    pid = pid_of(client, context)
+    stream = client.stream(ENDLESS, context_id=context["id"])
+    stream.until("number_of_executions")
+    os.kill(pid, signal.SIGKILL)
+    error = stream.finish().error
+    assert error["name"] == "KernelDied"
+    assert "SIGKILL" in error["value"] or "9" in error["value"]
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+def test_a_kernel_that_dies_again_and_again_comes_back_each_time(client, context):
+    for _ in range(4):
+        assert client.execute("import os; os._exit(1)", context_id=context["id"]).error["name"] == "KernelDied"
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+@pytest.mark.parametrize("code", ["exit()", "quit()", "get_ipython().kernel.do_shutdown(False)"])
+def test_a_kernel_that_is_asked_to_exit_leaves_a_context_that_works(client, context, code):
+    client.execute(code, context_id=context["id"])
+    last = client.execute("'alive'", context_id=context["id"])
+    if last.of("error"):
+        assert last.error["name"] == "KernelDied"
+        last = client.execute("'alive'", context_id=context["id"])
+    assert last.succeeded().text == "alive"
+
+
+def test_the_death_of_one_kernel_does_not_touch_another(client, context):
+    other = client.create_context()
+    client.execute("x = 'kept'", context_id=other["id"]).succeeded()
+    client.execute("import os; os._exit(1)", context_id=context["id"])
+    assert client.execute("x", context_id=other["id"]).succeeded().text == "kept"
+
+
+def test_a_language_other_than_python_dies_and_comes_back(client):
+    context = client.create_context(language="javascript")
+    assert client.execute("Deno.exit(4)", context_id=context["id"]).error["name"] == "KernelDied"
+    assert client.execute("1 + 1", context_id=context["id"]).succeeded().text == "2"
