@@ -1,0 +1,257 @@
+"""HTTP/1.1 as bytes: what is well formed is understood however it is cut, what is not is refused and nothing follows it."""
+
+import json
+
+import pytest
+
+from support.raw import RawConnection, exchange
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def post(body, *fields, path="/execute", version="1.1"):
+    head = [f"POST {path} HTTP/{version}", "Host: localhost", "Content-Type: application/json", *fields]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def execute_request(code, **fields):
+    body = json.dumps({"code": code, **fields}).encode()
+    return post(body, f"Content-Length: {len(body)}")
+
+
+def types_in(response):
+    return [json.loads(line)["type"] for line in response.body.splitlines()]
+
+
+# Well formed
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        HEALTH,
+        b"\r\n" + HEALTH,
+        b"GET /health HTTP/1.1\r\nhOsT:localhost\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: \t localhost \t\r\nX-Empty:\r\nX-Odd-!#$%&'*+.^_`|~: a\xff\r\n\r\n",
+        b"GET /health?a=b&c HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_what_is_well_formed_is_understood(server, request_bytes):
+    response = exchange(server.port, request_bytes)
+    assert (response.version, response.status, response.body) == ("HTTP/1.1", 200, b'"OK"')
+
+
+def test_a_request_may_come_byte_by_byte(server):
+    with RawConnection(server.port) as connection:
+        for index in range(len(HEALTH)):
+            connection.send(HEALTH[index : index + 1])
+        assert connection.response().status == 200
+        request = execute_request("1 + 1")
+        for index in range(len(request)):
+            connection.send(request[index : index + 1])
+        assert types_in(connection.response())[-1] == "end_of_execution"
+
+
+def test_a_chunked_request_body_is_understood(server):
+    body = json.dumps({"code": "6 * 7"}).encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[index : index + 1]) for index in range(len(body)))
+    with RawConnection(server.port) as connection:
+        connection.send(post(chunks + b"0\r\n\r\n", "Transfer-Encoding: chunked") + HEALTH)
+        assert b'"42"' in connection.response().body
+        assert connection.response().body == b'"OK"'
+
+
+def test_a_connection_is_kept_until_the_client_says_otherwise(server):
+    with RawConnection(server.port) as connection:
+        for _ in range(5):
+            assert connection.send(HEALTH).response().status == 200
+        connection.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        response = connection.response()
+        assert response.status == 200 and response.fields["connection"].lower() == "close"
+        assert connection.is_closed()
+
+
+def test_pipelined_requests_are_answered_in_order(server):
+    requests = [HEALTH, execute_request("'one'"), b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                execute_request("'two'"), b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n", HEALTH]  # fmt: skip
+    with RawConnection(server.port) as connection:
+        connection.send(b"".join(requests))
+        assert connection.response().body == b'"OK"'
+        assert b"one" in connection.response().body
+        assert connection.response().status == 404
+        assert b"two" in connection.response().body
+        assert connection.response("HEAD").status == 200
+        assert connection.response().body == b'"OK"'
+
+
+def test_a_hundred_pipelined_requests_are_all_answered(server):
+    with RawConnection(server.port) as connection:
+        connection.send(HEALTH * 100)
+        for _ in range(100):
+            assert connection.response().body == b'"OK"'
+
+
+def test_a_client_that_only_closes_its_sending_side_still_gets_its_answer(server):
+    assert exchange(server.port, HEALTH, finish=True).body == b'"OK"'
+
+
+def test_http_1_0_is_answered_without_chunks_and_then_closed(server):
+    with RawConnection(server.port) as connection:
+        response = connection.send(b"GET /health HTTP/1.0\r\n\r\n").response()
+        assert (response.status, response.body) == (200, b'"OK"')
+        assert connection.is_closed()
+    body = json.dumps({"code": "print(1)\n2"}).encode()
+    with RawConnection(server.port) as connection:
+        response = connection.send(post(body, f"Content-Length: {len(body)}", version="1.0")).response()
+        assert "transfer-encoding" not in response.fields
+        assert types_in(response) == ["number_of_executions", "stdout", "result", "end_of_execution"]
+
+
+def test_a_body_that_nobody_reads_is_never_taken_for_a_request(server):
+    for path, status in (("/nowhere", 404), ("/health", 405)):
+        with RawConnection(server.port) as connection:
+            connection.send(post(SMUGGLED, f"Content-Length: {len(SMUGGLED)}", path=path))
+            assert connection.response().status == status
+            connection.send_quietly(HEALTH)
+            try:
+                assert connection.response().body == b'"OK"'
+            except EOFError:
+                pass  # To close is the other way that is right.
+
+
+def test_a_failed_request_does_not_end_the_connection_where_the_framing_is_sound(server):
+    with RawConnection(server.port) as connection:
+        for _ in range(3):
+            connection.send(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.response().status == 404
+            connection.send(post(b"{", "Content-Length: 1"))
+            assert connection.response().status == 400
+        assert connection.send(HEALTH).response().status == 200
+
+
+# Malformed, and smuggled
+
+MALFORMED = {
+    "garbage": b"garbage\r\n\r\n",
+    "a TLS hello": bytes.fromhex("16030100c8010000c40303") + b"\r\n\r\n" * 3,
+    "no version": b"GET /health\r\nHost: localhost\r\n\r\n",
+    "bare LF": b"GET /health HTTP/1.1\nHost: localhost\n\n",
+    "LF in the middle": b"GET /health HTTP/1.1\r\nHost: localhost\nX: a\r\n\r\n",
+    "bare CR in a value": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n",
+    "two spaces": b"GET  /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "tab for space": b"GET\t/health\tHTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "space in the target": b"GET /hea lth HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "control in the target": b"GET /hea\x01lth HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no slash": b"GET health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+    "folded field": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+    "folded first field": b"GET /health HTTP/1.1\r\n Host: localhost\r\nHost: localhost\r\n\r\n",
+    "space before the colon": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX : a\r\n\r\n",
+    "no colon": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX\r\n\r\n",
+    "no name": b"GET /health HTTP/1.1\r\nHost: localhost\r\n: a\r\n\r\n",
+    "name of other characters": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX(Y): a\r\n\r\n",
+    "NUL in a value": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+    "length that is no number": post(b"{}", "Content-Length: two"),
+    "length with a sign": post(b"{}", "Content-Length: +2"),
+    "negative length": post(b"{}", "Content-Length: -2"),
+    "length in hexadecimal": post(b"{}", "Content-Length: 0x2"),
+    "empty length": post(b"{}", "Content-Length:"),
+    "endless length": post(b"{}", "Content-Length: 99999999999999999999999999"),
+    "two lengths": post(b"{}", "Content-Length: 2", "Content-Length: 3"),
+    "a list of lengths": post(b"{}", "Content-Length: 2, 3"),
+    "length and coding": post(b"0\r\n\r\n", "Content-Length: 5", "Transfer-Encoding: chunked"),
+    "coding and length": post(b"0\r\n\r\n", "Transfer-Encoding: chunked", "Content-Length: 5"),
+    "coding in HTTP/1.0": post(b"0\r\n\r\n", "Transfer-Encoding: chunked", version="1.0"),
+    "chunked not last": post(b"0\r\n\r\n", "Transfer-Encoding: chunked, gzip"),
+    "chunked twice": post(b"0\r\n\r\n", "Transfer-Encoding: chunked, chunked"),
+    "chunked in two fields": post(b"0\r\n\r\n", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+    "unknown coding": post(b"0\r\n\r\n", "Transfer-Encoding: xchunked"),
+    "coding with a tab": post(b"0\r\n\r\n", "Transfer-Encoding: \x0bchunked"),
+    "empty coding": post(b"0\r\n\r\n", "Transfer-Encoding:"),
+    "chunk size that is no number": post(b"z\r\n\r\n", "Transfer-Encoding: chunked"),
+    "chunk size with 0x": post(b"0x2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "chunk size with a sign": post(b"+2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "empty chunk size": post(b"\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "endless chunk size": post(b"ffffffffffffffffff\r\n{}", "Transfer-Encoding: chunked"),
+    "chunk longer than its size": post(b"1\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "chunk ended by LF": post(b"2\n{}\n0\n\n", "Transfer-Encoding: chunked"),
+    "folded trailer": post(b"2\r\n{}\r\n0\r\nX: a\r\n b\r\n\r\n", "Transfer-Encoding: chunked"),
+}
+
+
+@pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_is_malformed_is_refused_and_nothing_after_it_is_heard(server, request_bytes):
+    with RawConnection(server.port) as connection:
+        connection.send_quietly(request_bytes + SMUGGLED)
+        response = connection.response()
+        # 501 is RFC 9112's answer to a transfer coding that is not known.
+        assert response.status in ((400, 501) if b"oding:" in request_bytes else (400,)), response.text
+        assert response.fields["content-type"] == "text/plain; charset=utf-8"
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/0.9", "HTTP/1", "HTTP/1.10", "http/1.1", "HTTPS/1.1"])
+def test_other_versions_are_refused(server, version):
+    response = exchange(server.port, f"GET /health {version}\r\nHost: localhost\r\n\r\n".encode())
+    assert response.status in (400, 505)
+
+
+def test_two_equal_lengths_are_either_one_or_refused(server):
+    response = exchange(server.port, post(b"{}", "Content-Length: 2", "Content-Length: 2", path="/contexts"))
+    assert response.status in (200, 400)
+
+
+# Limits of heads
+
+
+def test_a_long_target_is_refused(server):
+    assert exchange(server.port, b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"a" * 200_000)).status == 414
+
+
+@pytest.mark.parametrize(
+    "fields", [b"X: " + b"a" * 1_000_000 + b"\r\n", b"X: a\r\n" * 50_000, b"X" * 1_000_000 + b": a\r\n"],
+    ids=["one long value", "many fields", "one long name"],
+)  # fmt: skip
+def test_a_head_over_its_limit_is_refused(server, fields):
+    assert exchange(server.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n").status == 431
+
+
+def test_endless_heads_bodies_and_trailers_are_cut(server):
+    endless = {
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n": b"X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+        b"": b"\r\n",
+        post(b"", "Transfer-Encoding: chunked") + b"1;": b"extension",
+        post(b"2\r\n{}\r\n0\r\n", "Transfer-Encoding: chunked"): b"X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+    }
+    for start, more in endless.items():
+        with RawConnection(server.port) as connection:
+            connection.send(start)
+            for _ in range(2000):
+                connection.send_quietly(more * 100)
+            assert connection.response().status in (400, 413, 431)
+
+
+# Whom the request is for
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:49999", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "127.1.2.3", "[::1]", "[::1]:8"])
+def test_each_name_of_this_machine_is_served(server, host):
+    assert exchange(server.port, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:49999", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"])
+def test_a_host_elsewhere_is_misdirected(server, host):
+    for request in (f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n", f"GET http://{host}/health HTTP/1.1\r\nHost: {host}\r\n\r\n"):
+        assert exchange(server.port, request.encode()).status == 421
+
+
+def test_errors_of_every_route_are_one_line_of_plain_text(server):
+    for request, status in ((b"GET /nowhere", 404), (b"PATCH /health", 405), (b"GET /files/nothing", 404), (b"DELETE /contexts/x", 404)):
+        response = exchange(server.port, request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert response.status == status
+        assert response.fields["content-type"] == "text/plain; charset=utf-8"
+        assert response.text.rstrip("\n") and "\n" not in response.text.rstrip("\n")
