@@ -1,0 +1,242 @@
+"""Back ends that others run: `--jupyter-url` with Jupyter Server, Kernel Gateway and Enterprise Gateway."""
+
+import os
+import time
+
+import pytest
+
+from support import processes
+from support.client import check_error
+from support.gateways import Certificate, EnterpriseGateway, JupyterServer, KernelGateway
+from support.ports import free_port
+from support.proxy import Proxy
+from support.waiting import wait_until
+
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+
+
+@pytest.fixture
+def start_gateway(tmp_path):
+    gateways = []
+
+    def start(kind, **settings):
+        gateway = kind(tmp_path, **settings)
+        gateways.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in gateways:
+        gateway.kill()
+
+
+@pytest.fixture
+def start_on(start_server):
+    """Starts our server on a back end, by way of a proxy where one is given."""
+
+    def start(gateway, *options, proxy=None, **settings):
+        url = gateway.url_at(proxy.port) if proxy else gateway.url
+        return start_server(
+            "--jupyter-url", url, "--jupyter-token", gateway.token, *gateway.server_options, *options, **settings
+        )
+
+    return start
+
+
+@pytest.mark.parametrize("base_url", ["/", "/base/path/"], ids=["at the root", "below a path"])
+@pytest.mark.parametrize("kind", [JupyterServer, KernelGateway, EnterpriseGateway], ids=lambda kind: kind.name)
+def test_everything_works_on_each_back_end(start_gateway, start_on, tmp_path, kind, base_url):
+    gateway = start_gateway(kind, base_url=base_url)
+    server = start_on(gateway)
+    client = server.client
+
+    execution = client.execute("import sys\nprint('out')\nprint('err', file=sys.stderr)\ndisplay('shown')\n6 * 7").succeeded()
+    assert (execution.stdout, execution.stderr, execution.text) == ("out\n", "err\n", "42")
+    assert client.execute("1 / 0").error["name"] == "ZeroDivisionError"
+    assert client.execute("import os; os.path.realpath(os.getcwd())").text == os.path.realpath(server.workspace)
+
+    context = client.create_context(cwd=str(tmp_path))
+    run_here = {"context_id": context["id"]}
+    assert client.execute("import os; os.getcwd()", **run_here).succeeded().text == str(tmp_path)
+    assert client.execute("os.environ['V']", env_vars={"V": "it's"}, **run_here).text == "it's"
+    assert client.execute("'V' in os.environ", **run_here).text == "False"
+
+    execution = client.execute("for index in range(3000): display(index)", **run_here).succeeded()
+    assert [result["text"] for result in execution.results] == [str(index) for index in range(3000)]
+    execution = client.execute("print('x' * 8_000_000)", **run_here).succeeded()
+    assert execution.stdout == "x" * 8_000_000 + "\n"
+
+    stream = client.stream("kept = 1\n" + ENDLESS, **run_here)
+    stream.until("number_of_executions")
+    stream.vanish()
+    assert client.execute("kept", **run_here).succeeded().text == "1"
+
+    client.restart_context(context["id"]).expect(200)
+    execution = client.execute("import os; ('kept' in globals(), os.getcwd())", **run_here).succeeded()
+    assert (execution.count, execution.text) == (1, str((False, str(tmp_path))))
+
+    assert client.execute("import os; os._exit(1)", **run_here).error["name"] == "KernelDied"
+    execution = client.execute("import os; os.getcwd()", **run_here).succeeded()
+    assert (execution.count, execution.text) == (1, str(tmp_path))
+
+    pid = int(client.execute("os.getpid()", **run_here).text)
+    client.delete_context(context["id"]).expect(200)
+    assert not processes.is_alive(pid)
+
+    # What we started there goes with us; the back end is not ours, and stays.
+    server.stop()
+    wait_until(lambda: not gateway.kernels(), "the back end has no kernels left")
+    assert gateway.process.poll() is None
+
+
+@pytest.mark.parametrize("kind", [KernelGateway, EnterpriseGateway], ids=lambda kind: kind.name)
+def test_kernel_env_reaches_the_kernels(start_gateway, start_on, kind):
+    server = start_on(start_gateway(kind), "--kernel-env", "KERNEL_OWN=a=b c")
+    assert server.client.execute("import os; os.environ['KERNEL_OWN']").succeeded().text == "a=b c"
+
+
+def test_kernel_env_reaches_kernels_of_our_own_too(start_server):
+    server = start_server("--kernel-env", "FIRST=a=b c", "--kernel-env", "SECOND=")
+    code = "import os; (os.environ['FIRST'], os.environ['SECOND'])"
+    assert server.client.execute(code).succeeded().text == str(("a=b c", ""))
+    context = server.client.create_context()
+    assert server.client.execute(code, context_id=context["id"]).succeeded().text == str(("a=b c", ""))
+
+
+def test_the_json_framing_is_spoken_where_the_other_is_not_offered(start_gateway, start_on):
+    gateway = start_gateway(JupyterServer)
+    with Proxy(gateway.port, hides_subprotocol=True) as proxy:
+        client = start_on(gateway, proxy=proxy).client
+        execution = client.execute("print('ü 😀')\ndisplay({'application/json': {'a': [1, None]}}, raw=True)\n'\"'").succeeded()
+        assert proxy.handshakes
+        assert (execution.stdout, execution.text) == ("ü 😀\n", '"')
+        assert execution.results[0]["json"] == {"a": [1, None]}
+        assert client.execute("import os; os.environ['V']", env_vars={"V": "\"'\n"}).succeeded().text == "\"\\'\\n"
+        execution = client.execute("for index in range(1000): display(index)\nprint('x' * 4_000_000)").succeeded()
+        assert [result["text"] for result in execution.results] == [str(index) for index in range(1000)]
+        assert execution.stdout == "x" * 4_000_000 + "\n"
+
+
+def said(server, *words):
+    """The server says these words, in its log or in what it answers."""
+
+    def found():
+        server_is_gone = server.process.poll() is not None
+        answer = "" if server_is_gone else server.client.post("/contexts", {}).text
+        return all(word.lower() in (server.log + answer).lower() for word in words)
+
+    wait_until(found, f"the server says {words}; its log:\n{server.log}", pause=0.2)
+
+
+@pytest.mark.parametrize("kind", [JupyterServer, KernelGateway, EnterpriseGateway], ids=lambda kind: kind.name)
+def test_a_wrong_token_is_a_clear_error(start_gateway, start_server, kind):
+    gateway = start_gateway(kind)
+    server = start_server("--jupyter-url", gateway.url, "--jupyter-token", "wrong", *gateway.server_options, wait=False)
+    said(server, "token")
+    assert not server.client.is_healthy()
+    server.kill()
+
+
+def test_a_user_whom_the_gateway_refuses_is_a_clear_error(start_gateway, start_server):
+    gateway = start_gateway(EnterpriseGateway)
+    server = start_server("--jupyter-url", gateway.url, "--jupyter-token", gateway.token,
+                          "--kernel-env", "KERNEL_USERNAME=stranger", wait=False)  # fmt: skip
+    said(server, "stranger", "not authorized")
+    assert not server.client.is_healthy()
+    server.kill()
+
+
+def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway, start_server):
+    port, token = free_port(), "a-token"
+    server = start_server("--jupyter-url", f"http://127.0.0.1:{port}", "--jupyter-token", token, wait=False)
+    client = server.client
+    check_error(client.get("/health"), 503)
+    for reply in (client.post("/execute", {"code": "1"}), client.post("/contexts", {})):
+        assert int(check_error(reply, 503).headers["Retry-After"]) >= 0
+    client.put("/files/a", b"files work all the same").expect(201)
+    start_gateway(JupyterServer, port=port, token=token)
+    server.wait_until_healthy()
+    assert client.execute("1").succeeded().text == "1"
+
+
+def test_https_with_an_authority_of_our_own(start_gateway, start_on, start_server, tmp_path):
+    certificate = Certificate(tmp_path)
+    gateway = start_gateway(JupyterServer, certificate=certificate)
+    trusting = start_on(gateway, environment={"SSL_CERT_FILE": certificate.authority})
+    execution = trusting.client.execute("print('x' * 4_000_000)\n1").succeeded()
+    assert (len(execution.stdout), execution.text) == (4_000_001, "1")
+
+    doubting = start_on(gateway, wait=False)
+    said(doubting, "certificate")
+    assert not doubting.client.is_healthy()
+    doubting.kill()
+
+
+def test_a_certificate_for_another_name_is_refused(start_gateway, start_server, tmp_path):
+    certificate = Certificate(tmp_path)
+    gateway = start_gateway(JupyterServer, certificate=certificate)
+    # 127.0.0.2 is this machine too, but not in the certificate.
+    with_other_name = gateway.url.replace("127.0.0.1", "127.0.0.2")
+    with Proxy(gateway.port) as proxy:
+        server = start_server("--jupyter-url", with_other_name.replace(str(gateway.port), str(proxy.port)), "--jupyter-token",
+                              gateway.token, environment={"SSL_CERT_FILE": certificate.authority}, wait=False)  # fmt: skip
+        time.sleep(0.5)
+        assert not server.client.is_healthy()
+        server.kill()
+
+
+# Back ends that are lost
+
+
+@pytest.mark.parametrize("kind", [JupyterServer, EnterpriseGateway], ids=lambda kind: kind.name)
+def test_a_back_end_that_dies_in_mid_execution_is_told_and_found_again(start_gateway, start_on, kind):
+    gateway = start_gateway(kind)
+    server = start_on(gateway)
+    client = server.client
+    context = client.create_context()
+    streams = [client.stream(ENDLESS, context_id=context["id"]), client.stream(ENDLESS)]
+    for stream in streams:
+        stream.until("number_of_executions")
+    gateway.kill()
+    for stream in streams:
+        assert stream.finish().error["name"] == "ConnectionLost"
+    gateway.start()
+    server.wait_until_healthy()
+    execution = client.execute("'fresh'", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.text) == (1, "fresh")
+    assert client.execute("1").succeeded().text == "1"
+
+
+def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(start_gateway, start_on):
+    gateway = start_gateway(JupyterServer)
+    with Proxy(gateway.port) as proxy:
+        client = start_on(gateway, proxy=proxy).client
+        client.execute("kept = 'kept'").succeeded()
+        proxy.cut()
+        assert client.execute("kept").succeeded().text == "kept"
+
+
+def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_on(start_gateway, start_on):
+    gateway = start_gateway(JupyterServer)
+    with Proxy(gateway.port) as proxy:
+        client = start_on(gateway, proxy=proxy).client
+        stream = client.stream(ENDLESS)
+        stream.until("number_of_executions")
+        proxy.cut()
+        assert stream.finish().error["name"] == "ConnectionLost"
+        assert client.execute("'next'").succeeded().text == "next"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_network_that_is_lost_in_silence_is_noticed(start_gateway, start_on):
+    gateway = start_gateway(JupyterServer)
+    with Proxy(gateway.port) as proxy:
+        server = start_on(gateway, proxy=proxy)
+        client = server.client
+        stream = client.stream(ENDLESS)
+        stream.until("number_of_executions")
+        proxy.freeze()
+        assert stream.finish().error["name"] == "ConnectionLost"
+        proxy.thaw()
+        server.wait_until_healthy()
+        assert client.execute("1").succeeded().text == "1"

@@ -1,0 +1,251 @@
+"""How the server starts, drains and ends, and what it leaves behind: nothing."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from support import processes
+from support.client import check_error
+from support.raw import RawConnection
+from support.server import BINARY, KERNEL_ENVIRONMENT
+from support.waiting import wait_until
+
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+
+
+def command(*arguments, **environment):
+    """Runs the program to its end."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODE_INTERPRETER_")}
+    return subprocess.run([BINARY, *arguments], env={**inherited, **environment}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+
+
+def jupyter_of(server):
+    """The Jupyter Server that our server has started."""
+
+    def found():
+        pids = processes.descendants(server.pid)
+        return [pid for pid in pids if "jupyter" in processes.describe([pid]) and "ipykernel" not in processes.describe([pid])]
+
+    return wait_until(found, "our server has a Jupyter Server")[-1]
+
+
+# The command line
+
+
+def test_help_names_every_option_and_its_variable():
+    text = command("serve", "--help").stdout
+    options = ["host", "port", "workspace", "jupyter-url", "jupyter-token", "kernel-env", "max-contexts", "max-body",
+               "max-queued", "grace", "log-level", "log-format", "python-environment"]  # fmt: skip
+    for option in options:
+        assert f"--{option}" in text
+        assert f"CODE_INTERPRETER_{option.upper().replace('-', '_')}" in text
+    assert "serve" in command("--help").stdout
+
+
+def test_version_is_a_version():
+    result = command("--version")
+    assert result.returncode == 0 and result.stdout.strip()[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--no-such-option"], ["--port", "many"], ["--port", "70000"], ["--port", "-1"], ["--log-format", "xml"],
+     ["--max-contexts", "-1"], ["--kernel-env", "NOEQUALS"], ["--jupyter-url", "no url"], ["--log-level", "loud"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_with_a_reason(arguments, tmp_path):
+    result = command("serve", "--workspace", str(tmp_path), *arguments)
+    assert result.returncode != 0
+    assert arguments[0] in result.stderr
+
+
+def test_a_port_that_is_taken_is_a_clear_error(server, tmp_path):
+    result = command("serve", "--port", str(server.port), "--workspace", str(tmp_path), "--python-environment", str(KERNEL_ENVIRONMENT))
+    assert result.returncode != 0
+    assert str(server.port) in result.stderr + result.stdout
+
+
+def test_a_workspace_that_cannot_be_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = command("serve", "--port", "0", "--workspace", str(tmp_path / "file"))
+    assert result.returncode != 0
+    assert str(tmp_path / "file") in result.stderr + result.stdout
+
+
+def test_options_can_be_given_by_variables(start_server):
+    server = start_server(environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1", "CODE_INTERPRETER_LOG_FORMAT": "json"})
+    server.client.execute("1").succeeded()
+    check_error(server.client.post("/contexts", {}), 429)
+    assert any(line.startswith("{") for line in server.log.splitlines())
+
+
+def test_an_option_wins_over_its_variable(start_server):
+    server = start_server("--max-contexts", "3", environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1"})
+    server.client.create_context()
+
+
+# The end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_with_code_0_and_nothing_left(start_server, number):
+    server = start_server()
+    server.client.create_context()
+    server.client.create_context(language="bash")
+    server.client.execute("import subprocess; subprocess.Popen(['sleep', '1000'])").succeeded()
+    assert len(server.leftovers()) >= 4, "the test does not see the server's processes"
+    server.signal(number)
+    assert server.wait() == 0
+    server.check_nothing_is_left()
+
+
+def test_a_signal_during_the_start_ends_it_with_nothing_left(start_server):
+    for _ in range(3):
+        server = start_server(wait=False)
+        server.signal()
+        assert server.wait() == 0
+        server.check_nothing_is_left()
+
+
+def test_what_runs_is_let_finish(start_server, gate):
+    server = start_server("--grace", "60")
+    idle = RawConnection(server.port)
+    stream = server.client.stream(gate.code + "'finished'")
+    stream.until("number_of_executions")
+    server.signal()
+
+    def refused():
+        reply = server.client.post("/execute", {"code": "1"})
+        return reply if reply.status != 200 else None
+
+    reply = check_error(wait_until(refused, "new executions are refused"), 503)
+    assert "Retry-After" in reply.headers
+    check_error(server.client.get("/health"), 503)
+    check_error(server.client.post("/contexts", {}), 503)
+    assert idle.is_closed()
+    gate.open()
+    assert stream.finish().succeeded().text == "finished"
+    assert server.wait() == 0
+    server.check_nothing_is_left()
+
+
+def test_what_waited_before_the_signal_still_runs(start_server, gate):
+    server = start_server("--grace", "60")
+    streams = [server.client.stream(gate.code), server.client.stream("'waited'")]
+    streams[0].until("number_of_executions")
+    server.signal()
+    gate.open()
+    streams[0].finish().succeeded()
+    assert streams[1].finish().types[-1] == "end_of_execution"
+    assert server.wait() == 0
+
+
+def test_what_runs_longer_than_the_grace_is_interrupted_and_told(start_server):
+    server = start_server("--grace", "1")
+    streams = [server.client.stream(ENDLESS), server.client.stream("'never'")]
+    streams[0].until("number_of_executions")
+    server.signal()
+    assert streams[0].finish().error["name"] in ("KeyboardInterrupt", "ExecutionInterrupted")
+    assert streams[1].finish().types[-1] == "end_of_execution"
+    assert server.wait() == 0
+    server.check_nothing_is_left()
+
+
+def test_code_that_refuses_the_interrupt_does_not_hold_the_server(start_server):
+    server = start_server("--grace", "1")
+    code = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
+    stream = server.client.stream(code)
+    stream.until("number_of_executions")
+    server.signal()
+    assert server.wait() == 0
+    server.check_nothing_is_left()
+
+
+def test_a_second_signal_ends_it_at_once(start_server):
+    server = start_server("--grace", "600")
+    stream = server.client.stream(ENDLESS)
+    stream.until("number_of_executions")
+    server.signal()
+    time.sleep(0.3)
+    assert server.process.poll() is None, "it did not wait for what runs"
+    server.signal()
+    server.wait(15)
+    server.check_nothing_is_left()
+
+
+def test_sigkill_leaves_no_process_behind(start_server):
+    server = start_server()
+    server.client.create_context()
+    server.client.execute("1").succeeded()
+    tree = processes.descendants(server.pid)
+    assert len(tree) >= 3, processes.describe(tree)
+    server.process.kill()
+    server.process.wait()
+    wait_until(lambda: not any(map(processes.is_alive, tree)), "its tree is gone", 10)
+    server.check_nothing_is_left()
+
+
+def test_sigkill_in_mid_execution_leaves_no_process_behind(start_server):
+    server = start_server()
+    server.client.stream(ENDLESS).until("number_of_executions")
+    server.process.kill()
+    server.process.wait()
+    server.check_nothing_is_left()
+
+
+def test_the_socket_is_free_for_the_next_one_at_once(start_server):
+    first = start_server()
+    with RawConnection(first.port) as connection:
+        connection.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").response()
+        first.stop()
+    second = start_server(port=first.port)
+    assert second.port == first.port
+
+
+# The Jupyter Server that it has started
+
+
+def test_a_jupyter_server_that_dies_is_started_again(start_server):
+    server = start_server()
+    client = server.client
+    context = client.create_context()
+    streams = [client.stream(ENDLESS, context_id=context["id"]), client.stream(ENDLESS)]
+    for stream in streams:
+        stream.until("number_of_executions")
+    default = client.contexts()[0]
+    os.kill(jupyter_of(server), signal.SIGKILL)
+    for stream in streams:
+        assert stream.finish().error["name"] == "ConnectionLost"
+    server.wait_until_healthy()
+    execution = client.execute("import time; 'time' in dir()", context_id=context["id"]).succeeded()
+    assert execution.count == 1
+    assert client.execute("1").succeeded().count == 1
+    assert context in client.contexts() and default in client.contexts()
+
+
+def test_a_jupyter_server_that_dies_while_idle_is_started_again(start_server):
+    server = start_server()
+    client = server.client
+    client.execute("x = 1").succeeded()
+    for _ in range(2):
+        old = jupyter_of(server)
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: not processes.is_alive(old), "it is dead")
+
+        def fresh():
+            reply = client.post("/execute", {"code": "'x' in globals()"})
+            return reply.status == 200 and b"False" in reply.body
+
+        wait_until(fresh, "the default context is there again, and fresh", pause=0.1)
+
+
+def test_the_kernels_of_a_dead_jupyter_server_do_not_live_on(start_server):
+    server = start_server()
+    pid = int(server.client.execute("import os; os.getpid()").text)
+    os.kill(jupyter_of(server), signal.SIGKILL)
+    wait_until(lambda: not processes.is_alive(pid), "its kernel is gone", 20)
+    server.wait_until_healthy()

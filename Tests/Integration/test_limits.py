@@ -1,0 +1,222 @@
+"""What a client can use up, and what happens then."""
+
+import json
+import resource
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from support import processes
+from support.client import check_error
+from support.raw import RawConnection
+from support.waiting import wait_until
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+# Contexts, queues and bodies
+
+
+def test_contexts_have_a_limit(start_server):
+    client = start_server("--max-contexts", "2").client
+    contexts = []
+    while (reply := client.post("/contexts", {})).status == 200:
+        contexts.append(reply.json)
+        assert len(contexts) <= 2
+    check_error(reply, 429, "context")
+    assert len(client.contexts()) == 2
+    check_error(client.post("/execute", {"code": "1", "language": "bash"}), 429)
+    client.delete_context(contexts[0]["id"]).expect(200)
+    client.create_context()
+
+
+def test_a_language_that_does_not_exist_does_not_use_up_the_limit(start_server):
+    client = start_server("--max-contexts", "2").client
+    for _ in range(5):
+        client.post("/contexts", {"language": "cobol"}).expect(400)
+        client.post("/contexts", {"cwd": "/no/such"}).expect(400)
+    client.create_context()
+
+
+def test_queues_have_a_limit(start_server, gate):
+    client = start_server("--max-queued", "2").client
+    context = client.create_context()
+    body = {"code": "'queued'", "context_id": context["id"]}
+    running = client.stream(gate.code, context_id=context["id"])
+    running.until("number_of_executions")
+    queued = [client.stream(**body) for _ in range(2)]
+    check_error(client.post("/execute", body), 429)
+    # Who leaves makes room.
+    queued.pop().vanish()
+
+    def accepted():
+        try:
+            queued.append(client.stream(**body))
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(accepted, "there is room again")
+    gate.open()
+    running.finish().succeeded()
+    assert [stream.finish().succeeded().text for stream in queued] == ["queued", "queued"]
+    client.execute(**body).succeeded()
+
+
+def test_bodies_of_requests_have_a_limit(start_server):
+    server = start_server("--max-body", "100000")
+    client = server.client
+    over = {"code": "1" + " " * 100_000}
+    check_error(client.post("/execute", over), 413)
+    chunks = (json.dumps(over).encode()[index : index + 1000] for index in range(0, 100_000, 1000))
+    connection = client.connect()
+    connection.request("POST", "/contexts", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+    assert connection.getresponse().status == 413
+    client.execute("1" + " " * 90_000).succeeded()
+    with RawConnection(server.port) as connection:
+        connection.send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Expect: 100-continue\r\nContent-Length: 100000000\r\n\r\n")  # fmt: skip
+        assert connection.response().status == 413
+
+
+# Time
+
+
+@pytest.mark.slow
+def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
+    """All at once, since each takes the server's 30 seconds: slow heads, bodies that stand still, and an upload likewise."""
+    starts = {
+        "nothing of a head but its start": b"GET /health HTTP/1.1\r\nHost: loc",
+        "a body that does not come": b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        "a chunk that does not come": b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                      b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        "an upload that stands still": b"PUT /files/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+    }  # fmt: skip
+    connections = {name: RawConnection(server.port, timeout=60).send(start) for name, start in starts.items()}
+    dripping = RawConnection(server.port, timeout=60).send(b"GET /health HTTP/1.1\r\n")
+    stop = threading.Event()
+
+    def drip():
+        # One byte a second: never idle, and yet no whole head.
+        while not stop.wait(1):
+            dripping.send_quietly(b"X")
+
+    dripper = threading.Thread(target=drip)
+    dripper.start()
+    begun = time.monotonic()
+    try:
+        for name, connection in {**connections, "a head byte by byte": dripping}.items():
+            response = connection.response()
+            assert response.status == 408, name
+            assert connection.is_closed(), name
+        # 30 s by the contract; much earlier would be a fault, and much later a hang.
+        assert 25 < time.monotonic() - begun < 60
+    finally:
+        stop.set()
+        dripper.join()
+    wait_until(lambda: list(server.workspace.iterdir()) == [], "nothing of the upload is left")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_slow_execution_and_a_slow_reader_are_not_timed_out(server, client, context):
+    code = "import time\nfor _ in range(7):\n    time.sleep(5)\n'done'"
+    assert client.execute(code, context_id=context["id"]).succeeded().text == "done"
+
+
+# Connections
+
+
+def test_800_idle_connections_disturb_nobody(server, client):
+    limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(limit, 2048)), hard))
+    before = processes.resident_bytes(server.pid)
+    connections = [RawConnection(server.port) for _ in range(800)]
+    try:
+        for connection in connections[::2]:
+            assert connection.send(HEALTH).response().status == 200
+        assert client.execute("6 * 7").succeeded().text == "42"
+        for connection in connections:
+            assert connection.send(HEALTH).response().status == 200
+        grown = processes.resident_bytes(server.pid) - before
+        assert grown < 800 * 64 * 1024, f"{grown // 800} bytes for each connection"
+    finally:
+        for connection in connections:
+            connection.close()
+    assert client.is_healthy()
+
+
+def test_no_descriptor_is_left_open(server, client, context):
+    def use():
+        client.execute("1", context_id=context["id"])
+        client.stream("import time; time.sleep(60)", context_id=context["id"]).vanish()
+        client.put("/files/a", b"a")
+        client.get("/files/a")
+        client.get("/files?path=.")
+        client.get("/files/nothing")
+        client.delete("/files/a")
+        with RawConnection(server.port) as connection:
+            connection.send(b"PUT /files/cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+        with RawConnection(server.port) as connection:
+            connection.send(b"GET /")
+
+    use()
+    client.execute("1", context_id=context["id"])
+    before = processes.open_descriptors(server.pid)
+    for _ in range(20):
+        use()
+    client.execute("1", context_id=context["id"]).succeeded()
+    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 3, "the descriptors are closed again", 20)
+
+
+def test_contexts_leave_no_descriptor_open(server, client):
+    client.delete_context(client.create_context()["id"])
+    before = processes.open_descriptors(server.pid)
+    for _ in range(4):
+        client.delete_context(client.create_context()["id"]).expect(200)
+    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 2, "the descriptors are closed again", 20)
+
+
+def test_a_server_out_of_descriptors_neither_dies_nor_spins(start_server):
+    server = start_server()
+    used = processes.open_descriptors(server.pid)
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 10, limits[1]))
+    connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+    try:
+        time.sleep(0.5)
+        begun = processor_seconds(server.pid)
+        time.sleep(1)
+        assert processor_seconds(server.pid) - begun < 0.5, "it spins"
+    finally:
+        for connection in connections:
+            connection.close()
+    wait_until(server.client.is_healthy, "it serves again")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    assert server.client.execute("1").succeeded().text == "1"
+
+
+def test_an_idle_server_uses_no_processor(server, client):
+    client.execute("1").succeeded()
+    begun = processor_seconds(server.pid)
+    time.sleep(2)
+    assert processor_seconds(server.pid) - begun < 0.2
+
+
+def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(server, client, context):
+    before = processes.resident_bytes(server.pid)
+    stream = client.stream("for _ in range(300): print('x' * 1_000_000, flush=True)", context_id=context["id"])
+    stream.until("number_of_executions")
+    # Long enough for the kernel to say all of it, were there nobody to hold it back.
+    time.sleep(4)
+    grown = processes.resident_bytes(server.pid) - before
+    assert grown < 150 << 20, f"grew by {grown >> 20} MiB"
+    assert len(stream.finish().succeeded().stdout) == 300 * 1_000_001
