@@ -1,0 +1,1 @@
+"""Measures the server beside its opponents: one run, one machine, the contestants taking turns."""

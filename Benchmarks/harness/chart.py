@@ -1,0 +1,60 @@
+"""The latency of `1+1` by percentile, as one light picture."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as pyplot  # noqa: E402 - after the choice of what draws
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: E402
+
+from .arena import OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ  # noqa: E402
+
+STYLES = {
+    OURS: ("#c2410c", 2.4),
+    OURS_SAME: ("#ea9a5b", 2.0),
+    WEBSOCKET: ("#94a3b8", 1.6),
+    WEBSOCKET_QUICK: ("#475569", 1.6),
+    ZEROMQ: ("#0f766e", 1.6),
+}
+MARKS = (0, 50, 90, 99, 99.9)
+
+
+def draw(results, directory):
+    """Writes latency.svg and latency.png; nothing where latency was not measured."""
+    curves = results["measurements"].get("latency", {})
+    if not any(name in curves for name in STYLES):
+        return
+    # Text as text, and the same file for the same numbers.
+    with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latency", "font.family": "sans-serif"}):
+        figure, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
+        for name, (colour, width) in STYLES.items():
+            if name in curves:
+                plot(axes, curves[name]["curve"], name, colour, width)
+        decorate(axes)
+        figure.savefig(directory / "latency.svg", metadata={"Date": None})
+        figure.savefig(directory / "latency.png", dpi=130, metadata={"Software": None})
+        pyplot.close(figure)
+
+
+def plot(axes, curve, name, colour, width):
+    """The percentiles stretched towards 100, so that the tail can be seen: 90, 99 and 99.9 stand equally far apart."""
+    across = [100 / (100 - share) for share, _ in curve]
+    median = next(value for share, value in curve if share == 50)
+    axes.plot(across, [value for _, value in curve], color=colour, linewidth=width, label=f"{name}: {median:.1f} ms")
+
+
+def decorate(axes):
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(1, 1000)
+    axes.xaxis.set_major_locator(FixedLocator([100 / (100 - mark) for mark in MARKS]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 - 100 / value:g} %"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if str(f"{value:e}")[0] in "235" else ""))
+    axes.set_xlabel("of all executions take at most")
+    axes.set_ylabel("ms")
+    axes.set_title("1+1, from the request to the last byte (in the legend: the median)", fontsize=11, loc="left")
+    axes.grid(color="#e2e8f0", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)

@@ -1,0 +1,9 @@
+"""Clients that cost some 20 microseconds a call, all written the same way, so that none is favoured.
+
+Those that run code have the same few methods:
+
+- `prepare(code)` does what can be done before the clock starts;
+- `execute(prepared)` runs it and answers (nanoseconds to the first byte, nanoseconds to the end);
+- `collect(code, on_bytes)` runs it and hands over all that arrives, as it arrives, and answers (first, end);
+- `reconnect()` replaces the connection, `close()` ends it.
+"""

@@ -1,0 +1,50 @@
+"""What the clients on TCP share: the connection, and a buffer that is received into."""
+
+import socket
+
+TIMEOUT = 120  # Seconds; far above anything that is measured, so that a hang is an error and not an endless run.
+RECEIVE_SIZE = 1 << 20
+
+
+def connect(port):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+    # A Python time-out makes every call poll() first. The kernel's own costs nothing.
+    connection.settimeout(None)
+    seconds = TIMEOUT.to_bytes(8, "little") + bytes(8)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+class ReceiveBuffer:
+    """One block of memory with what has arrived and was not taken yet, between `start` and `end`."""
+
+    def __init__(self, capacity=4 << 20):
+        self.bytes = bytearray(capacity)
+        self.view = memoryview(self.bytes)
+        self.start = self.end = 0
+
+    def clear(self):
+        self.start = self.end = 0
+
+    def receive(self, connection, total=0):
+        """Receives once. `total`: how long the run at `start` has to be able to get."""
+        if self.start == self.end:
+            self.start = self.end = 0
+        room = max(total, self.end - self.start + 1)
+        if self.start + room > len(self.bytes):
+            self._move(room)
+        count = connection.recv_into(self.view[self.end : self.end + RECEIVE_SIZE])
+        if count == 0:
+            raise ConnectionError("the peer closed the connection")
+        self.end += count
+
+    def _move(self, room):
+        """Puts what is there at the front, of a longer block if need be."""
+        held = bytes(self.view[self.start : self.end])
+        if room > len(self.bytes):
+            self.bytes = bytearray(room + RECEIVE_SIZE)
+            self.view = memoryview(self.bytes)
+        self.view[: len(held)] = held
+        self.start, self.end = 0, len(held)

@@ -1,0 +1,57 @@
+"""On what the numbers were taken: without it they mean little."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+from .contestants import REPOSITORY, kernel_environment, server_binary
+
+KERNEL_PACKAGES = ("jupyter-server", "ipykernel", "pyzmq", "tornado")
+OPPONENT_PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "pyzmq")
+
+
+def describe():
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": output("git", "-C", REPOSITORY, "rev-parse", "--short", "HEAD"),
+        "server": output(server_binary(), "--version"),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "kernel": platform.release(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "kernel_environment": kernel_packages(),
+        "opponents": {name: version(name) for name in OPPONENT_PACKAGES},
+        "wrk": (output("wrk", "--version") or "").split("Copyright")[0].strip(),
+    }
+
+
+def kernel_packages():
+    told = output(
+        kernel_environment() / "bin/python",
+        "-c",
+        f"from importlib.metadata import version\nfor name in {KERNEL_PACKAGES}: print(name, version(name))",
+    )
+    return dict(line.split() for line in (told or "").splitlines())
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def output(*command):
+    """What a command says, or None where it cannot be run."""
+    try:
+        told = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return None
+    return told.stdout.strip() or None

@@ -1,0 +1,167 @@
+"""Streams, long messages, several contexts: what a kernel says, and how quickly the client has it."""
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter, process_time, time_ns
+
+from ..arena import OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ, ZEROMQ_VERIFIED
+from ..contestants import StockKernel
+from .recording import Recording, middle
+
+DISPLAYS = 3000
+MESSAGE_LENGTH = 64 << 20
+NANOSECONDS = re.compile(rb"\d{19}")
+PRINT = "import time\nfor _ in range({count}):\n    print(time.time_ns(){flush})\n    time.sleep({pause})\n"
+DISPLAY = f"from IPython.display import display\nfor number in range({DISPLAYS}):\n    display(number)\n"
+MAKE_PICTURE = f"from IPython.display import display\npicture = 'A' * {MESSAGE_LENGTH}"
+SHOW_PICTURE = "display({'image/png': picture}, raw=True)"
+
+
+class Incomplete(Exception):
+    """Something that the kernel said did not arrive."""
+
+
+def prints(arena):
+    """From `print` in a running cell to the client: as it comes, and with flush=True, which shows the way alone."""
+    results = {}
+    for lane in arena.lanes:
+        if lane.name == ZEROMQ_VERIFIED:
+            continue
+        # Pauses longer than the 200 ms for which ipykernel holds output back: each print waits in full.
+        plain = PRINT.format(count=arena.count(10, 3), flush="", pause=0.25)
+        flushed = PRINT.format(count=arena.count(100, 10), flush=", flush=True", pause=0.01)
+        results[lane.name] = {"plain": delays(lane, plain), "flushed": delays(lane, flushed)}
+    return results
+
+
+def delays(lane, code):
+    recording = Recording()
+
+    def arrived(piece):
+        now = time_ns()
+        recording.add(max(now - int(found[0]), 0) for found in NANOSECONDS.finditer(piece))
+
+    lane.client().collect(code, arrived)
+    return recording.summary()
+
+
+def displays(arena):
+    """Displays a second, all of them counted."""
+    lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
+    return rounds(arena, lanes, display_once)
+
+
+def display_once(lane):
+    pieces = []
+    _, nanoseconds = lane.client().collect(DISPLAY, lambda piece: pieces.append(bytes(piece)))
+    marker = b'"is_main_result"' if lane.name in (OURS, OURS_SAME) else b'"transient"'
+    found = b"".join(pieces).count(marker)
+    if found != DISPLAYS:
+        raise Incomplete(f"{lane.name}: {found} of {DISPLAYS} displays arrived")
+    return DISPLAYS / nanoseconds * 1e9
+
+
+def message(arena):
+    """MB/s of one message of 64 MiB, from the request to the end of the execution."""
+    for lane in arena.lanes:
+        lane.client().collect(MAKE_PICTURE, len)
+    return rounds(arena, arena.lanes, message_once)
+
+
+def message_once(lane):
+    sizes = []
+    _, nanoseconds = lane.client().collect(SHOW_PICTURE, lambda piece: sizes.append(len(piece)))
+    if sum(sizes) < MESSAGE_LENGTH:
+        raise Incomplete(f"{lane.name}: {sum(sizes)} of {MESSAGE_LENGTH} bytes arrived")
+    return MESSAGE_LENGTH / nanoseconds * 1e3
+
+
+def rounds(arena, lanes, once):
+    """The median of several rounds in turn, with the client's share of the time."""
+    rates, shares = ({lane.name: [] for lane in lanes} for _ in range(2))
+    for _ in range(arena.count(full=5, quick=1)):
+        for lane in lanes:
+            wall, processor = perf_counter(), process_time()
+            rates[lane.name].append(once(lane))
+            shares[lane.name].append((process_time() - processor) / (perf_counter() - wall))
+    return {
+        name: {"rate": middle(found), "rates": found, "client_share": middle(shares[name])}
+        for name, found in rates.items()
+    }
+
+
+def parallel(arena):
+    """Executions of `1+1` a second over 1, 2 and 6 contexts, a connection and a thread for each."""
+    lanes = arena.lanes_named(ZEROMQ, WEBSOCKET_QUICK, OURS_SAME, OURS)
+    results = {lane.name: {} for lane in lanes}
+    for count in (1, 2, 6):
+        for lane in lanes:
+            clients = [lane.client(number) for number in range(count)]
+            results[lane.name][str(count)] = executions_a_second(clients, arena.count(2.0, 0.5))
+    return results
+
+
+def executions_a_second(clients, seconds):
+    start = threading.Barrier(len(clients) + 1, timeout=30)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        counts = [pool.submit(executions_within, client, start, seconds) for client in clients]
+        start.wait()
+        begin, processor = perf_counter(), process_time()
+        total = sum(count.result() for count in counts)
+        wall = perf_counter() - begin
+    return {"rate": total / wall, "client_share": (process_time() - processor) / wall}
+
+
+def executions_within(client, start, seconds):
+    prepared = client.prepare("1+1")
+    client.execute(prepared)
+    start.wait()
+    end, count = perf_counter() + seconds, 0
+    while perf_counter() < end:
+        client.execute(prepared)
+        count += 1
+    return count
+
+
+def contexts(arena):
+    """Milliseconds until a new kernel takes code, and from a restart to the answer of `1+1`."""
+    count = arena.count(full=5, quick=1)
+    results = {ZEROMQ: {"new": middle([stock_start(arena) for _ in range(count)])}}
+    results[WEBSOCKET] = {"new": middle([jupyter_start(arena.jupyter) for _ in range(count)])}
+    if arena.has_ours:
+        for name, server in ((OURS_SAME, arena.ours_same), (OURS, arena.ours)):
+            made, restarted = zip(*(our_start(server) for _ in range(count)))
+            results[name] = {"new": middle(made), "restart": middle(restarted)}
+    return results
+
+
+def stock_start(arena):
+    kernel = StockKernel(arena.scratch)
+    kernel.stop()
+    return kernel.start_seconds * 1e3
+
+
+def jupyter_start(jupyter):
+    begin = perf_counter()
+    kernel = jupyter.start_kernel()
+    jupyter.client(kernel).close()
+    taken = (perf_counter() - begin) * 1e3
+    jupyter.request("DELETE", f"/api/kernels/{kernel}")
+    return taken
+
+
+def our_start(server):
+    begin = perf_counter()
+    identifier = server.new_context()
+    made = (perf_counter() - begin) * 1e3
+    client = server.client(identifier)
+    begin = perf_counter()
+    status, answer = client.request("POST", f"/contexts/{identifier}/restart", b"")
+    client.execute(client.prepare("1+1"))
+    restarted = (perf_counter() - begin) * 1e3
+    client.request("DELETE", f"/contexts/{identifier}")
+    client.close()
+    if status != 200:
+        raise Incomplete(f"restart: {status} {answer[:200]}")
+    return made, restarted

@@ -1,0 +1,96 @@
+"""`1+1`: how long to the first byte and to the end, on kept and on new connections."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter, perf_counter_ns, process_time
+
+from ..arena import FLOOR, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ_VERIFIED
+from ..clients.http import HTTPClient, encode
+from .recording import Recording
+
+CODE = "1+1"
+HEALTH, HEALTHY = encode("GET", "/health"), b'"OK"'
+BLOCK = 50  # Calls in a row before it is the next one's turn: short against drift, long against cold caches.
+SLOW = {WEBSOCKET: 5}  # Calls a block for whom each takes over 40 ms.
+
+
+@dataclass
+class Turns:
+    """What one contestant has been measured at so far."""
+
+    first: Recording = field(default_factory=Recording)
+    end: Recording = field(default_factory=Recording)
+    calls: int = 0
+    processor: float = 0
+    wall: float = 0
+
+    def take(self, call, argument, count):
+        for _ in range(3):
+            call(argument)  # The others had the caches.
+        wall, processor = perf_counter(), process_time()
+        times = [call(argument) for _ in range(count)]
+        self.processor += process_time() - processor
+        self.wall += perf_counter() - wall
+        self.calls += count
+        self.first.add(first for first, _ in times)
+        self.end.add(end for _, end in times)
+
+    def summary(self):
+        return {
+            "end": self.end.summary(),
+            "first_byte": self.first.summary(),
+            "curve": self.end.curve(),
+            "client_microseconds": self.processor / self.calls * 1e6,
+            "client_share": self.processor / self.wall,
+        }
+
+
+def latency(arena):
+    """On kept connections, in turns of a block each."""
+    lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
+    calls = {lane.name: (lane.client().execute, lane.client().prepare(CODE)) for lane in lanes}
+    if arena.floor:
+        client = arena.floor.client()
+        calls[FLOOR] = (client.execute, client.prepare(CODE))
+    return in_turns(calls, arena.count(full=30, quick=3), BLOCK)
+
+
+def connections(arena):
+    """On new connections: `1+1` where there is a server; /health on both kinds."""
+    rounds = arena.count(full=10, quick=2)
+    return {
+        "execute_new": in_turns(executing_anew(arena), rounds, 10, slow={WEBSOCKET_QUICK: 2}),
+        "health_kept": in_turns(asking(arena, ask), rounds, 200),
+        "health_new": in_turns(asking(arena, ask_anew), rounds, 100),
+    }
+
+
+def executing_anew(arena):
+    lanes = arena.lanes_named(WEBSOCKET_QUICK, OURS_SAME)
+    return {lane.name: (lane.client().execute_anew, lane.client().prepare(CODE)) for lane in lanes}
+
+
+def asking(arena, how):
+    return {name: (partial(how, HTTPClient(server.port)), HEALTH) for name, server in arena.web_servers.items()}
+
+
+def ask(client, request):
+    taken = client.timed(request, HEALTHY)
+    return taken, taken
+
+
+def ask_anew(client, request):
+    client.close()
+    begin = perf_counter_ns()
+    client.reconnect()
+    client.timed(request, HEALTHY)
+    taken = perf_counter_ns() - begin
+    return taken, taken
+
+
+def in_turns(calls, rounds, block, slow=SLOW):
+    turns = {name: Turns() for name in calls}
+    for _ in range(rounds):
+        for name, (call, argument) in calls.items():
+            turns[name].take(call, argument, slow.get(name, block))
+    return {name: turn.summary() for name, turn in turns.items()}

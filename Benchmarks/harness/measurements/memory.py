@@ -1,0 +1,90 @@
+"""Resident memory of the server's own process, phase by phase, on a process that has served nothing before."""
+
+import os
+from contextlib import ExitStack
+from time import sleep
+
+from ..arena import FASTAPI, OURS, OURS_SAME
+from ..clients.http import HTTPClient, encode
+from ..contestants import CodeInterpreter, FastAPIServer
+from ..processes import forget_peak, memory
+from .executions import MAKE_PICTURE, SHOW_PICTURE
+from .files import BLOCK_LENGTH, FILE_LENGTH
+
+IDLE_CONNECTIONS = 1000
+SETTLING = 0.5  # Seconds, for what is freed after the last byte.
+
+
+def memory_use(arena):
+    results = {FASTAPI: {}}
+    fastapi = FastAPIServer(arena.scratch)
+    try:
+        results[FASTAPI] = Phases(fastapi).all(executes=False)
+    finally:
+        fastapi.stop()
+    if arena.has_ours:
+        for name, jupyter in ((OURS_SAME, arena.jupyter), (OURS, None)):
+            server = CodeInterpreter(arena.scratch, jupyter, name="ours memory")
+            try:
+                results[name] = Phases(server).all(executes=True)
+            finally:
+                server.stop()
+    return results
+
+
+class Phases:
+    """Each phase's resident memory before, at its peak and after it, in bytes."""
+
+    def __init__(self, server):
+        self.server = server
+        self.found = {}
+
+    def all(self, executes):
+        client = HTTPClient(self.server.port)
+        self._phase("idle", lambda: sleep(SETTLING))
+        self._phase("idle_connections", self._hold_connections)
+        block = os.urandom(BLOCK_LENGTH)
+        self._phase("upload", lambda: client.upload("/files/large.bin", [block] * (FILE_LENGTH // BLOCK_LENGTH)))
+        self._phase("download", lambda: client.download("/files/large.bin", FILE_LENGTH))
+        if executes:
+            runner = self.server.client()
+            self._phase("executions", lambda: self._execute_often(runner))
+            runner.collect(MAKE_PICTURE, len)
+            self._phase("message", lambda: runner.collect(SHOW_PICTURE, len))
+            runner.close()
+        client.close()
+        self.found["peak"] = max(phase["peak"] for phase in self.found.values())
+        return self.found
+
+    def _phase(self, name, act):
+        forget_peak(self.server.pid)
+        before, _ = memory(self.server.pid)
+        held = act()
+        peak = memory(self.server.pid)[1]
+        sleep(SETTLING)
+        self.found[name] = {"before": before, "peak": peak, "after": memory(self.server.pid)[0]}
+        if name == "idle_connections":
+            self.found[name]["each"] = held
+
+    def _hold_connections(self):
+        """1,000 connections that were served once and are kept: bytes that each one costs."""
+        request = encode("GET", "/health")
+        with ExitStack() as stack:
+            # The first few bring what is made once, whoever comes.
+            for _ in range(10):
+                self._served(stack, request)
+            before, _ = memory(self.server.pid)
+            for _ in range(IDLE_CONNECTIONS):
+                self._served(stack, request)
+            sleep(SETTLING)
+            return (memory(self.server.pid)[0] - before) / IDLE_CONNECTIONS
+
+    def _served(self, stack, request):
+        client = HTTPClient(self.server.port, block_length=4096)
+        stack.callback(client.close)
+        client.timed(request, b'"OK"')
+
+    def _execute_often(self, runner):
+        prepared = runner.prepare("1+1")
+        for _ in range(200):
+            runner.execute(prepared)
