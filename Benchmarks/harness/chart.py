@@ -57,4 +57,4 @@ def decorate(axes):
     axes.set_title("1+1, from the request to the last byte (in the legend: the median)", fontsize=11, loc="left")
     axes.grid(color="#e2e8f0", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(fontsize=9, framealpha=0.9, edgecolor="none", loc="best")

@@ -126,10 +126,7 @@ class CodeInterpreter:
             name,
             [*command, *options],
             scratch,
-            environment={
-                "CODE_INTERPRETER_PYTHON_ENVIRONMENT": str(kernel_environment()),
-                "PATH": f"{kernel_environment() / 'bin'}:{os.environ['PATH']}",
-            },
+            environment={"CODE_INTERPRETER_PYTHON_ENVIRONMENT": str(kernel_environment())},
             announce=LISTENING,
         )
         try:

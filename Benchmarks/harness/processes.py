@@ -25,7 +25,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if announce else log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                env={**inherited_environment(), **(environment or {})},
                 cwd=directory,
                 start_new_session=True,
             )
@@ -84,6 +84,11 @@ class Program:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def inherited_environment():
+    """Ours, without what `run` set for this program alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def memory(pid):

@@ -72,8 +72,9 @@ def memory_section(found):
 
 def latency_section(found):
     return (
-        "## `1+1` on kept connections\n\nMilliseconds from the first byte of the request; the end is the last byte, for raw "
-        "clients the later of `idle` and the reply. Contestants take turns of 50.\n\n"
+        "## `1+1` on kept connections\n\nMilliseconds from the first byte of the request. The first byte is the head of our answer, and a "
+        "raw client's first message; the end is the last byte, and a raw client's later of `idle` and the reply. "
+        "Contestants take turns of 50.\n\n"
         + percentile_table(found, WEBSOCKET_QUICK)
         + "\n\n![Latency of 1+1 by percentile](latency.svg)"
     )
@@ -201,7 +202,12 @@ def generator_section(measured):
         floor = files[FLOOR]
         lines.append(
             f"The same client sends the bare C server {floor['upload']['rate']:,.0f} MB/s and receives "
-            f"{floor['download']['rate']:,.0f} MB/s from it: what it can do at most."
+            f"{floor['download']['rate']:,.0f} MB/s from it: what it can do at most. Its share of a core meanwhile, up and down: "
+            + ", ".join(
+                f"{name} {share(one['upload']['client_share'])} and {share(one['download']['client_share'])}"
+                for name, one in files.items()
+            )
+            + "."
         )
     health = measured.get("health", {})
     if FLOOR in health:
