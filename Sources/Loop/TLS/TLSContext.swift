@@ -1,0 +1,48 @@
+import COpenSSL
+
+/// Whom to believe that a server is who it says.
+public enum TLSTrust: Sendable, Hashable {
+  /// The authorities that the system trusts, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+  case system
+  /// Only the authorities in this PEM file.
+  case file(String)
+}
+
+/// What many connections have in common: versions, options and trust.
+///
+/// `@unchecked Sendable`: OpenSSL counts its references with atomics, and nothing changes it once it is made.
+final class TLSContext: @unchecked Sendable {
+  let pointer: OpaquePointer
+
+  /// Adopts a context of OpenSSL's.
+  init(adopting pointer: OpaquePointer) { self.pointer = pointer }
+
+  deinit { SSL_CTX_free(pointer) }
+
+  /// Reads files, so it is for the thread pool.
+  static func client(trust: TLSTrust) throws(TLSError) -> TLSContext {
+    ERR_clear_error()
+    guard let pointer = SSL_CTX_new(TLS_client_method()) else {
+      throw .handshakeFailed(TLSError.takeReason())
+    }
+    let context = TLSContext(adopting: pointer)
+    SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+    SSL_CTX_set_options(pointer, hardenedOptions)
+    releaseIdleBuffers(pointer)
+    guard requireModernVersion(pointer) == 1 else { throw .handshakeFailed(TLSError.takeReason()) }
+    try context.load(trust)
+    return context
+  }
+
+  private func load(_ trust: TLSTrust) throws(TLSError) {
+    switch trust {
+    case .system:
+      if SSL_CTX_set_default_verify_paths(pointer) != 1 {
+        throw .unusableTrust("the system", TLSError.takeReason())
+      }
+    case .file(let path):
+      if SSL_CTX_load_verify_file(pointer, path) != 1 { throw .unusableTrust(path, TLSError.takeReason()) }
+    }
+    ERR_clear_error()
+  }
+}
