@@ -4,8 +4,8 @@ import Glibc
 /// Follows a path one component at a time, every step from an open directory to a name in it and never through a
 /// link, so that no rename by somebody else can lead it out of the root.
 ///
-/// It does what openat2(2) with `RESOLVE_BENEATH` does, and beyond that takes absolute links that point into the root.
-/// `..` goes back to the directory from which the walk came, not to where the kernel says that it is now.
+/// It does what openat2(2) with `RESOLVE_BENEATH` does, and beyond that takes links that name the root itself: absolute
+/// ones, and those that climb out of it and come straight back. `..` goes back to the directory from which the walk came, not to where the kernel says that it is now.
 struct PathWalk {
   /// As many links as Linux follows in one path.
   static let maximumLinks = 40
@@ -18,6 +18,8 @@ struct PathWalk {
   private var meansDirectory: Bool
   /// What is still to be walked, the next at the end.
   private var pending: [PathName]
+  /// How many of them, at the front of the array, are of the path itself; the others are of links.
+  private var pendingOfPath: Int
   private var levels: [(directory: Descriptor, name: PathName)] = []
   private var links = 0
 
@@ -27,6 +29,7 @@ struct PathWalk {
     self.acceptsMissingParents = acceptsMissingParents
     self.meansDirectory = path.meansDirectory
     self.pending = path.names.reversed()
+    self.pendingOfPath = path.names.count
   }
 
   private var here: Descriptor { levels.last?.directory ?? tree.root }
@@ -34,8 +37,10 @@ struct PathWalk {
   /// - Throws: `UVError` EXDEV where the path leaves the root, and what the system says.
   mutating func run() throws(UVError) -> Location {
     while let name = pending.popLast() {
+      let isOfLink = pending.count >= pendingOfPath
+      pendingOfPath = min(pendingOfPath, pending.count)
       if name.isParent {
-        try ascend()
+        try ascend(byLink: isOfLink)
       } else if let location = try step(to: name) {
         return location
       }
@@ -43,8 +48,14 @@ struct PathWalk {
     return try whereItStands()
   }
 
-  private mutating func ascend() throws(UVError) {
-    if levels.popLast() == nil { throw UVError.crossesDevice }
+  private mutating func ascend(byLink isOfLink: Bool) throws(UVError) {
+    if levels.popLast() != nil { return }
+    // The rest of the link must lead back by the root's own name; what comes after the link does not count.
+    let restOfLink = pending[pendingOfPath...].reversed()
+    guard isOfLink, let inside = tree.pathBeneathRoot(fromParent: Array(restOfLink)) else {
+      throw UVError.crossesDevice
+    }
+    pending.replaceSubrange(pendingOfPath..., with: inside.reversed())
   }
 
   /// The path ended in `..`, or is empty: the name of the directory that was come to.

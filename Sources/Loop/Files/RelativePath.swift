@@ -39,13 +39,15 @@ public struct RelativePath: Sendable, Equatable {
   }
 
   /// Takes the bytes as they are; nothing is decoded.
-  /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path.
+  /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path, ENAMETOOLONG for
+  ///   more than 4095 bytes.
   public init(_ bytes: Bytes) throws(UVError) {
     try self.init(Array(bytes))
   }
 
   /// Takes the UTF-8 of `path`.
-  /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path.
+  /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path, ENAMETOOLONG for
+  ///   more than 4095 bytes.
   public init(_ path: String) throws(UVError) {
     try self.init(Array(path.utf8))
   }
@@ -53,6 +55,8 @@ public struct RelativePath: Sendable, Equatable {
   private init(_ path: [UInt8]) throws(UVError) {
     if path.contains(0) { throw UVError.invalidArgument }
     if path.first == slash { throw UVError.crossesDevice }
+    // As long as Linux takes them, the byte at the end included.
+    if path.count >= Int(PATH_MAX) { throw UVError.nameTooLong }
     self.init(parsing: path[...])
   }
 

@@ -16,7 +16,11 @@ struct Replacement: Sendable {
   init(_ tree: Tree, _ path: RelativePath) throws(UVError) {
     let location = try tree.locate(path, acceptsMissingParents: true)
     if path.meansDirectory || location.isRoot { throw UVError.isDirectory }
-    if location.missingDirectory == nil { try location.requireWritableTarget() }
+    if location.missingDirectory == nil {
+      try location.requireWritableTarget()
+    } else if path.names.count > PathWalk.maximumDepth {
+      throw UVError.nameTooLong  // now, and not when half of the parents have been made
+    }
     self.tree = tree
     self.path = path
     if let unnamed = try Self.openUnnamedFile(in: location.parent, tree) {

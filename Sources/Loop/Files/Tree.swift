@@ -9,6 +9,7 @@ struct Tree: Sendable {
   let root: Descriptor
   /// The names by which absolute links may call the root: as it was given, and as the system knows it.
   private let rootNames: [[PathName]]
+  private let realRootName: [PathName]
   /// A file without a name gets one through procfs, which a container may lack.
   var canNameFilesLater: Bool
 
@@ -20,7 +21,9 @@ struct Tree: Sendable {
       name.withPointer { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     }
     root = Descriptor(adopting: opened)
-    rootNames = [path, realPath(path)].compactMap { $0 }.filter { $0.hasPrefix("/") }.map {
+    let real = realPath(path) ?? path
+    realRootName = RelativePath(parsing: Array(real.utf8)[...]).names
+    rootNames = [path, real].filter { $0.hasPrefix("/") }.map {
       RelativePath(parsing: Array($0.utf8)[...]).names
     }
     canNameFilesLater = access("/proc/self/fd", X_OK) == 0
@@ -33,6 +36,17 @@ struct Tree: Sendable {
         names: Array(absolute.names.dropFirst(rootName.count)), meansDirectory: absolute.meansDirectory)
     }
     return nil
+  }
+
+  /// The rest of a path that begins in the directory above the root and leads into the root; nil where it does not.
+  ///
+  /// There are no links in the root's real name, so that `..` takes away what stands before it.
+  func pathBeneathRoot(fromParent names: [PathName]) -> [PathName]? {
+    let climbs = names.prefix(while: \.isParent).count
+    let down = Array(realRootName.suffix(climbs + 1))
+    let rest = names.dropFirst(climbs)
+    guard !down.isEmpty, rest.starts(with: down) else { return nil }
+    return Array(rest.dropFirst(down.count))
   }
 
   /// Where `path` leads. A link at its end is followed if `followsLast`.

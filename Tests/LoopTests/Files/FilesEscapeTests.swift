@@ -43,6 +43,7 @@ import Testing
 
   @Test func `Links out of the root are not followed, whatever is done with them`() throws {
     workplace.makeDirectory("a")
+    workplace.write("inside", to: "a/file")
     workplace.link("file", to: "../secret")
     workplace.link("absolute", to: workplace.path + "/secret")
     workplace.link("a/deep", to: "../../secret")
@@ -50,8 +51,13 @@ import Testing
     workplace.link("new", to: "../new")
     workplace.link("tricky", to: workplace.root + "/../secret")
     workplace.link("second", to: "file")
+    workplace.link("around", to: "../root/../secret")
+    workplace.link("beside", to: "../root2/secret")
     let tree = try workplace.tree()
-    for path in ["file", "absolute", "a/deep", "directory/secret", "tricky", "second", "new"] {
+    for path in [
+      "file", "absolute", "a/deep", "directory/secret", "tricky", "second", "new", "around", "beside",
+      "directory/root/a/file",
+    ] {
       #expect(throws: UVError.crossesDevice) { try tree.text(path) }
       #expect(throws: UVError.crossesDevice) { try tree.replace(path, with: "inside") }
     }
@@ -73,9 +79,13 @@ import Testing
     workplace.link("directory", to: workplace.root + "/a")
     workplace.link("a/b/top", to: workplace.root)
     workplace.link("chain", to: "directory/b/top/absolute")
+    workplace.link("around", to: "../root/a")
+    workplace.link("a/b/far", to: "../../../../\(workplace.name)/root/a/file")
+    workplace.link("turn", to: workplace.root + "/a/../../root/a/file")
     let tree = try workplace.tree()
     for path in [
-      "a/b/relative", "absolute", "odd", "directory/file", "a/b/top/a/file", "chain", "directory/b/../file",
+      "around/file", "around/b/../file", "a/b/far", "turn", "a/b/relative", "absolute", "odd",
+      "directory/file", "a/b/top/a/file", "chain", "directory/b/../file",
       "a/b/top/directory/b/relative", "a/b/../file", "./a//file",
     ] {
       #expect(try tree.text(path) == "inside")

@@ -120,5 +120,7 @@ import Testing
   @Test func `A path that is too deep is refused, not walked until descriptors end`() throws {
     let deep = Array(repeating: "d", count: 500).joined(separator: "/")
     #expect(throws: UVError.nameTooLong) { try workplace.tree().replace(deep + "/file", with: "x") }
+    #expect(throws: UVError.nameTooLong) { try RelativePath(String(repeating: "d/", count: 2048)) }
+    #expect(try workplace.names() == [])
   }
 }

@@ -6,6 +6,7 @@ import Memory
 /// A directory for one test, with `root` in it, beside which lies what nobody may reach.
 final class Workplace {
   let path: String
+  var name: String { String(path.dropFirst("/tmp/".count)) }
   var root: String { path + "/root" }
 
   init() {
@@ -18,7 +19,7 @@ final class Workplace {
   }
 
   deinit {
-    try? Tree(path: "/tmp").remove(String(path.dropFirst("/tmp/".count)))
+    try? Tree(path: "/tmp").remove(name)
   }
 
   func tree() throws -> Tree { try Tree(path: root) }
