@@ -67,6 +67,16 @@ public struct RelativePath: Sendable, Equatable {
     meansDirectory = pieces.last.map { $0.isEmpty || $0.elementsEqual(".".utf8) } ?? true
   }
 
+  /// True when more `..` than names are passed on the way: it leads out as long as no link says otherwise.
+  var climbsOut: Bool {
+    var depth = 0
+    for name in names {
+      depth += name.isParent ? -1 : 1
+      if depth < 0 { return true }
+    }
+    return false
+  }
+
   func appending(_ name: PathName) -> RelativePath {
     RelativePath(names: names + [name], meansDirectory: false)
   }

@@ -56,7 +56,13 @@ struct Tree: Sendable {
     if let location = locateByKernel(path, followsLast: followsLast) { return location }
     var walk = PathWalk(
       self, path, followsLast: followsLast, acceptsMissingParents: acceptsMissingParents)
-    return try walk.run()
+    do {
+      return try walk.run()
+    } catch {
+      // A path that leaves is refused as such also where something on the way out does not exist.
+      let isMissing = error == .noEntry || error == .notDirectory
+      throw isMissing && path.climbsOut ? .crossesDevice : error
+    }
   }
 
   /// The common case in two calls; nil where it takes the walk to get there or to say why not.

@@ -8,11 +8,12 @@ import Testing
 
   @Test(arguments: [
     "../secret", "a/../../secret", "../root2/secret", "../root/../secret", "..", "a/../..", "./../secret",
-    "a/b/../../../secret",
+    "a/b/../../../secret", "nothing/../../secret", "file/../../secret",
   ])
   func `A path with dots does not leave the root`(path: String) throws {
     workplace.makeDirectory("a")
     workplace.makeDirectory("a/b")
+    workplace.write("", to: "file")
     let tree = try workplace.tree()
     #expect(throws: UVError.crossesDevice) { try tree.text(path) }
     #expect(throws: UVError.crossesDevice) { try tree.list(RelativePath(path)) }

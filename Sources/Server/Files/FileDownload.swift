@@ -1,0 +1,94 @@
+import FoundationEssentials
+import Loop
+import Memory
+import Wire
+
+/// One answer with a file, or with a part of it, or with the word that the client has it already.
+@LoopActor
+struct FileDownload {
+  private let file: File
+  private let name: String
+  private let request: Request
+  private let tag: EntityTag
+
+  init(_ file: File, name: String, _ request: Request) {
+    self.file = file
+    self.name = name
+    self.request = request
+    // Every replacement is another inode, and every change in place another time, to the kernel's clock tick.
+    let status = file.status
+    let parts = [
+      status.inode, UInt64(status.size), UInt64(bitPattern: status.modifiedSeconds),
+      UInt64(bitPattern: status.modifiedNanoseconds),
+    ]
+    tag = EntityTag(opaque: parts.map { String($0, radix: 36) }.joined(separator: "-"))
+  }
+
+  func send(by response: ResponseWriter) async throws {
+    var fields = validators
+    if isKnownToClient { return try await response.send(304, fields: fields) }
+    let size = file.status.size
+    let range = wantedRange
+    if let contentRange = range.contentRange(size: size) { fields.append("Content-Range", contentRange) }
+    switch range {
+    case .unsatisfiable:
+      throw HTTPFailure(416, "The file has \(size) bytes", fields: ["Content-Range": "bytes */\(size)"])
+    case .whole: try await send(200, 0..<size, fields, by: response)
+    case .part(let part): try await send(206, part, fields, by: response)
+    }
+  }
+
+  private func send(
+    _ status: Int, _ range: Range<Int64>, _ fields: HTTPFields, by response: ResponseWriter
+  ) async throws {
+    var fields = fields
+    fields.append("Content-Type", MediaTypes.contentType(of: name))
+    fields.append("X-Content-Type-Options", "nosniff")
+    let blocks = file.blocks(range)
+    guard response.sendsBody, let first = try await blocks.next() else {
+      try await response.start(status, fields: fields, length: Int64(range.count))
+      return try await response.finish()
+    }
+    // A small file goes out together with the head.
+    if first.count == range.count { return try await response.send(status, fields: fields, body: first) }
+    try await response.start(status, fields: fields, length: Int64(range.count))
+    try await response.write([first])
+    // While the client takes one block the next is being read.
+    while let block = try await blocks.next() { try await response.write([block]) }
+    try await response.finish()
+  }
+
+  /// What lets the client ask later whether the file is still the same. It should: the file may change at any time.
+  private var validators: HTTPFields {
+    [
+      "ETag": tag.fieldValue, "Last-Modified": HTTPDate.format(file.status.modifiedSeconds),
+      "Accept-Ranges": "bytes", "Cache-Control": "no-cache",
+    ]
+  }
+
+  // MARK: Conditions
+
+  /// RFC 9110, 13.2.2: the date counts only where there is no tag.
+  private var isKnownToClient: Bool {
+    let tags = request.fields.all("If-None-Match")
+    if !tags.isEmpty { return EntityTag.noneMatch(tags.joined(separator: ","), isMetBy: tag) }
+    guard let date = request.fields.first("If-Modified-Since").flatMap(seconds) else { return false }
+    return file.status.modifiedSeconds <= date
+  }
+
+  /// Only `GET` knows ranges (RFC 9110, 14.2), and only of the file that the client has a part of (13.1.5).
+  private var wantedRange: ByteRange {
+    guard request.method == "GET", hasRightState else { return .whole }
+    return ByteRange(request.fields.first("Range"), size: file.status.size)
+  }
+
+  private var hasRightState: Bool {
+    guard let condition = request.fields.first("If-Range") else { return true }
+    if let tags = EntityTag.list(condition), let wanted = tags.first { return wanted.stronglyMatches(tag) }
+    return seconds(condition) == file.status.modifiedSeconds
+  }
+
+  private func seconds(_ date: String) -> Int64? {
+    HTTPDate.parse(date, now: Int64(Date().timeIntervalSince1970))
+  }
+}

@@ -1,0 +1,196 @@
+import Glibc
+import Loop
+import Memory
+import Testing
+import Wire
+
+@testable import Server
+
+extension HTTPServerTests {
+  @Suite struct FileRoutesTests {
+    @Test func `A file is created, read, overwritten and deleted`() async throws {
+      try await withFiles { files in
+        #expect(try await files.ask("PUT", "/files/a/b.txt", body: "one").head.status == 201)
+        #expect(try await files.ask("PUT", "/files/a/b.txt", body: "three").head.status == 200)
+        let answer = try await files.ask("GET", "/files/a/b.txt")
+        #expect(answer.head.status == 200 && answer.body == "three")
+        #expect(answer.head.fields.first("Content-Type") == "text/plain; charset=utf-8")
+        #expect(answer.head.fields.first("Content-Length") == "5")
+        #expect(answer.head.fields.first("Accept-Ranges") == "bytes")
+        #expect(try await files.ask("DELETE", "/files/a").head.status == 204)
+        #expect(try await files.ask("GET", "/files/a/b.txt").head.status == 404)
+      }
+    }
+
+    @Test func `HEAD tells what GET would, without the body`() async throws {
+      try await withFiles { files in
+        files.write("0123456789", to: "a.bin")
+        let head = try await files.ask("HEAD", "/files/a.bin")
+        let get = try await files.ask("GET", "/files/a.bin")
+        #expect(head.body == "" && get.body == "0123456789")
+        for name in ["Content-Length", "Content-Type", "ETag", "Last-Modified", "Accept-Ranges"] {
+          #expect(head.head.fields.first(name) == get.head.fields.first(name))
+        }
+        let part = try await files.ask("HEAD", "/files/a.bin", "Range: bytes=1-2")
+        #expect(part.head.status == 200 && part.head.fields.first("Content-Length") == "10")
+      }
+    }
+
+    @Test(arguments: [
+      ("bytes=2-4", "234", "bytes 2-4/10"), ("bytes=-3", "789", "bytes 7-9/10"),
+      ("bytes=8-", "89", "bytes 8-9/10"),
+    ])
+    func `A range is a part`(range: String, body: String, contentRange: String) async throws {
+      try await withFiles { files in
+        files.write("0123456789", to: "a")
+        let answer = try await files.ask("GET", "/files/a", "Range: \(range)")
+        #expect(answer.head.status == 206 && answer.body == body)
+        #expect(answer.head.fields.first("Content-Range") == contentRange)
+      }
+    }
+
+    @Test func `A range outside is refused, one of another state of the file gives the whole`() async throws {
+      try await withFiles { files in
+        files.write("0123456789", to: "a")
+        let outside = try await files.ask("GET", "/files/a", "Range: bytes=10-")
+        #expect(outside.head.status == 416 && outside.head.fields.first("Content-Range") == "bytes */10")
+        let first = try await files.ask("GET", "/files/a").head.fields
+        let tag = try #require(first.first("ETag"))
+        let date = try #require(first.first("Last-Modified"))
+        for (condition, status) in [
+          (tag, 206), (date, 206), ("W/\(tag)", 200), ("\"x\"", 200), ("yesterday", 200),
+        ] {
+          let answer = try await files.ask("GET", "/files/a", "Range: bytes=1-1", "If-Range: \(condition)")
+          #expect(answer.head.status == status && answer.body == (status == 206 ? "1" : "0123456789"))
+        }
+      }
+    }
+
+    @Test func `What the client has already is not sent`() async throws {
+      try await withFiles { files in
+        files.write("one", to: "a")
+        let fields = try await files.ask("GET", "/files/a").head.fields
+        let tag = try #require(fields.first("ETag"))
+        let date = try #require(fields.first("Last-Modified"))
+        let long = "Thu, 01 Jan 1970 00:00:00 GMT"
+        for conditions in [
+          ["If-None-Match: \(tag)"], ["If-None-Match: W/\(tag)"], ["If-None-Match: *"],
+          ["If-None-Match: \"x\", \(tag)"],
+          ["If-None-Match: \"x\"", "If-None-Match: \(tag)"], ["If-Modified-Since: \(date)"],
+          ["If-None-Match: \(tag)", "If-Modified-Since: \(long)"],
+        ] {
+          let answer = try await files.ask("GET", "/files/a", conditions)
+          #expect(answer.head.status == 304 && answer.body == "" && answer.head.fields.first("ETag") == tag)
+        }
+        for conditions in [
+          ["If-None-Match: \"x\"", "If-Modified-Since: \(date)"], ["If-Modified-Since: \(long)"],
+        ] {
+          #expect(try await files.ask("GET", "/files/a", conditions).body == "one")
+        }
+        _ = try await files.ask("PUT", "/files/a", body: "two")
+        #expect(try await files.ask("GET", "/files/a", "If-None-Match: \(tag)").body == "two")
+      }
+    }
+
+    @Test func `A listing says names, kinds, sizes and times`() async throws {
+      try await withFiles { files in
+        files.write("12345", to: "b")
+        let times = [timespec(tv_sec: 5, tv_nsec: 0), timespec(tv_sec: 1_700_000_000, tv_nsec: 250_000_000)]
+        utimensat(AT_FDCWD, files.root + "/b", times, 0)
+        mkdir(files.root + "/d", 0o755)
+        utimensat(AT_FDCWD, files.root + "/d", times, 0)
+        let expected =
+          #"{"path":"./","entries":[{"name":"d","type":"dir","size":null,"modified":1700000000.25},"#
+          + #"{"name":"b","type":"file","size":5,"modified":1700000000.25}]}"#
+        let answer = try await files.ask("GET", "/files?path=./")
+        #expect(answer.body == expected)
+        #expect(answer.head.fields.first("Content-Type") == "application/json")
+        #expect(try await files.ask("GET", "/files?path=b").head.status == 400)
+        #expect(try await files.ask("GET", "/files?path=c").head.status == 404)
+        #expect(try await files.ask("GET", "/files").head.status == 200)
+      }
+    }
+
+    @Test(arguments: [
+      "../secret", "%2e%2e/secret", "a/../../secret", "/etc/passwd", "%2fetc/passwd", "out", "a%00b",
+    ])
+    func `A path that leaves the workspace is refused, whatever is asked`(path: String) async throws {
+      try await withFiles { files in
+        symlink("../secret", files.root + "/out")
+        for method in ["GET", "PUT", "DELETE"] where !(path == "out" && method == "DELETE") {
+          let answer = try await files.ask(method, "/files/" + path, body: method == "PUT" ? "x" : nil)
+          #expect(answer.head.status == 400 && answer.body.hasSuffix("\n"))
+        }
+        #expect(try await files.ask("GET", "/files?path=" + path).head.status == 400)
+      }
+    }
+
+    @Test func `What is no file is refused with a reason`() async throws {
+      try await withFiles { files in
+        mkdir(files.root + "/d", 0o755)
+        mkfifo(files.root + "/pipe", 0o644)
+        for (method, path) in [
+          ("GET", "d"), ("GET", ""), ("GET", "pipe"), ("PUT", "d"), ("PUT", ""), ("PUT", "pipe"),
+          ("PUT", "new/"),
+          ("DELETE", ""), ("DELETE", "d/.."),
+        ] {
+          let answer = try await files.ask(method, "/files/" + path, body: method == "PUT" ? "x" : nil)
+          #expect(answer.head.status == 400)
+          #expect(answer.head.fields.first("Content-Type") == "text/plain; charset=utf-8")
+        }
+        #expect(try files.names() == ["d", "pipe"])
+      }
+    }
+
+    @Test func `An upload that is cut short leaves what was there`() async throws {
+      try await withFiles { files in
+        files.write("old", to: "a")
+        for head in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
+          let client = try await files.server.connect()
+          try await client.send("PUT /files/a HTTP/1.1\r\nHost: localhost\r\n\(head)\r\n\r\n")
+          try await client.send(head.hasPrefix("T") ? "5\r\nhello\r\n" : "hello")
+          #expect(try await files.ask("GET", "/files/a").body == "old")
+          await client.close()
+        }
+        while files.server.server.connectionCount > 0 { await Task.yield() }
+        #expect(try files.names() == ["a"] && files.read("a") == "old")
+      }
+    }
+
+    @Test func `What must not be written is not asked for`() async throws {
+      try await withFiles { files in
+        let client = try await files.server.connect()
+        try await client.send(
+          "PUT /files/..%2fout HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        )
+        #expect(try await client.answer(to: "PUT").head.status == 400)
+        await client.close()
+      }
+    }
+
+    @Test func `A large file goes both ways, as it is`() async throws {
+      try await withFiles { files in
+        let large = String(repeating: "0123456789abcde\n", count: 200_000)
+        let put = try await files.ask("PUT", "/files/large", body: large)
+        let get = try await files.ask("GET", "/files/large")
+        #expect(put.head.status == 201 && get.body == large)
+      }
+    }
+
+    @Test func `A download whose file shrinks is broken off`() async throws {
+      try await withFiles { files in
+        let size = 64 << 20
+        files.write("", to: "a")
+        truncate(files.root + "/a", size)
+        let client = try await files.server.connect()
+        try await client.send("GET /files/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        _ = try await client.read(1000)
+        truncate(files.root + "/a", 1000)
+        var count = 1000
+        while (try? await client.stream.fill()) == true { count += client.stream.inbound.takeAll().count }
+        #expect(count < size)
+        await client.close()
+      }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import Loop
+import Memory
+import Testing
+import Wire
+
+@testable import Server
+
+/// A server of the file routes over a workspace of its own, beside which a secret lies.
+@LoopActor
+struct FilesTestServer {
+  let server: HTTPTestServer
+  nonisolated let root: String
+
+  /// One request on a connection of its own.
+  func ask(_ method: String, _ path: String, _ fields: String..., body: String? = nil) async throws
+    -> TestAnswer
+  {
+    try await ask(method, path, fields, body: body)
+  }
+
+  func ask(_ method: String, _ path: String, _ fields: [String], body: String? = nil) async throws
+    -> TestAnswer
+  {
+    let client = try await server.connect()
+    let length = body.map { ["Content-Length: \($0.utf8.count)"] } ?? []
+    let lines = ["\(method) \(path) HTTP/1.1", "Host: localhost"] + length + fields
+    try await client.send(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? ""))
+    let answer = try await client.answer(to: method)
+    await client.close()
+    return answer
+  }
+
+  nonisolated func write(_ text: String, to name: String) {
+    guard let file = fopen("\(root)/\(name)", "w") else { return }
+    fputs(text, file)
+    fclose(file)
+  }
+
+  nonisolated func read(_ name: String) -> String? {
+    guard let file = fopen("\(root)/\(name)", "r") else { return nil }
+    defer { fclose(file) }
+    var text: [UInt8] = []
+    while case let byte = getc(file), byte != EOF { text.append(UInt8(truncatingIfNeeded: byte)) }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// All names in the workspace, hidden ones too.
+  nonisolated func names() throws -> [String] {
+    let directory = try #require(opendir(root))
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}
+
+/// Runs `body` beside a server of the file routes.
+func withFiles(_ body: @escaping @LoopActor (FilesTestServer) async throws -> Void) async throws {
+  var template = Array("/tmp/server-files-XXXXXX".utf8CString)
+  let path = String(cString: try #require(mkdtemp(&template)))
+  defer { _ = system("rm -rf \(path)") }
+  mkdir(path + "/root", 0o755)
+  symlink("/etc/passwd", path + "/secret")
+  HTTPTestLoop.start()
+  let router = try await fileRouter(of: path + "/root")
+  try await withHTTPServer(handler: { try await router.handle($0, $1) }) { server in
+    try await body(FilesTestServer(server: server, root: path + "/root"))
+  }
+}
+
+@LoopActor
+private func fileRouter(of path: String) async throws -> Router {
+  var router = Router()
+  FileRoutes(try await Directory.open(path)).add(to: &router)
+  return router
+}
