@@ -19,6 +19,43 @@ extension LoopTests {
       }
     }
 
+    @Test func `quick acknowledgement is asked for again after each read`() async throws {
+      try await withPair { pair in
+        pair.far.quickAcknowledge = true
+        for _ in 0..<3 {
+          pair.far.clearQuickAcknowledge()
+          #expect(pair.far.option(TCP_QUICKACK, at: CInt(IPPROTO_TCP)) == 0)
+          try await pair.near.write("x")
+          _ = try await pair.far.read(1)
+          #expect(pair.far.option(TCP_QUICKACK, at: CInt(IPPROTO_TCP)) != 0)
+        }
+      }
+    }
+
+    @Test func `a lingering close lets a peer that is still sending read the answer`() async throws {
+      try await withPair { pair in
+        let (near, far) = (pair.near, pair.far)
+        let sending = LoopActor.task {
+          try await far.write([pattern(8 * 1024 * 1024)])
+          try await far.shutdownOutput()
+        }
+        _ = try await near.fill()
+        try await near.write("too large")
+        await near.closeLingering(patience: .seconds(1000))
+        #expect(try await far.read(9) == "too large")
+        #expect(try await far.fill() == false)
+        try await sending.value
+      }
+    }
+
+    @Test func `a lingering close does not wait for ever`() async throws {
+      try await withPair { pair in
+        await pair.near.closeLingering(patience: .milliseconds(1))
+        let hasMore = try await pair.far.fill()
+        #expect(!hasMore)
+      }
+    }
+
     @Test func `a name is looked up and all its addresses are tried`() async throws {
       try await onLoop {
         // localhost may be ::1 first, where nobody listens.
@@ -122,6 +159,14 @@ extension SocketStream {
     var value: CInt = 0
     var size = socklen_t(MemoryLayout<CInt>.size)
     return getsockopt(descriptor, level, option, &value, &size) == 0 ? value : nil
+  }
+}
+
+extension SocketStream {
+  func clearQuickAcknowledge() {
+    guard let descriptor else { return }
+    var value: CInt = 0
+    setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_QUICKACK, &value, socklen_t(MemoryLayout<CInt>.size))
   }
 }
 
