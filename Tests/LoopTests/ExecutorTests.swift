@@ -65,6 +65,20 @@ extension LoopTests {
       }
     }
 
+    @Test func `a task that prefers the loop is never queued for nothing`() async throws {
+      try await onLoop {
+        let before = EventLoop.shared.mismatchCount
+        try await LoopActor.task {
+          let pair = try await SocketPair.tcp()
+          try await pair.near.write("x")
+          #expect(try await pair.far.read(1) == "x")
+          await pair.close()
+          try await withDeadline(.seconds(1000)) { try await EventLoop.sleep(for: .milliseconds(1)) }
+        }.value
+        #expect(EventLoop.shared.mismatchCount == before)
+      }
+    }
+
     @Test func `tasks that do not prefer the loop wait and call as others do`() async throws {
       try await onLoop {
         let plain = Task { @LoopActor in

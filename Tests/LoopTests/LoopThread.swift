@@ -11,7 +11,7 @@ enum LoopThread {
       &thread, nil,
       { _ in
         _ = EventLoop.shared.run {
-          try? await WaitQueue().wait()  // for ever
+          try? await WaitQueue().wait { false }  // for ever
           return 0
         }
         return nil

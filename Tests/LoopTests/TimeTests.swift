@@ -74,9 +74,9 @@ extension LoopTests {
           expiry.wakeAll()
         }
         deadline.start(.milliseconds(1))
-        try await expiry.wait()
+        try await expiry.wait { count == 1 }
         deadline.start(.milliseconds(1))
-        try await expiry.wait()
+        try await expiry.wait { count == 2 }
         deadline.start(.milliseconds(1))
         deadline.stop()
         try await EventLoop.sleep(for: .milliseconds(3))

@@ -34,6 +34,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var current: Entry?
   private var pump: JobPump?
   private var isRunning = false
+  /// How often a job was run with the wrong preference; for tests.
+  private(set) var mismatchCount = 0
 
   private init() {}
 
@@ -51,6 +53,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     // A task that leaves this executor for this executor was run with the wrong preference; Swift does not tell
     // which is right, but there are only two.
     let isMismatched = isOnLoopThread && current.map { $0.job.isIdentical(to: job) } ?? false
+    if isMismatched { mismatchCount += 1 }
     enqueue(Entry(job: job, isPreferring: isMismatched ? current?.isPreferring == false : false))
   }
 

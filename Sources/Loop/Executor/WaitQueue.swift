@@ -1,8 +1,9 @@
 /// Tasks on the loop that wait for something to happen, first come first served.
 ///
-/// All waiting of this module goes through here, so that cancellation is right in one place: a task that is cancelled
-/// before, while or after it waits is resumed exactly once, and none stays behind. A task that was woken looks again
-/// at what it waited for.
+/// All waiting of this module goes through here, so that two things are right in one place. Cancellation: a task that is
+/// cancelled before, while or after it waits is resumed exactly once, and none stays behind. And looking before
+/// waiting: any `await`, even of a method of the same actor, may let others run first, so what is waited for is
+/// looked at once more where nothing can come in between.
 @LoopActor
 final class WaitQueue {
   // Unsafe instead of checked: this is on the path of every read, and the type resumes only what it removes.
@@ -13,30 +14,35 @@ final class WaitQueue {
 
   var isEmpty: Bool { waiters.isEmpty }
 
-  /// Suspends until woken. Throws `CancellationError` when the task is, or was, cancelled.
-  func wait() async throws {
-    lastIdentifier &+= 1
-    let identifier = lastIdentifier
-    try await withTaskCancellationHandler {
-      try await withUnsafeThrowingContinuation { (continuation: Continuation) in
-        // A cancellation that came before has already run the handler below, which found nothing.
-        if Task.isCancelled {
-          continuation.resume(throwing: CancellationError())
-        } else {
-          waiters.append((identifier, continuation))
+  /// Suspends, as often as it is woken, until `isDone`. Throws `CancellationError` when the task is, or was, cancelled
+  /// before that.
+  func wait(until isDone: () -> Bool) async throws {
+    while !isDone() {
+      lastIdentifier &+= 1
+      let identifier = lastIdentifier
+      try await withTaskCancellationHandler {
+        try await withUnsafeThrowingContinuation { (continuation: Continuation) in
+          if isDone() {
+            continuation.resume()
+          } else if Task.isCancelled {
+            // A cancellation that came before has already run the handler below, which found nothing.
+            continuation.resume(throwing: CancellationError())
+          } else {
+            waiters.append((identifier, continuation))
+          }
         }
+      } onCancel: {
+        LoopActor.perform { self.cancel(identifier) }
       }
-    } onCancel: {
-      LoopActor.perform { self.cancel(identifier) }
     }
   }
 
-  /// Suspends until woken, whether cancelled or not: for the end of something that is under way already.
-  func waitRegardless() async {
-    lastIdentifier &+= 1
-    let identifier = lastIdentifier
-    _ = try? await withUnsafeThrowingContinuation { (continuation: Continuation) in
-      waiters.append((identifier, continuation))
+  /// Suspends until `isDone`, whether cancelled or not: for the end of something that is under way already.
+  func waitRegardless(until isDone: () -> Bool) async {
+    while !isDone() {
+      _ = try? await withUnsafeThrowingContinuation { (continuation: Continuation) in
+        if isDone() { continuation.resume() } else { waiters.append((0, continuation)) }
+      }
     }
   }
 

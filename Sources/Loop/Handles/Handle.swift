@@ -78,7 +78,7 @@ public class Handle {
   /// Closes and waits until libuv has let go. Not cancellable: it takes one turn of the loop.
   func closeAndWait() async {
     startClosing()
-    while state != .closed { await closed.waitRegardless() }
+    await closed.waitRegardless { state == .closed }
   }
 
   /// For subclasses: closing has begun; whoever waits for the handle must hear of it.

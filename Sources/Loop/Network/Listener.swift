@@ -13,6 +13,8 @@ public final class Listener: Handle {
   private let path: String?
   private let arrivals = WaitQueue()
   private var isPolling = false
+  /// Somebody may have come since `accept` last looked.
+  private var hasArrival = false
   private var acceptedInARow = 0
 
   /// Where it listens, with the port that was given for zero; nil for a path.
@@ -43,6 +45,7 @@ public final class Listener: Handle {
   public func accept() async throws -> SocketStream {
     try Task.checkCancellation()
     while isOpen {
+      hasArrival = false
       let accepted = cuv_accept(descriptor)
       if accepted >= 0 { return try await share(accepted) }
       switch errno {
@@ -85,10 +88,11 @@ public final class Listener: Handle {
       }
       try checked(status)
     }
-    try await arrivals.wait()
+    try await arrivals.wait { hasArrival || !isOpen }
   }
 
   private func didArrive() {
+    hasArrival = true
     guard arrivals.isEmpty else { return arrivals.wakeFirst() }
     // Nobody accepts: without this the poll would return for the same connection for ever.
     isPolling = false

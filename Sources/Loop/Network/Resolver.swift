@@ -11,7 +11,7 @@ enum Resolver {
     if let address = NativeAddress(digits: host, port: port) { return [address] }
     let lookup = try Lookup(host: host, port: port)
     do {
-      while lookup.status == nil { try await lookup.done.wait() }
+      try await lookup.done.wait { lookup.status != nil }
     } catch {
       lookup.cancel()
       throw error

@@ -82,7 +82,7 @@ extension SocketStream {
     let stream = SocketStream(kind)
     do {
       let request = try ConnectRequest { begin($0, stream.stream) }
-      while request.status == nil { try await request.done.wait() }
+      try await request.done.wait { request.status != nil }
       try checked(request.status ?? 0)
       return stream
     } catch {

@@ -30,9 +30,9 @@ public final class SignalWatcher {
   public func next() async throws -> Signal {
     try Task.checkCancellation()
     while true {
+      try await arrivals.wait { !pending.isEmpty || isClosed }
       if let signal = pending.popFirst() { return signal }
       if isClosed { throw UVError.cancelled }
-      try await arrivals.wait()
     }
   }
 

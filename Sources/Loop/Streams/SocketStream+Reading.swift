@@ -39,7 +39,7 @@ extension SocketStream {
         throw ending
       }
       startReading()
-      try await input.readers.wait()
+      try await input.readers.wait { input.hasNews || input.ending != nil || !isOpen }
     }
   }
 
@@ -55,10 +55,9 @@ extension SocketStream {
 
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
-    while isOpen, input.ending == nil, inbound.count < input.readAhead {
-      startReading()
-      do { try await input.watchers.wait() } catch { return }
-    }
+    if inbound.count < input.readAhead { startReading() }
+    // A task that is cancelled just returns.
+    try? await input.watchers.wait { !isOpen || input.ending != nil || inbound.count >= input.readAhead }
   }
 
   private func startReading() {

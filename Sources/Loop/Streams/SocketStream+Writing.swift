@@ -42,20 +42,15 @@ extension SocketStream {
     try Task.checkCancellation()
     try enqueue(pieces)
     guard output.queuedCount >= StreamLimits.highWater else { return }
-    repeat {
-      try await output.writers.wait()
-      try throwIfBroken()
-    } while output.queuedCount > StreamLimits.lowWater
+    try await output.writers.wait { isBroken || output.queuedCount <= StreamLimits.lowWater }
+    try throwIfBroken()
   }
 
   /// Waits until everything written has been handed to the kernel.
   public func flush() async throws {
     try Task.checkCancellation()
+    try await output.flushers.wait { isBroken || output.queuedCount == 0 }
     try throwIfBroken()
-    while output.queuedCount > 0 {
-      try await output.flushers.wait()
-      try throwIfBroken()
-    }
   }
 
   /// Sends FIN after all that was written.
@@ -65,6 +60,8 @@ extension SocketStream {
     // Nothing is queued in libuv, so its own request, which waits for that, would gain nothing.
     if shutdown(descriptor, CInt(SHUT_WR)) != 0 { throw UVError(systemError: errno) }
   }
+
+  private var isBroken: Bool { output.failure != nil || !isOpen }
 
   private func throwIfBroken() throws(UVError) {
     if let failure = output.failure { throw failure }

@@ -3,9 +3,13 @@ extension EventLoop {
   @LoopActor
   public static func sleep(for duration: Duration) async throws {
     let expiry = WaitQueue()
-    let deadline = Deadline { expiry.wakeAll() }
+    var hasExpired = false
+    let deadline = Deadline {
+      hasExpired = true
+      expiry.wakeAll()
+    }
     defer { deadline.close() }
     deadline.start(duration)
-    try await expiry.wait()
+    try await expiry.wait { hasExpired }
   }
 }

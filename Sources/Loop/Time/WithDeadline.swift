@@ -20,8 +20,9 @@ public func withDeadline<R: Sendable>(
   _ duration: Duration, _ body: @escaping @LoopActor () async throws -> R
 ) async throws -> R {
   try await withThrowingTaskGroup(of: Race<R>.self) { group in
-    group.addImmediateTask { @LoopActor in .finished(try await body()) }
-    group.addImmediateTask { @LoopActor in
+    // Not isolated themselves, so that they begin where the preference of the caller says.
+    group.addTask { .finished(try await body()) }
+    group.addTask {
       do {
         try await EventLoop.sleep(for: duration)
         return .expired
