@@ -127,7 +127,7 @@ final class HTTPConnection {
     self.response = response
     defer { self.response = nil }
     do {
-      let target = try check(head, framing)
+      let target = try check(head, framing, for: response)
       let request = Request(
         head: head, target: target, id: response.id, body: body, peerAddress: peerAddress)
       try await server.handler(request, response)
@@ -139,18 +139,32 @@ final class HTTPConnection {
     return response.keepsConnection
   }
 
-  private func check(_ head: HTTPRequestHead, _ framing: BodyFraming) throws -> RequestTarget {
-    let target = try RequestTarget(head.target, method: head.method)
-    if checksHost, let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init),
-      !host.isLoopback
-    {
+  /// Refuses what no handler should see. Who sends such requests is not given a second one on this connection.
+  private func check(
+    _ head: HTTPRequestHead, _ framing: BodyFraming, for response: ResponseWriter
+  ) throws -> RequestTarget {
+    do {
+      let target = try RequestTarget(head.target, method: head.method)
+      try checkHost(target, head)
+      if let expectation = head.fields.first("Expect"), !head.fields.list("Expect", contains: "100-continue")
+      {
+        throw HTTPFailure(417, "Nothing is known here of the expectation \(expectation)")
+      }
+      if case .length(let length) = framing, length > options.maximumBodyLength { throw bodyTooLong }
+      return target
+    } catch {
+      response.endConnection()
+      throw error
+    }
+  }
+
+  private func checkHost(_ target: RequestTarget, _ head: HTTPRequestHead) throws(HTTPFailure) {
+    guard checksHost, let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init) else {
+      return
+    }
+    guard host.isLoopback else {
       throw HTTPFailure(421, "This server answers on loopback only, and \(host.name) is not a name of that")
     }
-    if let expectation = head.fields.first("Expect"), !head.fields.list("Expect", contains: "100-continue") {
-      throw HTTPFailure(417, "Nothing is known here of the expectation \(expectation)")
-    }
-    if case .length(let length) = framing, length > options.maximumBodyLength { throw bodyTooLong }
-    return target
   }
 
   /// Answers what is not a request.

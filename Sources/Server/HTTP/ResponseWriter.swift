@@ -133,6 +133,9 @@ extension ResponseWriter {
     if case .withoutBody = state { false } else { true }
   }
 
+  /// Lets the connection end after this answer.
+  func endConnection() { mayKeepConnection = false }
+
   /// Ends what a handler left open, and asks for an answer where it gave none.
   func complete() async throws { try await finish() }
 
