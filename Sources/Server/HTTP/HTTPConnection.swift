@@ -159,12 +159,13 @@ final class HTTPConnection {
   }
 
   private func checkHost(_ target: RequestTarget, _ head: HTTPRequestHead) throws(HTTPFailure) {
-    guard checksHost, let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init) else {
-      return
-    }
+    guard checksHost else { return }
+    if target.host == nil, head.fields.first("Host") == server.knownHost { return }
+    guard let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init) else { return }
     guard host.isLoopback else {
       throw HTTPFailure(421, "This server answers on loopback only, and \(host.name) is not a name of that")
     }
+    if target.host == nil { server.knownHost = head.fields.first("Host") }
   }
 
   /// Answers what is not a request.
@@ -221,7 +222,7 @@ final class HTTPConnection {
   private func answer(_ failure: HTTPFailure, at now: UInt64) {
     expiry = failure
     waiting = (.goodbye, now)
-    Task { @LoopActor in
+    LoopActor.task { [self] in
       if let response {
         await response.fail(failure)
       } else {

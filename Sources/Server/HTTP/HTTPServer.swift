@@ -17,6 +17,8 @@ public final class HTTPServer {
   let log: AccessLog
   let watch: ConnectionWatch
   let date = DateLine()
+  /// The last `Host` that was found to be loopback: mostly it is the same again.
+  var knownHost: String?
   private var listeners: [Listener] = []
   private let requestIDPrefix: String
   private var requestCount: UInt64 = 0

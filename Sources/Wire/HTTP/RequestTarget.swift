@@ -18,20 +18,26 @@ public struct RequestTarget: Sendable, Equatable {
   /// Takes `target` apart: origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for all others,
   /// `CONNECT`'s among them.
   public init(_ target: String, method: String) throws(HTTPError) {
-    var rest = Substring(target)
-    var host: HTTPHost?
-    if rest.utf8.first != UInt8(ascii: "/") {
-      guard target != "*" || method != "OPTIONS" else {
-        (path, query, self.host) = ("*", nil, nil)
-        return
-      }
-      host = try Self.takeAuthority(&rest)
+    if target.utf8.first == UInt8(ascii: "/") {
+      self.init(origin: target, host: nil)
+    } else if target == "*", method == "OPTIONS" {
+      self.init(origin: target, host: nil)
+    } else {
+      var rest = Substring(target)
+      let host = try Self.takeAuthority(&rest)
+      self.init(origin: String(rest), host: host)
     }
-    let path = rest.utf8.prefix { $0 != UInt8(ascii: "?") }
-    let query = rest.utf8[path.endIndex...].dropFirst()
-    self.path = path.isEmpty ? "/" : String(Substring(path))
-    self.query = path.endIndex == rest.endIndex ? nil : String(Substring(query))
+  }
+
+  private init(origin: String, host: HTTPHost?) {
     self.host = host
+    if let mark = origin.utf8.firstIndex(of: UInt8(ascii: "?")) {
+      path = mark == origin.startIndex ? "/" : String(origin[..<mark])
+      query = String(origin.utf8[mark...].dropFirst())
+    } else {
+      path = origin.isEmpty ? "/" : origin
+      query = nil
+    }
   }
 
   /// The path decoded once. Throws `malformedTarget` where it is not well encoded, not UTF-8, or holds NUL.

@@ -68,7 +68,7 @@ private func runHTTPServer(
   let server = HTTPServer(options: options, logger: log.logger, handler: handler)
   let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
   let port = try #require(listener.localAddress?.port)
-  let serving = Task { await server.serve(listener) }
+  let serving = LoopActor.task { await server.serve(listener) }
   do {
     try await body(HTTPTestServer(server: server, port: port, log: log))
   } catch {
