@@ -15,14 +15,15 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates libssl3 libuv1 python3 python3-venv tini util-linux \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 --shell /bin/bash user \
-    && install -d -o user -g user /opt/code-interpreter
+    && useradd --no-create-home --uid 1000 --shell /bin/bash user \
+    && install -d -o user -g user /home/user /opt/code-interpreter
 
-# Kernels may install packages of their own, so the environment is their user's.
+# Kernels may install packages of their own, so the environment is their user's. The packages' own tests stay out.
 USER user
 COPY --chown=user:user kernel/requirements.txt /tmp/requirements.txt
 RUN python3 -m venv /opt/code-interpreter \
     && /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q -r /tmp/requirements.txt \
+    && find /opt/code-interpreter/lib -type d -name tests -prune -exec rm -r {} + \
     && mkdir -p /opt/code-interpreter/share/code-interpreter \
     && MPLCONFIGDIR=/opt/code-interpreter/share/code-interpreter/matplotlib \
         /opt/code-interpreter/bin/python -c 'import matplotlib.font_manager'
