@@ -59,6 +59,12 @@ def until_answered(port, request, program=None, interval=0.002):
     raise StartFailed(f"port {port} did not answer {request[:40]} with 200 within {START_TIMEOUT} s")
 
 
+def jupyter_directories(directory):
+    """Variables that keep the user's own configuration out, and what is written out of their home."""
+    names = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "configuration", "JUPYTER_RUNTIME_DIR": "runtime"}
+    return {name: str(Path(directory) / place) for name, place in names.items()}
+
+
 class JupyterServer:
     """A bare Jupyter Server with its output limits off."""
 
@@ -77,6 +83,7 @@ class JupyterServer:
                 *(f"--{limits.format(kind)}" for kind in ("msg", "data")),
             ],
             scratch,
+            environment=jupyter_directories(root),
         )
         try:
             self.ready = until_answered(self.port, encode("GET", "/api"), self.program, 0.005)
@@ -176,8 +183,10 @@ class StockKernel:
         }
         file = name.with_suffix(".json")
         file.write_text(json.dumps(self.connection))
+        # Our environment turns the history off for all kernels; by itself ipykernel has it.
+        command = [kernel_environment() / "bin/python", "-m", "ipykernel_launcher", "-f", file]
         self.program = Program(
-            "kernel", [kernel_environment() / "bin/python", "-m", "ipykernel_launcher", "-f", file], scratch
+            "kernel", [*command, "--HistoryManager.enabled=True"], scratch, environment=jupyter_directories(scratch)
         )
         try:
             self.client = ZeroMQClient(self.connection, verify)

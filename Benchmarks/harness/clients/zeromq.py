@@ -36,8 +36,9 @@ class ZeroMQClient:
         self.iopub.setsockopt(zmq.SUBSCRIBE, b"")
         self.shell = self._connect(zmq.DEALER, "shell_port")
         # A SUB misses what was said before it was heard of, so ask until iopub has spoken too.
-        for _ in range(int(TIMEOUT / 0.2)):
-            self._send(header_for("kernel_info_request", self.session, "info"), b"{}")
+        for number in range(int(TIMEOUT / 0.2)):
+            # An id of its own each time: a kernel refuses the same signature twice.
+            self._send(header_for("kernel_info_request", self.session, f"info {number}"), b"{}")
             if self.shell.poll(TIMEOUT * 1000) and self.shell.recv_multipart() and self.iopub.poll(200):
                 break
         while self.iopub.poll(200):

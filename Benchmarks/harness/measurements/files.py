@@ -1,4 +1,4 @@
-"""Upload and download of 256 MiB, MB/s."""
+"""Whole files, up and down."""
 
 import os
 from time import perf_counter, process_time
@@ -13,6 +13,7 @@ BLOCK_LENGTH = 4 << 20
 
 
 def files(arena):
+    """Upload and download of 256 MiB, MB/s."""
     block = os.urandom(BLOCK_LENGTH)
     blocks = [block] * (FILE_LENGTH // BLOCK_LENGTH)
     results = {name: Transfers(name, server) for name, server in arena.web_servers.items()}

@@ -23,6 +23,7 @@ class LoadFailed(Exception):
 
 
 def health(arena):
+    """Requests of /health a second on 1 and on 64 connections."""
     if shutil.which("wrk") is None:
         return {"missing": "wrk is not installed (Debian: apt-get install wrk)"}
     servers = {FLOOR: arena.floor, FASTAPI: arena.fastapi}

@@ -46,7 +46,7 @@ class Turns:
 
 
 def latency(arena):
-    """On kept connections, in turns of a block each."""
+    """`1+1` on kept connections, in turns of a block each."""
     lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
     calls = {lane.name: (lane.client().execute, lane.client().prepare(CODE)) for lane in lanes}
     if arena.floor:

@@ -16,6 +16,7 @@ SETTLING = 0.5  # Seconds, for what is freed after the last byte.
 
 
 def memory_use(arena):
+    """Resident memory: idle, with idle connections, during files and long messages."""
     results = {FASTAPI: {}}
     fastapi = FastAPIServer(arena.scratch)
     try:

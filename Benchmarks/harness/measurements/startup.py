@@ -11,7 +11,10 @@ JUPYTER_KERNEL = "Jupyter Server with one kernel ready"
 
 
 def startup(arena):
-    """Ours by default answers 200 only when its first kernel is ready, so Jupyter Server is also timed to that point."""
+    """Seconds from the start of the process to the first 200.
+
+    Ours answers it only when its first kernel is ready, so Jupyter Server is timed to that point, too.
+    """
     found = {name: [] for name in (JUPYTER, JUPYTER_KERNEL, OURS, OURS_SAME)}
     arena.jupyter.client().close()  # Reads from disk what all of them need.
     for _ in range(arena.count(full=5, quick=1)):
