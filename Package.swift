@@ -37,6 +37,7 @@ let package = Package(
       dependencies: [
         "Jupyter", "Loop", "Wire", "Memory",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
@@ -48,11 +49,13 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
+    .target(name: "TestLoop", dependencies: ["Loop"], path: "Tests/TestLoop", swiftSettings: settings),
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
-    .testTarget(name: "LoopTests", dependencies: ["Loop", "Memory"], swiftSettings: settings),
+    .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Memory"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Memory"], swiftSettings: settings),
     .testTarget(name: "JupyterTests", dependencies: ["Jupyter", "Wire", "Memory"], swiftSettings: settings),
     .testTarget(
-      name: "ServerTests", dependencies: ["Server", "Jupyter", "Wire", "Memory"], swiftSettings: settings),
+      name: "ServerTests", dependencies: ["TestLoop", "Server", "Jupyter", "Wire", "Memory"],
+      swiftSettings: settings),
   ]
 )

@@ -1,6 +1,7 @@
 import Glibc
 import Memory
 import Synchronization
+import TestLoop
 import Testing
 
 @testable import Loop
@@ -94,7 +95,7 @@ extension LoopTests {
     }
 
     @Test func `jobs from many threads all run, on the loop`() async throws {
-      LoopThread.start()
+      TestLoop.start()
       let count = Counter()
       await withTaskGroup { group in
         for _ in 0..<8 {

@@ -36,7 +36,7 @@ final class PoolJob: @unchecked Sendable {
 
   /// Waits for the end and does not cancel: for clearing away.
   @LoopActor func finishRegardless() async {
-    while !isFinished { await finished.waitRegardless() }
+    await finished.waitRegardless { isFinished }
   }
 
   private var cancellable: UnsafeMutablePointer<uv_req_t> {

@@ -91,7 +91,7 @@ public final class ChildProcess: Handle {
   public func exit() async -> ExitStatus {
     while true {
       if let exitStatus { return exitStatus }
-      await ended.waitRegardless()
+      await ended.waitRegardless { exitStatus != nil }
     }
   }
 
@@ -100,7 +100,7 @@ public final class ChildProcess: Handle {
   public func untilExit() async throws -> ExitStatus {
     while true {
       if let exitStatus { return exitStatus }
-      try await ended.wait()
+      try await ended.wait { exitStatus != nil }
     }
   }
 

@@ -25,6 +25,36 @@ extension JSONString {
     }
   }
 
+  /// True where half of a surrogate pair is escaped without its other half: JSON's grammar lets that pass, but no text
+  /// has it, and what decodes it may fail later (Python's strings can hold it and cannot be encoded).
+  public static func hasLoneSurrogate(contents: Bytes) -> Bool {
+    contents.withSpan { span in
+      var index = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
+      while index + 1 < span.count {
+        let unit = surrogate(in: span, at: index)
+        if unit == .low { return true }
+        if unit == .high, surrogate(in: span, at: index + 6) != .low { return true }
+        let length = unit == .high ? 12 : 2
+        index = ByteSearch<QuoteOrBackslash>.first(in: span, from: min(index + length, span.count))
+      }
+      return false
+    }
+  }
+
+  private enum Surrogate { case high, low }
+
+  /// The half of a surrogate pair that is escaped at `index`.
+  private static func surrogate(in span: Span<UInt8>, at index: Int) -> Surrogate? {
+    guard index + 5 < span.count, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u"),
+      span[index + 2] | 0x20 == UInt8(ascii: "d")
+    else { return nil }
+    return switch span[index + 3] | 0x20 {
+    case UInt8(ascii: "8"), UInt8(ascii: "9"), UInt8(ascii: "a"), UInt8(ascii: "b"): .high
+    case UInt8(ascii: "c")...UInt8(ascii: "f"): .low
+    default: nil
+    }
+  }
+
   /// `contents` on what every reader of lines takes for one; see `SingleLine`.
   public static func singleLine(contents: Bytes) -> Bytes { SingleLine.of(contents) }
 

@@ -51,19 +51,21 @@ extension LoopTests {
       try await onLoop {
         let directory = try await Directory.open(root)
         let begun = WaitQueue()
+        var hasBegun = false
         let task = Task { @LoopActor in
           let upload = try await directory.replaceFile(RelativePath("directory/file"))
           do {
             try await upload.write(Self.large)
+            hasBegun = true
             begun.wakeAll()
-            try await WaitQueue().wait()  // for a body that never goes on
+            try await WaitQueue().wait { false }  // for a body that never goes on
             _ = try await upload.commit()
           } catch {
             await upload.abandon()
             throw error
           }
         }
-        try await begun.wait()
+        try await begun.wait { hasBegun }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
       }

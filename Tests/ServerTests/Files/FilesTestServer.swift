@@ -1,6 +1,7 @@
 import Glibc
 import Loop
 import Memory
+import TestLoop
 import Testing
 import Wire
 
@@ -67,7 +68,7 @@ func withFiles(_ body: @escaping @LoopActor (FilesTestServer) async throws -> Vo
   defer { _ = system("rm -rf \(path)") }
   mkdir(path + "/root", 0o755)
   symlink("/etc/passwd", path + "/secret")
-  HTTPTestLoop.start()
+  TestLoop.start()
   let router = try await fileRouter(of: path + "/root")
   try await withHTTPServer(handler: { try await router.handle($0, $1) }) { server in
     try await body(FilesTestServer(server: server, root: path + "/root"))

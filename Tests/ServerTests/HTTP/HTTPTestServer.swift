@@ -3,30 +3,11 @@ import Logging
 import Loop
 import Memory
 import Synchronization
+import TestLoop
 import Testing
 import Wire
 
 @testable import Server
-
-/// The loop on a thread of its own, started once.
-enum HTTPTestLoop {
-  private static let started: Void = {
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { _ in
-        _ = EventLoop.shared.run {
-          await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }  // for ever
-          return 0
-        }
-        return nil
-      }, nil)
-    precondition(status == 0)
-    pthread_detach(thread)
-  }()
-
-  static func start() { _ = started }
-}
 
 /// A server on a free port, for one test.
 @LoopActor
@@ -54,8 +35,9 @@ func withHTTPServer(
   options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
   handler: @escaping HTTPServer.Handler, _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
-  HTTPTestLoop.start()
-  try await runHTTPServer(options, sourceLocation, handler, body)
+  try await TestLoop.run(sourceLocation: sourceLocation) {
+    try await runHTTPServer(options, sourceLocation, handler, body)
+  }
 }
 
 @LoopActor
@@ -63,7 +45,6 @@ private func runHTTPServer(
   _ options: HTTPServerOptions, _ location: SourceLocation, _ handler: @escaping HTTPServer.Handler,
   _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
-  let before = EventLoop.shared.activeHandleCount
   let log = CapturedLog()
   let server = HTTPServer(options: options, logger: log.logger, handler: handler)
   let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
@@ -79,7 +60,6 @@ private func runHTTPServer(
   serving.cancel()
   await serving.value
   #expect(server.connectionCount == 0, sourceLocation: location)
-  #expect(EventLoop.shared.activeHandleCount == before, sourceLocation: location)
 }
 
 /// One answer as a client reads it.

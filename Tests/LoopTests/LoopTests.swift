@@ -1,0 +1,14 @@
+import Loop
+import TestLoop
+import Testing
+
+/// Runs `body` on the loop and checks that it leaves no more handles than there were.
+@discardableResult
+func onLoop<R: Sendable>(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: @escaping @LoopActor () async throws -> R
+) async throws -> R {
+  try await TestLoop.run(sourceLocation: sourceLocation, body)
+}
+
+/// All tests of the loop stand in this suite, which runs one at a time.
+@Suite(.serialized) enum LoopTests {}
