@@ -1,0 +1,70 @@
+import Loop
+import Memory
+import Wire
+
+/// A small HTTP/1.1 client for one server's REST API. Each request has a connection of its own: they are rare, and a
+/// kept one that dies at the wrong moment would leave it open whether a kernel was started.
+@LoopActor
+final class HTTPClient {
+  /// A reply, whole.
+  struct Reply: Sendable {
+    let status: Int
+    let body: Bytes
+  }
+
+  /// What a REST reply may have at the most: a list of kernelspecs with their resources is some kilobytes.
+  private static let bodyLimit = 16 << 20
+
+  private let location: ServerLocation
+
+  init(_ location: ServerLocation) { self.location = location }
+
+  /// Sends a request and waits for the whole reply.
+  ///
+  /// - Parameters:
+  ///   - path: behind the base path, percent-encoded.
+  ///   - limit: how long the whole may take.
+  /// - Throws: `UVError`, `TLSError`, `HTTPError`, `DeadlineExceeded`.
+  func send(_ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration) async throws -> Reply {
+    let head = try requestHead(method, path, bodyLength: body.count).encode()
+    return try await withDeadline(limit) {
+      let stream = try await self.location.connect()
+      defer { stream.abort() }
+      try await stream.write([head, body])
+      return try await Self.read(from: stream, method: method)
+    }
+  }
+
+  private func requestHead(_ method: String, _ path: String, bodyLength: Int) -> HTTPRequestHead {
+    var fields = location.fields
+    fields.append("Connection", "close")
+    if method == "POST" {
+      fields.append("Content-Type", "application/json")
+      fields.append("Content-Length", String(bodyLength))
+    }
+    return HTTPRequestHead(method: method, target: location.basePath + path, version: .http11, fields: fields)
+  }
+
+  private static func read(from stream: any ByteStream, method: String) async throws -> Reply {
+    var parser = HTTPResponseParser(requestMethod: method)
+    var status = 0
+    var body = ByteBuffer()
+    var isEnded = false
+    while true {
+      let event =
+        isEnded ? try parser.finish() : try parser.next(&stream.inbound)
+      switch event {
+      case .head(let head, _): status = head.status
+      case .body(let bytes):
+        guard bytes.count <= bodyLimit - body.count else {
+          throw HTTPError(.bodyTooLong, "The reply has more than \(bodyLimit) bytes")
+        }
+        body.append(bytes)
+      case .end: return Reply(status: status, body: body.takeAll())
+      case nil:
+        guard !isEnded else { throw UVError.endOfFile }
+        isEnded = try await !stream.fill()
+      }
+    }
+  }
+}

@@ -1,0 +1,163 @@
+public import Logging
+public import Loop
+import Memory
+import Wire
+
+/// Kernels of a Jupyter Server, Kernel Gateway or Enterprise Gateway, over its REST API and WebSockets.
+///
+/// https://jupyter-server.readthedocs.io/en/stable/developers/rest-api.html
+@LoopActor
+public final class JupyterServerHost: KernelHost {
+  /// Starting a kernel: Enterprise Gateway answers when the kernel has called back, which on a cluster takes a while.
+  private static let startLimit: Duration = .seconds(120)
+  /// Everything else answers at once; an interrupt too.
+  private static let requestLimit: Duration = .seconds(30)
+
+  /// Without a server of our own, paths mean the same to the kernels only where the server is on this machine.
+  public let sharesFileSystem: Bool
+  /// A server of others may have any root directory, to which the paths that it takes are relative.
+  public let startsInDirectory = false
+
+  private let location: ServerLocation
+  private let client: HTTPClient
+  private let kernelEnvironment: [String: String]
+  private let logger: Logger
+  private var knownSpecs: [KernelSpec]?
+  private var kernels: Set<String> = []
+
+  /// - Parameters:
+  ///   - location: where the server is.
+  ///   - kernelEnvironment: sent with each start; gateways put it into the kernel's environment.
+  public init(_ location: ServerLocation, kernelEnvironment: [String: String], logger: Logger) {
+    self.location = location
+    self.client = HTTPClient(location)
+    self.kernelEnvironment = kernelEnvironment
+    self.logger = logger
+    self.sharesFileSystem = location.isOnThisMachine
+  }
+
+  /// What the server has installed; asked once.
+  public func specs() async throws -> [KernelSpec] {
+    if let knownSpecs { return knownSpecs }
+    let reply = try await ask("GET", "/api/kernelspecs", expecting: [200])
+    guard let list = try? JSONSlice.parse(reply)["kernelspecs"], list.kind == .object else {
+      throw KernelHostError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
+    }
+    var specs: [KernelSpec] = []
+    list.forEachMember { name, entry in
+      let spec = entry["spec"]
+      guard let name = name.string, let language = spec?["language"]?.string else { return }
+      specs.append(
+        KernelSpec(name: name, displayName: spec?["display_name"]?.string ?? name, language: language))
+    }
+    knownSpecs = specs
+    return specs
+  }
+
+  /// Starts a kernel and connects to it.
+  public func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    let body = startRequest(spec, in: directory, environment: environment)
+    let reply = try await ask(
+      "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
+    guard let identifier = try? JSONSlice.parse(reply)["id"]?.string else {
+      throw KernelHostError.unavailable("the Jupyter server's reply to a start names no kernel")
+    }
+    kernels.insert(identifier)
+    do {
+      return KernelConnection(identifier: identifier, channel: try await open(identifier))
+    } catch {
+      await shutDown(identifier)
+      throw error
+    }
+  }
+
+  /// Connects again, where the server still has the kernel.
+  public func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    _ = try await ask("GET", "/api/kernels/\(identifier)", expecting: [200])
+    return try await open(identifier)
+  }
+
+  /// Interrupts what the kernel runs.
+  public func interrupt(_ identifier: String) async throws {
+    _ = try await ask("POST", "/api/kernels/\(identifier)/interrupt", expecting: [200, 204])
+  }
+
+  /// Ends the kernel.
+  public func shutDown(_ identifier: String) async {
+    guard kernels.remove(identifier) != nil else { return }
+    do {
+      _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
+    } catch KernelHostError.kernelIsGone {
+      // That is what was wanted.
+    } catch {
+      logger.warning("kernel not shut down", metadata: ["kernel": "\(identifier)", "reason": "\(error)"])
+    }
+  }
+
+  /// Ends all kernels, and the server where it is ours.
+  public func close() async {
+    await withTaskGroup { group in
+      for kernel in kernels { group.addTask { await self.shutDown(kernel) } }
+    }
+  }
+
+  /// `path` counts for a Jupyter Server, the variables for gateways, which pass on `KERNEL_…` and what they allow.
+  private func startRequest(_ spec: KernelSpec, in directory: String, environment: [String: String]) -> Bytes
+  {
+    let variables = ["KERNEL_WORKING_DIR": directory].merging(kernelEnvironment) { $1 }
+      .merging(environment) { $1 }.sorted { $0.key < $1.key }
+      .map { "\(JSONString.quote($0.key)):\(JSONString.quote($0.value))" }.joined(separator: ",")
+    let path = JSONString.quote(String(directory.drop { $0 == "/" }))
+    return Bytes("{\"name\":\(JSONString.quote(spec.name)),\"path\":\(path),\"env\":{\(variables)}}")
+  }
+
+  /// Asks the REST API.
+  ///
+  /// - Throws: `KernelHostError`, whatever goes wrong.
+  private func ask(
+    _ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration = requestLimit,
+    expecting statuses: [Int]
+  ) async throws -> Bytes {
+    let reply: HTTPClient.Reply
+    do {
+      reply = try await client.send(method, path, body: body, limit: limit)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw KernelHostError.unavailable(
+        "the Jupyter server at \(location.hostField) does not answer: \(error)")
+    }
+    if statuses.contains(reply.status) { return reply.body }
+    throw Self.error(for: reply, to: "\(method) \(path)")
+  }
+
+  private static func error(for reply: HTTPClient.Reply, to request: String) -> KernelHostError {
+    let message = reason(in: reply.body)
+    switch reply.status {
+    // To a wrong token some servers answer that `_xsrf` is missing.
+    case 401: return .refused("the Jupyter server refuses the token (401 to \(request))")
+    case 403 where message.contains("_xsrf"):
+      return .refused("the Jupyter server refuses the token (403 to \(request))")
+    case 404 where request.contains("/api/kernels/"): return .kernelIsGone
+    case 400..<500: return .refused("the Jupyter server answered \(reply.status) to \(request): \(message)")
+    default: return .unavailable("the Jupyter server answered \(reply.status) to \(request): \(message)")
+    }
+  }
+
+  private static func reason(in body: Bytes) -> String {
+    guard let reply = try? JSONSlice.parse(body) else { return "no reason given" }
+    return reply["message"]?.string ?? reply["reason"]?.string ?? "no reason given"
+  }
+
+  private func open(_ identifier: String) async throws -> WebSocketKernelChannel {
+    do {
+      return try await WebSocketKernelChannel.open(identifier, at: location)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw KernelHostError.unavailable("no WebSocket to the kernel: \(error)")
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import Logging
+import Loop
+import Memory
+
+/// A Jupyter Server that is ours: started on a Unix socket in a directory that only we can enter, with a random token,
+/// and gone when we are gone, whatever ends us.
+@LoopActor
+final class JupyterServerProcess {
+  /// How long it may take to answer. A cold start on a loaded machine reads a few thousand files of Python.
+  private static let startLimit: Duration = .seconds(60)
+  private static let pollInterval: Duration = .milliseconds(20)
+  /// It ends its kernels first, each of which gets two seconds.
+  private static let stopLimit: Duration = .seconds(10)
+
+  /// Where it is.
+  let location: ServerLocation
+  private let process: ChildProcess
+  private let logger: Logger
+  private let log: Task<Void, Never>
+
+  /// Starts it and waits until it answers.
+  ///
+  /// - Parameters:
+  ///   - python: the interpreter's path.
+  ///   - environment: all variables of the process, which its kernels inherit.
+  /// - Throws: `KernelHostError.unavailable`.
+  static func start(python: String, environment: [String: String], directory: String, logger: Logger)
+    async throws
+    -> JupyterServerProcess
+  {
+    let server = try JupyterServerProcess(
+      python: python, environment: environment, directory: directory, logger: logger)
+    do {
+      try await server.becomeReady()
+      return server
+    } catch {
+      await server.stop()
+      throw error
+    }
+  }
+
+  private init(python: String, environment: [String: String], directory: String, logger: Logger) throws {
+    let token = RandomIdentifier.make()
+    let socket = "\(directory)/jupyter-\(RandomIdentifier.make().prefix(8)).sock"
+    self.location = ServerLocation(socket: socket, token: token)
+    self.logger = logger
+    do {
+      // A session of its own: Ctrl-C in our terminal is for us, who then stop it in order.
+      self.process = try ChildProcess.spawn(
+        executable: python, arguments: ["-m", "code_interpreter_kernel.jupyter", "--sock=\(socket)"],
+        environment: environment.merging(["JUPYTER_TOKEN": token]) { $1 }, detached: true,
+        standardInput: .null, standardOutput: .pipe, standardError: .pipe, diesWithParent: true)
+    } catch {
+      throw KernelHostError.unavailable("\(python) cannot be started: \(error)")
+    }
+    let process = process
+    self.log = LoopActor.task {
+      async let output: Void = Self.pass(process.standardOutput, to: logger)
+      await Self.pass(process.standardError, to: logger)
+      await output
+    }
+  }
+
+  /// Waits for its end.
+  func exit() async -> ExitStatus { await process.exit() }
+
+  /// Ends it in order, or else for good.
+  func stop() async {
+    try? process.kill(.terminate)
+    do {
+      _ = try await withDeadline(Self.stopLimit) { try await self.process.untilExit() }
+    } catch {
+      logger.warning("the Jupyter server does not stop: it is killed")
+      process.killGroup(.kill)
+      _ = await process.exit()
+    }
+    await log.value
+  }
+
+  private func becomeReady() async throws {
+    let client = HTTPClient(location)
+    let ended = LoopActor.task { await self.process.exit() }
+    var status: ExitStatus?
+    let watch = LoopActor.task { status = await ended.value }
+    defer { watch.cancel() }
+    do {
+      try await withDeadline(Self.startLimit) {
+        while true {
+          if let status {
+            throw KernelHostError.unavailable("the Jupyter server \(status) before it answered")
+          }
+          let reply = try? await client.send("GET", "/api", limit: .seconds(5))
+          if reply?.status == 200 { return }
+          try await EventLoop.sleep(for: Self.pollInterval)
+        }
+      }
+    } catch is DeadlineExceeded {
+      throw KernelHostError.unavailable("the Jupyter server did not answer within \(Self.startLimit)")
+    }
+  }
+
+  /// Its log, a line each.
+  private static func pass(_ stream: (any ByteStream)?, to logger: Logger) async {
+    guard let stream else { return }
+    while (try? await stream.fill()) == true {
+      while let end = stream.inbound.withSpan({ $0.indexOfNewline }) {
+        let line = String(stream.inbound.take(end))
+        stream.inbound.discard(1)
+        logger.debug("jupyter: \(line)")
+      }
+      // Something without end and without a newline is no log line of anybody's.
+      if stream.inbound.count > 64 << 10 { stream.inbound.discard(stream.inbound.count) }
+    }
+    await stream.close()
+  }
+}
+
+extension Span<UInt8> {
+  /// Where the first newline stands.
+  fileprivate var indexOfNewline: Int? {
+    for index in indices where self[index] == UInt8(ascii: "\n") { return index }
+    return nil
+  }
+}

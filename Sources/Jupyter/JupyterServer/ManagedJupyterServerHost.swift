@@ -1,0 +1,93 @@
+public import Logging
+public import Loop
+
+/// Kernels of a Jupyter Server that we start ourselves, start again when it dies, and stop with us.
+@LoopActor
+public final class ManagedJupyterServerHost: KernelHost {
+  /// A server that does not live so long is not started again before that time has passed.
+  private static let leastLife: Duration = .seconds(2)
+
+  /// See `KernelHost`.
+  public let sharesFileSystem = true
+  /// See `KernelHost`.
+  public let startsInDirectory = true
+  private let python: String
+  private let environment: [String: String]
+  private let logger: Logger
+  private var server: Task<(JupyterServerProcess, JupyterServerHost), any Error>?
+  private var directory: TemporaryDirectory?
+  private var isClosed = false
+
+  /// - Parameters:
+  ///   - python: the interpreter that has Jupyter Server.
+  ///   - environment: all variables of the server's process, which its kernels inherit.
+  public init(python: String, environment: [String: String], logger: Logger) {
+    self.python = python
+    self.environment = environment
+    self.logger = logger
+  }
+
+  /// What the server has installed; asked once.
+  public func specs() async throws -> [KernelSpec] { try await host().specs() }
+
+  /// Starts a kernel and connects to it.
+  public func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    try await host().start(spec, in: directory, environment: environment)
+  }
+
+  /// Connects again, where the server still has the kernel.
+  public func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    try await host().reconnect(identifier)
+  }
+
+  /// Interrupts what the kernel runs.
+  public func interrupt(_ identifier: String) async throws { try await host().interrupt(identifier) }
+
+  /// Ends the kernel.
+  public func shutDown(_ identifier: String) async { await (try? host())?.shutDown(identifier) }
+
+  /// Ends all kernels, and the server where it is ours.
+  public func close() async {
+    isClosed = true
+    await (try? server?.value)?.0.stop()
+    await directory?.remove()
+  }
+
+  /// The server's, as soon as it answers; one that has died is started again by whoever needs it first.
+  private func host() async throws -> JupyterServerHost {
+    if isClosed { throw KernelHostError.unavailable("the server is shutting down") }
+    if let server { return try await server.value.1 }
+    let starting = LoopActor.task { try await self.start() }
+    server = starting
+    do {
+      return try await starting.value.1
+    } catch {
+      if server == starting { server = nil }
+      throw error
+    }
+  }
+
+  private func start() async throws -> (JupyterServerProcess, JupyterServerHost) {
+    let directory = try self.directory ?? TemporaryDirectory(prefix: "code-interpreter-")
+    self.directory = directory
+    let process = try await JupyterServerProcess.start(
+      python: python, environment: environment, directory: directory.path, logger: logger)
+    LoopActor.task { await self.watch(process) }
+    return (process, JupyterServerHost(process.location, kernelEnvironment: [:], logger: logger))
+  }
+
+  private func watch(_ process: JupyterServerProcess) async {
+    let started = EventLoop.now
+    let status = await process.exit()
+    guard !isClosed else { return }
+    logger.error("the Jupyter server ended; it is started again", metadata: ["status": "\(status)"])
+    let life = Duration.nanoseconds(EventLoop.now - started)
+    server = LoopActor.task {
+      if life < Self.leastLife { try await EventLoop.sleep(for: Self.leastLife - life) }
+      return try await self.start()
+    }
+    if (try? await server?.value) == nil { server = nil }
+  }
+}

@@ -1,0 +1,166 @@
+import Loop
+import Memory
+import Wire
+
+/// A WebSocket over a connection: answers pings, notices a peer that has gone silent.
+@LoopActor
+final class WebSocketConnection {
+  /// A peer that says nothing for so long is asked whether it is there; after as long again it is taken for lost.
+  static let pingInterval: Duration = .seconds(15)
+  /// The answer to the handshake; Jupyter Server waits for the kernel first.
+  private static let handshakeLimit: Duration = .seconds(60)
+  /// How long a peer may take to answer a close frame.
+  private static let closeLimit: Duration = .seconds(1)
+
+  /// What the server chose.
+  let subprotocol: String?
+  private let stream: any ByteStream
+  private var parser = WebSocketParser()
+  private var vigil: Deadline?
+  private var isListening = false
+  private var isPinged = false
+  private var isClosed = false
+
+  /// Connects and shakes hands.
+  ///
+  /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPError`, `WebSocketError`.
+  static func open(_ target: String, at location: ServerLocation, subprotocol: String) async throws
+    -> WebSocketConnection
+  {
+    let stream = try await location.connect()
+    do {
+      return try await withDeadline(handshakeLimit) {
+        let chosen = try await shakeHands(
+          over: stream, target: target, location: location, offering: subprotocol)
+        return WebSocketConnection(stream, subprotocol: chosen)
+      }
+    } catch {
+      stream.abort()
+      throw error
+    }
+  }
+
+  private init(_ stream: any ByteStream, subprotocol: String?) {
+    self.stream = stream
+    self.subprotocol = subprotocol
+    let vigil = Deadline { [weak self] in self?.keepVigil() }
+    self.vigil = vigil
+    vigil.start(Self.pingInterval)
+  }
+
+  /// Waits for the next message. One caller at a time.
+  ///
+  /// - Throws: `UVError`, `WebSocketError`; `WebSocketClosed` when the peer closes.
+  func next() async throws -> (bytes: Bytes, isText: Bool) {
+    isListening = true
+    defer { isListening = false }
+    do {
+      while true {
+        if let event = try parser.next(&stream.inbound) {
+          if let message = try await receive(event) { return message }
+        } else {
+          if let total = parser.wantedTotal { stream.prepare(forTotal: total) }
+          guard try await stream.fill() else { throw WebSocketClosed(code: nil, reason: "") }
+          isPinged = false
+        }
+      }
+    } catch {
+      if let error = error as? WebSocketError { await sayGoodbye(error.closeCode) }
+      abort()
+      throw error
+    }
+  }
+
+  /// Sends a message whose bytes are all of `payload` in turn.
+  func send(_ payload: [Bytes], isText: Bool) async throws {
+    try await stream.write(
+      WebSocketFrame.encode(isText ? .text : .binary, payload, maskingKey: .random(in: .min ... .max)))
+  }
+
+  /// Says goodbye and closes; a `next` under way throws.
+  func close() async {
+    guard !isClosed else { return }
+    isClosed = true
+    vigil?.close()
+    await sayGoodbye(1000)
+    await stream.close()
+  }
+
+  private func receive(_ event: WebSocketEvent) async throws -> (bytes: Bytes, isText: Bool)? {
+    switch event {
+    case .message(let bytes, let isText): return (bytes, isText)
+    case .ping(let payload):
+      try await stream.write(
+        WebSocketFrame.encode(.pong, [payload], maskingKey: .random(in: .min ... .max)))
+    case .pong: break
+    case .close(let code, let reason):
+      await sayGoodbye(code)
+      throw WebSocketClosed(code: code, reason: reason)
+    }
+    return nil
+  }
+
+  private func sayGoodbye(_ code: UInt16?) async {
+    let frame = WebSocketFrame.encodeClose(code: code, maskingKey: .random(in: .min ... .max))
+    try? await withDeadline(Self.closeLimit) {
+      try await self.stream.write(frame)
+      try await self.stream.flush()
+    }
+  }
+
+  /// Who does not read (because a client of ours does not) cannot tell a silent peer from a full socket.
+  private func keepVigil() {
+    guard !isClosed else { return }
+    vigil?.start(Self.pingInterval)
+    guard isListening else { return }
+    if isPinged {
+      abort()
+    } else {
+      isPinged = true
+      LoopActor.task {
+        try? await self.stream.write(
+          WebSocketFrame.encode(.ping, [], maskingKey: .random(in: .min ... .max)))
+      }
+    }
+  }
+
+  private func abort() {
+    isClosed = true
+    vigil?.close()
+    stream.abort()
+  }
+
+  private static func shakeHands(
+    over stream: any ByteStream, target: String, location: ServerLocation, offering subprotocol: String
+  ) async throws -> String? {
+    var generator = SystemRandomNumberGenerator()
+    let handshake = WebSocketHandshake(subprotocols: [subprotocol], using: &generator)
+    var fields = location.fields
+    fields.remove("Host")
+    let request = handshake.request(target: target, host: location.hostField, fields: fields)
+    try await stream.write([request.encode()])
+    var parser = HTTPResponseParser(requestMethod: "GET")
+    var head: HTTPResponseHead?
+    while true {
+      switch try parser.next(&stream.inbound) {
+      case .head(let received, _): head = received
+      case .body: break
+      case .end:
+        guard let head else { throw UVError.endOfFile }
+        return try handshake.accept(head)
+      case nil: guard try await stream.fill() else { throw UVError.endOfFile }
+      }
+    }
+  }
+}
+
+/// The peer ended the WebSocket.
+struct WebSocketClosed: Error, CustomStringConvertible {
+  let code: UInt16?
+  let reason: String
+
+  var description: String {
+    let code = code.map { " (\($0))" } ?? ""
+    return "the Jupyter server closed the connection\(code)\(reason.isEmpty ? "" : ": \(reason)")"
+  }
+}

@@ -1,0 +1,172 @@
+public import Logging
+public import Loop
+import Memory
+
+/// A kernel that takes code: routes what comes over its channel to the request that it belongs to.
+@LoopActor
+public final class Kernel {
+  /// How long a kernel may take from its start to its first answer. Preloading kernels and loaded machines are slow;
+  /// a kernel that needs longer is taken for broken.
+  public static let startLimit: Duration = .seconds(60)
+  /// A question that a kernel missed while it started is asked again after this.
+  private static let questionInterval: Duration = .milliseconds(200)
+
+  /// What kind of kernel it is.
+  public let spec: KernelSpec
+  /// Makes the requests to it.
+  public let session = MessageSession()
+  /// Why it has ended, or its channel has; nil while all is well.
+  public private(set) var end: KernelEnd?
+  /// Told once when `end` is set, unless `shutDown` set it.
+  public var onEnd: (@LoopActor (KernelEnd) -> Void)?
+  /// Takes what belongs to no request that is under way: output of threads that outlived their cell.
+  public var onStray: (@LoopActor (Message) async -> Void)?
+
+  private let host: any KernelHost
+  private let identifier: String
+  private let logger: Logger
+  private var channel: any KernelChannel
+  private var exchanges: [String: Exchange] = [:]
+
+  /// Starts a kernel; it takes code when this returns.
+  ///
+  /// - Parameters:
+  ///   - directory: its working directory, absolute.
+  ///   - environment: variables beyond the host's.
+  /// - Throws: `KernelHostError`.
+  public static func start(
+    _ spec: KernelSpec, on host: any KernelHost, in directory: String, environment: [String: String],
+    logger: Logger
+  ) async throws -> Kernel {
+    let connection = try await host.start(spec, in: directory, environment: environment)
+    let kernel = Kernel(spec: spec, host: host, connection: connection, logger: logger)
+    do {
+      try await kernel.becomeReady()
+    } catch {
+      await kernel.shutDown(because: .shutDown("it did not start"))
+      throw error
+    }
+    return kernel
+  }
+
+  private init(spec: KernelSpec, host: any KernelHost, connection: KernelConnection, logger: Logger) {
+    self.spec = spec
+    self.host = host
+    self.identifier = connection.identifier
+    self.channel = connection.channel
+    self.logger = logger
+    startListening()
+  }
+
+  /// Sends `request` and hands over what the kernel says to it, in order, until `receive` returns true. While
+  /// `receive` does not return, the kernel's output waits: that is how a slow client slows its kernel.
+  ///
+  /// - Throws: `KernelEnd` when the kernel or the way to it is lost first; `CancellationError`.
+  public func perform(
+    _ request: KernelRequest, receive: @escaping @LoopActor (Message) async -> Bool
+  ) async throws {
+    if let end { throw end }
+    let exchange = Exchange(receive: receive)
+    exchanges[request.identifier] = exchange
+    defer { exchanges[request.identifier] = nil }
+    do {
+      try await channel.send(request)
+    } catch {
+      finish(because: .connectionLost("\(error)"), of: channel)
+    }
+    try await exchange.end()
+  }
+
+  /// Interrupts what runs; see `KernelHost.interrupt`.
+  public func interrupt() async throws { try await host.interrupt(identifier) }
+
+  /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return.
+  public func shutDown(because reason: KernelEnd) async {
+    onEnd = nil
+    finish(because: reason, of: channel)
+    await channel.close()
+    await host.shutDown(identifier)
+  }
+
+  /// Opens the channel again after it was lost, and waits until the kernel takes code.
+  ///
+  /// - Throws: `KernelHostError` where the kernel is gone or its host does not answer.
+  public func reconnect() async throws {
+    channel = try await host.reconnect(identifier)
+    end = nil
+    startListening()
+    try await becomeReady()
+  }
+
+  /// A kernel is ready when its own question has been answered on shell **and** its status has been seen on iopub:
+  /// a subscriber that has just connected misses what was said before.
+  private func becomeReady() async throws {
+    var isAnswered = false
+    var isHeard = false
+    do {
+      try await withDeadline(Self.startLimit) {
+        while !(isAnswered && isHeard) {
+          try? await withDeadline(Self.questionInterval) {
+            try await self.perform(self.session.kernelInformation()) { message in
+              if message.header.type == "kernel_info_reply" { isAnswered = true }
+              if message.channel == .iopub { isHeard = true }
+              return isAnswered && isHeard
+            }
+          }
+          if let end = self.end { throw end }
+          try Task.checkCancellation()
+        }
+      }
+    } catch let end as KernelEnd {
+      throw KernelHostError.kernelDidNotStart(end.explanation)
+    } catch is DeadlineExceeded {
+      throw KernelHostError.kernelDidNotStart("no answer within \(Self.startLimit)")
+    }
+  }
+
+  private func startListening() {
+    let channel = channel
+    LoopActor.task { await self.listen(to: channel) }
+  }
+
+  private func listen(to channel: any KernelChannel) async {
+    do {
+      while end == nil {
+        switch try await channel.next() {
+        case .message(let message): await route(message)
+        case .died(let how): finish(because: .died(how), of: channel)
+        }
+      }
+    } catch {
+      finish(because: .connectionLost("\(error)"), of: channel)
+    }
+  }
+
+  private func route(_ message: Message) async {
+    guard let exchange = exchanges[message.parentIdentifier] else {
+      // What has no parent, or another's, is no output of code that was sent here.
+      if message.parentIdentifier.hasPrefix(session.identifier) { await onStray?(message) }
+      return
+    }
+    if await exchange.receive(message) { exchange.finish(.success(())) }
+  }
+
+  private func finish(because reason: KernelEnd, of channel: any KernelChannel) {
+    guard end == nil, channel === self.channel else { return }
+    end = reason
+    for exchange in exchanges.values { exchange.finish(.failure(reason)) }
+    onEnd?(reason)
+  }
+}
+
+extension KernelEnd {
+  /// What to tell a person.
+  public var explanation: String {
+    switch self {
+    case .died(let how): how
+    case .connectionLost(let reason): "the connection to the kernel was lost: \(reason)"
+    case .restarted: "the kernel was restarted"
+    case .shutDown(let reason): reason
+    }
+  }
+}

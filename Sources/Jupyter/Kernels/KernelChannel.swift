@@ -1,0 +1,26 @@
+public import Loop
+
+/// The way to one kernel: a WebSocket of a Jupyter Server, or ZeroMQ sockets.
+@LoopActor
+public protocol KernelChannel: AnyObject, Sendable {
+  /// Sends a request. It is on its way when this returns, not yet received.
+  ///
+  /// - Throws: when the channel is lost.
+  func send(_ request: KernelRequest) async throws
+
+  /// Waits for what the kernel says next. One caller at a time; not asking holds the kernel's output back.
+  ///
+  /// - Throws: when the channel is lost.
+  func next() async throws -> KernelEvent
+
+  /// Closes the channel; a `next` under way throws.
+  func close() async
+}
+
+/// What comes over a channel.
+public enum KernelEvent: Sendable {
+  /// The kernel said something.
+  case message(Message)
+  /// The kernel's process has ended; says how, as far as that is known.
+  case died(String)
+}

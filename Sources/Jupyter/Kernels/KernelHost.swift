@@ -1,0 +1,70 @@
+public import Loop
+
+/// Where kernels come from: a Jupyter Server's REST API, or processes of our own.
+@LoopActor
+public protocol KernelHost: AnyObject, Sendable {
+  /// What can be started.
+  ///
+  /// - Throws: `KernelHostError`.
+  func specs() async throws -> [KernelSpec]
+
+  /// Starts a kernel and opens its channel. It may not take code yet: `Kernel.start` waits for that.
+  ///
+  /// - Parameters:
+  ///   - directory: its working directory, absolute.
+  ///   - environment: variables beyond those that the host gives to every kernel.
+  /// - Throws: `KernelHostError`.
+  func start(_ spec: KernelSpec, in directory: String, environment: [String: String]) async throws
+    -> KernelConnection
+
+  /// Opens a new channel to a kernel whose channel was lost.
+  ///
+  /// - Throws: `KernelHostError.kernelIsGone` where the kernel has not outlived its channel.
+  func reconnect(_ identifier: String) async throws -> any KernelChannel
+
+  /// Interrupts what the kernel runs; when it returns, the interrupt is on its way to the kernel and not to anything
+  /// that is sent afterwards.
+  func interrupt(_ identifier: String) async throws
+
+  /// Ends the kernel and all its children; they are gone when it returns.
+  func shutDown(_ identifier: String) async
+
+  /// Ends all kernels, and what was started to run them.
+  func close() async
+
+  /// True where a directory of this machine is what the host's kernels see under that path.
+  var sharesFileSystem: Bool { get }
+
+  /// True where kernels start in the directory that `start` was given; gateways start them in their own.
+  var startsInDirectory: Bool { get }
+}
+
+/// A kernel that a host has started.
+public struct KernelConnection: Sendable {
+  /// The host's name for it.
+  public let identifier: String
+  /// The way to it.
+  public let channel: any KernelChannel
+}
+
+/// Why a host could not do what it was asked.
+public enum KernelHostError: Error, CustomStringConvertible {
+  /// It does not answer, or not as it should.
+  case unavailable(String)
+  /// It answers, and refuses.
+  case refused(String)
+  /// It has no such kernel any more.
+  case kernelIsGone
+  /// The kernel did not get ready.
+  case kernelDidNotStart(String)
+
+  /// What to tell a person.
+  public var description: String {
+    switch self {
+    case .unavailable(let reason): reason
+    case .refused(let reason): reason
+    case .kernelIsGone: "the kernel is gone"
+    case .kernelDidNotStart(let reason): "the kernel did not start: \(reason)"
+    }
+  }
+}

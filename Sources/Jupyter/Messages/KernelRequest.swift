@@ -1,0 +1,13 @@
+public import Memory
+
+/// A message to a kernel, ready to be framed for the wire.
+public struct KernelRequest: Sendable {
+  /// `msg_id`, by which the answers are known.
+  public let identifier: String
+  /// Where it goes.
+  public let channel: KernelChannelName
+  /// The header, a JSON object.
+  public let header: Bytes
+  /// The content, a JSON object.
+  public let content: Bytes
+}

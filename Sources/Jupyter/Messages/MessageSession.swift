@@ -1,0 +1,51 @@
+public import Loop
+public import Memory
+import Wire
+
+/// Makes our messages to one kernel: numbers them and stamps them.
+///
+/// https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
+@LoopActor
+public final class MessageSession {
+  /// The version of the messaging protocol that we speak.
+  public static let protocolVersion = "5.3"
+
+  /// The session's identifier, unique to a client's connection.
+  public nonisolated let identifier: String
+  private var sent = 0
+
+  /// A session of its own random name.
+  public nonisolated init() { identifier = RandomIdentifier.make() }
+
+  /// Asks what the kernel is; every kernel answers it, so it is how readiness is found out.
+  public func kernelInformation() -> KernelRequest {
+    make("kernel_info_request", on: .shell, content: "{}")
+  }
+
+  /// Runs `code`, the contents of a JSON string, still escaped.
+  ///
+  /// `stop_on_error` is off: one execution is sent at a time, so there is nothing behind it to abort, and ipykernel
+  /// would abort whatever reaches it in the moment after an error.
+  /// - Parameter isSilent: true for code of ours: it is not counted, not kept in the history and not announced.
+  public func execution(of code: Bytes, isSilent: Bool = false) -> KernelRequest {
+    var content = ByteBuffer()
+    content.reserve(code.count + 160)
+    content.append("{\"code\":\"")
+    content.append(code)
+    content.append(
+      isSilent
+        ? "\",\"silent\":true,\"store_history\":false" : "\",\"silent\":false,\"store_history\":true")
+    content.append(",\"user_expressions\":{},\"allow_stdin\":false,\"stop_on_error\":false}")
+    return make("execute_request", on: .shell, content: content.takeAll())
+  }
+
+  private func make(_ type: String, on channel: KernelChannelName, content: Bytes) -> KernelRequest {
+    sent += 1
+    let message = "\(identifier)_\(sent)"
+    let header = """
+      {"msg_id":"\(message)","session":"\(identifier)","username":"code-interpreter",\
+      "date":"\(Timestamp.now())","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
+      """
+    return KernelRequest(identifier: message, channel: channel, header: Bytes(header), content: content)
+  }
+}
