@@ -1,0 +1,166 @@
+import Jupyter
+import Logging
+import Loop
+
+/// One kernel with its own memory, under an identifier that outlives it: a kernel that dies is replaced.
+@LoopActor
+final class Context {
+  /// How often, and how long apart, a lost kernel's host is asked for another: as long as a Jupyter Server needs to be
+  /// started again.
+  private static let startAttempts = 20
+  private static let startPause: Duration = .milliseconds(500)
+
+  /// What clients call it.
+  nonisolated let identifier: String
+  /// The language as it was asked for, canonical.
+  nonisolated let language: String
+  /// The kind of its kernel.
+  nonisolated let spec: KernelSpec
+  /// The working directory of its kernel, absolute.
+  nonisolated let directory: String
+  /// It is the one of its language that is made on first use.
+  nonisolated let isDefault: Bool
+  /// Who may use the kernel.
+  let turns = Turns()
+  /// The execution that has the turn, for what no request of ours asked for.
+  weak var current: ExecutionRun?
+
+  /// The directory was asked for: a kernel that cannot be in it is of no use.
+  private let isDirectoryAsked: Bool
+  private let host: any KernelHost
+  private let logger: Logger
+  private var kernel: Task<Kernel, any Error>
+  /// Why there will be no kernel any more; nil while the context is there.
+  private var deletion: KernelEnd?
+  /// True while the kernel's host does not answer.
+  private(set) var isAway = false
+
+  /// Starts a kernel; `ready` waits for it.
+  init(
+    identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
+    isDirectoryAsked: Bool, isDefault: Bool, host: any KernelHost, logger: Logger
+  ) {
+    self.identifier = identifier
+    self.language = language
+    self.spec = spec
+    self.directory = directory
+    self.isDirectoryAsked = isDirectoryAsked
+    self.isDefault = isDefault
+    self.host = host
+    var logger = logger
+    logger[metadataKey: "context"] = "\(identifier)"
+    self.logger = logger
+    self.kernel = LoopActor.task { throw CancellationError() }
+    provide { try await self.start() }
+  }
+
+  /// The kernel, as soon as it takes code. A start that failed is tried again.
+  ///
+  /// - Throws: `KernelHostError`; `KernelEnd` when the context is deleted.
+  func ready() async throws -> Kernel {
+    if let deletion { throw deletion }
+    let provision = kernel
+    do {
+      return try await provision.value
+    } catch {
+      if let deletion { throw deletion }
+      // Only the first of those that waited tries again; the others wait for its try.
+      if kernel == provision { provide { try await self.start() } }
+      return try await kernel.value
+    }
+  }
+
+  /// Replaces the kernel; what runs ends with `KernelRestarted`.
+  func restart() async throws {
+    if let deletion { throw deletion }
+    let previous = kernel
+    provide {
+      await (try? previous.value)?.shutDown(because: .restarted)
+      return try await self.start()
+    }
+    _ = try await kernel.value
+  }
+
+  /// Ends the kernel and everything that waits for it; clients are told the reason.
+  func delete(because reason: String) async {
+    let deletion = KernelEnd.shutDown(reason)
+    self.deletion = deletion
+    turns.close(deletion)
+    await (try? kernel.value)?.shutDown(because: deletion)
+  }
+
+  private func provide(_ operation: @escaping @LoopActor () async throws -> Kernel) {
+    kernel = LoopActor.task {
+      let kernel = try await operation()
+      self.adopt(kernel)
+      return kernel
+    }
+  }
+
+  private func start() async throws -> Kernel {
+    let kernel = try await Kernel.start(spec, on: host, in: directory, environment: [:], logger: logger)
+    do {
+      if let deletion { throw deletion }
+      if !host.startsInDirectory { try await enterDirectory(kernel) }
+      return kernel
+    } catch {
+      await kernel.shutDown(because: .shutDown("it is not wanted"))
+      throw error
+    }
+  }
+
+  private func enterDirectory(_ kernel: Kernel) async throws {
+    do {
+      try await kernel.changeDirectory(to: directory)
+    } catch let failure as SilentCodeFailure where !isDirectoryAsked {
+      logger.info("the kernel stays where its host starts it", metadata: ["reason": "\(failure)"])
+    }
+  }
+
+  private func adopt(_ kernel: Kernel) {
+    isAway = false
+    kernel.onEnd = { [weak self, weak kernel] reason in
+      guard let self, let kernel, self.deletion == nil else { return }
+      self.replace(kernel, because: reason)
+    }
+    kernel.onStray = { [weak self] message in await self?.current?.receiveStray(message) }
+    // It may have died between its first answer and now.
+    if let end = kernel.end { replace(kernel, because: end) }
+  }
+
+  private func replace(_ lost: Kernel, because reason: KernelEnd) {
+    logger.warning("kernel lost", metadata: ["reason": "\(reason.explanation)"])
+    let wasRunning = current != nil
+    if case .connectionLost = reason { isAway = true }
+    provide {
+      if case .connectionLost = reason, await self.recover(lost, interrupting: wasRunning) { return lost }
+      await lost.shutDown(because: reason)
+      return try await self.startPersistently()
+    }
+  }
+
+  /// Starts a kernel where there was one: a host that is away for a moment is no reason to give the context up.
+  private func startPersistently() async throws -> Kernel {
+    for _ in 1..<Self.startAttempts {
+      do {
+        return try await start()
+      } catch KernelHostError.unavailable(let reason) {
+        logger.info("the kernel's host is away", metadata: ["reason": "\(reason)"])
+        try await EventLoop.sleep(for: Self.startPause)
+      }
+    }
+    return try await start()
+  }
+
+  /// Connects to a kernel again that may have outlived its channel; what still runs in it belongs to nobody.
+  private func recover(_ kernel: Kernel, interrupting: Bool) async -> Bool {
+    do {
+      if interrupting { try await kernel.interrupt() }
+      try await kernel.reconnect()
+      return true
+    } catch {
+      logger.info("the kernel did not outlive its connection", metadata: ["reason": "\(error)"])
+      return false
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Jupyter
+
+/// Finds the kernel for a language as people name it.
+struct Languages: Sendable {
+  /// Other names of languages. TypeScript kernels run JavaScript too, so they stand in where no other kernel does.
+  private static let aliases = [
+    "py": "python", "python3": "python", "js": "javascript", "ts": "typescript", "sh": "bash",
+  ]
+  private static let standIns = ["javascript": "typescript"]
+  /// The kernel that is meant by a language where several declare it.
+  private static let preferred = ["python": "python3"]
+
+  /// What is installed.
+  let specs: [KernelSpec]
+
+  /// The name by which a language goes here: `" Py "` is `"python"`.
+  static func canonicalName(_ name: String) -> String {
+    let trimmed = name.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()
+    let lowercased = String(trimmed).lowercased()
+    return aliases[lowercased] ?? lowercased
+  }
+
+  /// The kernel for the language, or of the name, `canonicalName`; nil where there is none.
+  func spec(for canonicalName: String) -> KernelSpec? {
+    let speaking = specs.filter { $0.language == canonicalName }
+    let preferred = Self.preferred[canonicalName]
+    return speaking.first { $0.name == preferred } ?? specs.first { $0.name.lowercased() == canonicalName }
+      ?? speaking.first ?? Self.standIns[canonicalName].flatMap { spec(for: $0) }
+  }
+
+  /// What can be asked for, for people: `bash, javascript, python`.
+  var list: String {
+    var names = Set(specs.map(\.language))
+    for (language, standIn) in Self.standIns where names.contains(standIn) { names.insert(language) }
+    return names.sorted().joined(separator: ", ")
+  }
+}

@@ -1,0 +1,67 @@
+import DequeModule
+import Loop
+
+/// First come, first served: who may use a context's kernel, one at a time.
+@LoopActor
+final class Turns {
+  /// One who wants a turn.
+  @LoopActor
+  final class Ticket {
+    fileprivate var continuation: CheckedContinuation<Void, any Error>?
+    fileprivate var isWithdrawn = false
+
+    /// Gives up waiting: `take` throws `CancellationError`. Without effect once the turn has come.
+    func withdraw() {
+      isWithdrawn = true
+      continuation?.resume(throwing: CancellationError())
+      continuation = nil
+    }
+  }
+
+  private var isTaken = false
+  private var closingError: (any Error)?
+  private var queue: Deque<Ticket> = []
+
+  /// How many wait.
+  var waiting: Int { queue.count { $0.continuation != nil } }
+
+  /// Waits for the turn of `ticket`; `pass` must follow.
+  ///
+  /// - Throws: `CancellationError` for a ticket that was withdrawn; what `close` was given.
+  func take(_ ticket: Ticket) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      if let closingError {
+        continuation.resume(throwing: closingError)
+      } else if ticket.isWithdrawn {
+        continuation.resume(throwing: CancellationError())
+      } else if isTaken {
+        ticket.continuation = continuation
+        queue.append(ticket)
+      } else {
+        isTaken = true
+        continuation.resume()
+      }
+    }
+  }
+
+  /// Ends a turn; the next in line has it.
+  func pass() {
+    while let next = queue.popFirst() {
+      guard let continuation = next.continuation else { continue }
+      next.continuation = nil
+      continuation.resume()
+      return
+    }
+    isTaken = false
+  }
+
+  /// Lets nobody in any more: who waits, and who comes, gets `error`.
+  func close(_ error: any Error) {
+    closingError = error
+    for ticket in queue {
+      ticket.continuation?.resume(throwing: error)
+      ticket.continuation = nil
+    }
+    queue.removeAll()
+  }
+}

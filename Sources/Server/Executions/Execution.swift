@@ -1,0 +1,109 @@
+import Jupyter
+import Memory
+import Wire
+
+/// One execution as a state machine: the kernel's messages in, what the client is told out. It does no I/O.
+///
+/// It is complete on the reply **and** `idle`, in either order: they come over different channels.
+///
+/// https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute
+struct Execution {
+  /// True when we interrupted the code.
+  var isInterrupted = false
+  private var isReplied = false
+  private var isIdle = false
+  private var isAccepted = false
+  private var hasFailed = false
+
+  /// True when the kernel has nothing more to say to it.
+  var isComplete: Bool { isReplied && isIdle }
+
+  /// True when the code was interrupted and the kernel did not say so itself.
+  var wantsInterruptionTold: Bool { isInterrupted && !hasFailed }
+
+  /// Takes a message whose parent is this execution's request.
+  ///
+  /// - Throws: `JSONError` where its content is not what the protocol says.
+  mutating func receive(_ message: Message) throws(JSONError) -> [OutputEvent] {
+    switch (message.channel, message.header.type) {
+    case (.shell, "execute_reply"):
+      return try receiveReply(JSONSlice.parseRepairingText(message.content))
+    case (.iopub, "status"):
+      if Self.isIdle(message) { isIdle = true }
+      return []
+    case (.iopub, "execute_input"):
+      return try accept(JSONSlice.parseRepairingText(message.content)["execution_count"])
+    case (.iopub, "error"):
+      return try receiveError(JSONSlice.parseRepairingText(message.content))
+    case (.iopub, _): return try Self.output(of: message)
+    default: return []
+    }
+  }
+
+  /// What a message shows to the client, whichever execution it belongs to; nothing for messages of other kinds.
+  static func output(of message: Message) throws(JSONError) -> [OutputEvent] {
+    guard message.channel == .iopub else { return [] }
+    switch message.header.type {
+    case "stream":
+      let content = try JSONSlice.parseRepairingText(message.content)
+      let name: StreamName = content["name"]?.string == "stderr" ? .stderr : .stdout
+      guard let text = content["text"]?.stringContents, !text.isEmpty else { return [] }
+      return [.stream(name, text: text, timestamp: message.header.date)]
+    case "execute_result":
+      return result(try JSONSlice.parseRepairingText(message.content)["data"], isMain: true)
+    case "display_data", "update_display_data":
+      return result(try JSONSlice.parseRepairingText(message.content)["data"], isMain: false)
+    default:
+      return []
+    }
+  }
+
+  private static func result(_ data: JSONSlice?, isMain: Bool) -> [OutputEvent] {
+    guard let data, data.kind == .object else { return [] }
+    return [.result(data, isMain: isMain)]
+  }
+
+  /// True for the status that ends what a kernel says to a request.
+  static func isIdle(_ message: Message) -> Bool {
+    message.header.type == "status"
+      && (try? JSONSlice.parse(message.content))?["execution_state"]?.string == "idle"
+  }
+
+  private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {
+    guard !isAccepted, let count = count?.integer else { return [] }
+    isAccepted = true
+    return [.accepted(executionCount: count)]
+  }
+
+  private mutating func receiveError(_ content: JSONSlice) -> [OutputEvent] {
+    hasFailed = true
+    return [
+      .error(
+        name: content["ename"]?.stringContents ?? "Error", value: content["evalue"]?.stringContents ?? "",
+        traceback: content["traceback"]?.elements.map(\.stringContents) ?? [])
+    ]
+  }
+
+  private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
+    isReplied = true
+    // A kernel that announces nothing on iopub still counts.
+    let accepted = accept(content["execution_count"])
+    switch content["status"]?.string {
+    case "error" where !hasFailed: return accepted + receiveError(content)
+    // The protocol says `abort`; kernels say `aborted`.
+    case "aborted", "abort":
+      return accepted + [
+        .failure(.executionInterrupted, "an interrupt emptied the kernel's queue before the code ran")
+      ]
+    default: return accepted + pages(content["payload"])
+    }
+  }
+
+  /// What `name?` and pagers show comes with the reply.
+  private func pages(_ payload: JSONSlice?) -> [OutputEvent] {
+    guard let payload else { return [] }
+    return payload.elements.flatMap { page in
+      page["source"]?.string == "page" ? Self.result(page["data"], isMain: false) : []
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Loop
+import Memory
+
+/// Sends an execution's events to its client, each when it is known, and keeps a silent stream alive.
+@LoopActor
+final class ExecutionOutput {
+  /// Proxies close connections that are silent for a minute or even half of one.
+  static let silenceLimit: Duration = .seconds(15)
+
+  /// Called once when the client turns out to be gone.
+  var onLoss: (@LoopActor () -> Void)?
+  private let writer: ResponseWriter
+  private var isLost = false
+  private var silence: Deadline?
+
+  init(writer: ResponseWriter) {
+    self.writer = writer
+    let silence = Deadline { [weak self] in self?.breakSilence() }
+    self.silence = silence
+    silence.start(Self.silenceLimit)
+  }
+
+  /// Writes the lines of `events`; waits while the client does not read. A client that is gone gets nothing.
+  func send(_ events: [OutputEvent]) async {
+    for event in events { await write(OutputEncoder.line(event)) }
+  }
+
+  /// Ends the stream: the last line, and nothing after it.
+  func finish() async {
+    silence?.close()
+    silence = nil
+    guard !isLost else { return }
+    do { try await writer.finish(OutputEncoder.line(.end)) } catch { lose() }
+  }
+
+  private func write(_ pieces: [Bytes]) async {
+    guard !isLost else { return }
+    silence?.start(Self.silenceLimit)
+    do { try await writer.write(pieces) } catch { lose() }
+  }
+
+  /// White space may stand before any JSON text, so no parser of the stream sees it.
+  private func breakSilence() {
+    guard silence != nil else { return }
+    LoopActor.task { await self.write([" "]) }
+  }
+
+  private func lose() {
+    guard !isLost else { return }
+    isLost = true
+    onLoss?()
+  }
+}

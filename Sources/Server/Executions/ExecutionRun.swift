@@ -1,0 +1,179 @@
+import Jupyter
+import Logging
+import Loop
+import Memory
+import Wire
+
+/// One execution on its way through a context: waits for its turn, runs, and leaves the kernel as the next one wants it.
+@LoopActor
+final class ExecutionRun {
+  /// What a client asks for.
+  struct Order: Sendable {
+    /// The code: the contents of a JSON string, still escaped, as the kernel gets it.
+    let code: Bytes
+    /// Sets the variables of this execution alone, and puts back what was there.
+    let environment: EnvironmentCode?
+  }
+
+  /// A kernel that has been interrupted and goes on all the same is interrupted again after this, then replaced.
+  static let patience: Duration = .seconds(5)
+  private static let interruptsBeforeRestart = 3
+
+  private let order: Order
+  private let context: Context
+  private let output: ExecutionOutput
+  private let logger: Logger
+  private let ticket = Turns.Ticket()
+  private var execution = Execution()
+  private var kernel: Kernel?
+  private var isAbandoned = false
+  private var interruption: Task<Void, Never>?
+  private var interrupts = 0
+  private var escalation: Deadline?
+
+  init(_ order: Order, in context: Context, output: ExecutionOutput, logger: Logger) {
+    self.order = order
+    self.context = context
+    self.output = output
+    self.logger = logger
+    output.onLoss = { [weak self] in self?.abandon() }
+  }
+
+  /// Runs to the end, whatever happens: the client's stream is finished when this returns.
+  func run() async {
+    do {
+      try await context.turns.take(ticket)
+    } catch {
+      await fail(error)
+      await output.finish()
+      return
+    }
+    context.current = self
+    do {
+      try await runInTurn()
+    } catch {
+      await fail(error)
+    }
+    await output.finish()
+    // The client has its answer; the next in line waits until the kernel is as it was.
+    LoopActor.task { await self.leave() }
+  }
+
+  /// The client is gone: nobody waits for this execution, so it is interrupted at once.
+  func abandon() {
+    isAbandoned = true
+    ticket.withdraw()
+    interrupt()
+  }
+
+  /// Interrupts the code, if it runs. One that does not obey is interrupted again, then its kernel is replaced.
+  func interrupt() {
+    guard let kernel, interruption == nil else { return }
+    execution.isInterrupted = true
+    interrupts += 1
+    interruption = LoopActor.task {
+      do { try await kernel.interrupt() } catch {
+        self.logger.warning("interrupt failed", metadata: ["reason": "\(error)"])
+      }
+    }
+    let escalation = Deadline { [weak self] in self?.escalate() }
+    self.escalation = escalation
+    escalation.start(Self.patience)
+  }
+
+  /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing.
+  func receiveStray(_ message: Message) async {
+    guard let events = try? Execution.output(of: message) else { return }
+    await output.send(events)
+  }
+
+  private func runInTurn() async throws {
+    let kernel = try await context.ready()
+    if isAbandoned { return }
+    if let environment = order.environment { try await kernel.runSilently(environment.set) }
+    if isAbandoned { return }
+    self.kernel = kernel
+    try await kernel.perform(kernel.session.execution(of: order.code)) { await self.receive($0) }
+    if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
+    if execution.wantsInterruptionTold {
+      await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
+    }
+  }
+
+  /// Deno sends a result behind its `idle` in one run of six. What comes before the answer to another question
+  /// still belongs here; ipykernel keeps the order, and is spared the question.
+  private func awaitLateOutput(of kernel: Kernel) async {
+    var isAnswered = false
+    var isIdle = false
+    try? await kernel.perform(kernel.session.kernelInformation()) { message in
+      await self.receiveStray(message)
+      if message.header.type == "kernel_info_reply" { isAnswered = true }
+      if Execution.isIdle(message) { isIdle = true }
+      return isAnswered && isIdle
+    }
+  }
+
+  private func receive(_ message: Message) async -> Bool {
+    do {
+      let events = try execution.receive(message)
+      await output.send(events)
+    } catch {
+      // A kernel that sends what is not JSON: what it wanted to say cannot be told, but that it did can.
+      logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type)"])
+      await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
+    }
+    return execution.isComplete
+  }
+
+  /// The turn ends when no interrupt can hit the next execution and the environment is as it was.
+  private func leave() async {
+    kernel = nil
+    escalation?.close()
+    await interruption?.value
+    if let environment = order.environment, let kernel = try? await context.ready() {
+      await Self.restore(environment, in: kernel)
+    }
+    context.current = nil
+    context.turns.pass()
+  }
+
+  private func escalate() {
+    guard kernel != nil else { return }
+    interruption = nil
+    escalation?.close()
+    if interrupts < Self.interruptsBeforeRestart {
+      logger.warning("the code does not obey the interrupt", metadata: ["interrupts": "\(interrupts)"])
+      interrupt()
+    } else {
+      logger.warning("the code obeys no interrupt: its kernel is replaced")
+      interruption = LoopActor.task { try? await self.context.restart() }
+    }
+  }
+
+  private func fail(_ error: any Error) async {
+    let event: OutputEvent? =
+      switch error {
+      case KernelEnd.died(let how): .failure(.kernelDied, how)
+      case KernelEnd.restarted: .failure(.kernelRestarted, KernelEnd.restarted.explanation)
+      case KernelEnd.connectionLost(let reason): .failure(.connectionLost, reason)
+      case KernelEnd.shutDown(let reason): .failure(.kernelDied, reason)
+      case is CancellationError: nil
+      default: .failure(.connectionLost, "\(error)")
+      }
+    if let event { await output.send([event]) }
+  }
+
+  /// A late interrupt may hit the code that restores; it does no harm twice.
+  private static func restore(_ environment: EnvironmentCode, in kernel: Kernel) async {
+    for _ in 0..<3 {
+      do {
+        try await kernel.runSilently(environment.restore)
+        return
+      } catch is KernelEnd {
+        return
+      } catch {
+        continue
+      }
+    }
+  }
+}

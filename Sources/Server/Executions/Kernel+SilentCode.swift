@@ -1,0 +1,41 @@
+import Jupyter
+import Loop
+import Memory
+import Wire
+
+extension Kernel {
+  /// Runs code of ours, which is not counted, not remembered and shown to nobody.
+  ///
+  /// - Throws: `SilentCodeFailure` where it fails; `KernelEnd`.
+  func runSilently(_ code: String) async throws {
+    let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
+    var failure: String?
+    try await perform(request) { message in
+      guard message.header.type == "execute_reply" else { return false }
+      let content = try? JSONSlice.parse(message.content)
+      if content?["status"]?.string != "ok" { failure = content?["evalue"]?.string ?? "no reason given" }
+      return true
+    }
+    if let failure { throw SilentCodeFailure(description: failure) }
+  }
+
+  /// Makes `directory` the kernel's working directory, in the languages in which we know how.
+  ///
+  /// - Throws: `SilentCodeFailure` where it does not exist; `KernelEnd`.
+  func changeDirectory(to directory: String) async throws {
+    let quoted = String(JSONString.quote(directory))
+    switch spec.language {
+    case "python": try await runSilently("__import__(\"os\").chdir(\(quoted))")
+    case "javascript", "typescript":
+      try await runSilently("(globalThis.Deno ?? process).chdir(\(quoted));")
+    case "r": try await runSilently("setwd(\(quoted))")
+    default: break
+    }
+  }
+}
+
+/// Code of ours that the kernel could not run.
+struct SilentCodeFailure: Error, CustomStringConvertible {
+  /// What the kernel said of it.
+  let description: String
+}

@@ -1,0 +1,37 @@
+import Memory
+import Wire
+
+/// What the client of an execution is told. Slices are as the kernel sent them: `Bytes` of text are the contents of
+/// JSON strings, still escaped; `JSONSlice` is any JSON value.
+enum OutputEvent: Sendable {
+  /// The kernel has accepted the code, as its n-th.
+  case accepted(executionCount: Int64)
+  /// The code wrote to its standard output or error.
+  case stream(StreamName, text: Bytes, timestamp: Bytes)
+  /// The cell's value (`isMain`), or something that was displayed: a MIME bundle.
+  case result(JSONSlice, isMain: Bool)
+  /// The code failed.
+  case error(name: Bytes, value: Bytes, traceback: [Bytes])
+  /// Nothing more comes.
+  case end
+}
+
+/// A standard stream of the code.
+enum StreamName: String, Sendable {
+  case stdout, stderr
+}
+
+extension OutputEvent {
+  /// An error of ours.
+  static func failure(_ name: FailureName, _ explanation: String) -> OutputEvent {
+    .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: [])
+  }
+}
+
+/// The names that our own errors have inside a stream.
+enum FailureName: String, Sendable {
+  case kernelDied = "KernelDied"
+  case kernelRestarted = "KernelRestarted"
+  case executionInterrupted = "ExecutionInterrupted"
+  case connectionLost = "ConnectionLost"
+}

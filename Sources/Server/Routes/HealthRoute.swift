@@ -1,0 +1,20 @@
+import Loop
+import Memory
+import Wire
+
+/// `GET /health`: whether executions can be served.
+@LoopActor
+struct HealthRoute {
+  private static let fields: HTTPFields = ["Content-Type": "application/json", "Cache-Control": "no-store"]
+
+  let contexts: ContextStore
+  let runs: ExecutionRuns
+
+  func respond(to request: Request, with writer: ResponseWriter) async throws {
+    try runs.admit()
+    guard contexts.isReady else {
+      throw HTTPFailure.unavailable("The default kernel is not up yet")
+    }
+    try await writer.send(200, fields: Self.fields, body: "\"OK\"")
+  }
+}

@@ -1,0 +1,30 @@
+import Loop
+import Memory
+import Wire
+
+extension Request {
+  /// The fields of a JSON body.
+  ///
+  /// Another type, or none, is refused: forms, and scripts of other sites, can send those without asking the browser's
+  /// leave, and must not be able to run code.
+  ///
+  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type.
+  /// - Throws: `HTTPFailure` 400, 413, 415, 422.
+  func jsonFields(limit: Int, allowsEmpty: Bool = false) async throws -> RequestFields {
+    let isJSON = MediaType.isJSON(fields.first("Content-Type"))
+    if !isJSON, !(allowsEmpty && body.length == 0) {
+      throw HTTPFailure(415, "The body should be JSON, and its Content-Type application/json")
+    }
+    return try RequestFields(try await body.collect(limit: limit), allowsEmpty: allowsEmpty)
+  }
+}
+
+/// Media types as fields carry them (RFC 9110, 8.3.1).
+enum MediaType {
+  /// True for `application/json` and types that are JSON by their suffix, with or without parameters.
+  static func isJSON(_ field: String?) -> Bool {
+    guard let field else { return false }
+    let type = field.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+    return type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json"))
+  }
+}

@@ -1,0 +1,55 @@
+import Memory
+import Wire
+
+/// The JSON object in a request's body: fields by name, checked, with errors that name the field and what it should be.
+struct RequestFields {
+  private let object: JSONSlice
+
+  /// - Parameter body: JSON text; where `allowsEmpty`, nothing is `{}`.
+  /// - Throws: `HTTPFailure` 400 for what is not JSON, 422 for JSON that is not an object.
+  init(_ body: Bytes, allowsEmpty: Bool = false) throws {
+    do {
+      object = try JSONSlice.parse(allowsEmpty && body.isEmpty ? "{}" : body)
+    } catch {
+      throw HTTPFailure(400, "The body is not JSON: \(error)")
+    }
+    guard object.kind == .object else {
+      throw HTTPFailure(422, "The body should be a JSON object, with its fields by name")
+    }
+  }
+
+  /// A string that must be there: its contents, still escaped.
+  func requiredContents(_ name: String) throws -> Bytes {
+    guard let value = object[name] else { throw Self.wrong(name, "is missing; it should be a string") }
+    guard value.kind == .string else { throw Self.wrong(name, "should be a string") }
+    return value.stringContents
+  }
+
+  /// A string, or nil where there is none or null.
+  func string(_ name: String) throws -> String? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard let string = value.string else { throw Self.wrong(name, "should be a string or null") }
+    return string
+  }
+
+  /// An object of strings, or nil where there is none or null. Of equal names the last counts, as everywhere in JSON.
+  func strings(_ name: String) throws -> [(name: String, value: String)]? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
+    var result: [(name: String, value: String)] = []
+    try value.forEachMember { rawKey, value in
+      let key = rawKey.string ?? ""
+      guard let string = value.string else { throw Self.wrong("\(name).\(key)", "should be a string") }
+      guard ![value.stringContents, rawKey.stringContents].contains(where: JSONString.hasLoneSurrogate) else {
+        throw Self.wrong("\(name).\(key)", "should be text, and has half a surrogate pair in it")
+      }
+      result.removeAll { $0.name == key }
+      result.append((key, string))
+    }
+    return result
+  }
+
+  private static func wrong(_ name: String, _ what: String) -> HTTPFailure {
+    HTTPFailure(422, "`\(name)` \(what)")
+  }
+}

@@ -1,0 +1,67 @@
+public import Jupyter
+public import Logging
+public import Loop
+import Memory
+import Wire
+
+/// The whole server: contexts on a host of kernels, files of a workspace, and the routes to them.
+@LoopActor
+public final class Service {
+  /// How long code that was interrupted at shutdown may take to end.
+  private static let interruptGrace: Duration = .seconds(3)
+  /// How long clients may take to read the end of their answers at shutdown.
+  private static let goodbyeLimit: Duration = .seconds(2)
+  /// A default kernel that does not start is tried again after this.
+  private static let retryInterval: Duration = .seconds(1)
+
+  let configuration: ServiceConfiguration
+  private let host: any KernelHost
+  let logger: Logger
+  let contexts: ContextStore
+  let runs = ExecutionRuns()
+
+  /// - Parameter host: where kernels come from; the service closes it when it stops.
+  public init(_ configuration: ServiceConfiguration, host: any KernelHost, logger: Logger) {
+    self.configuration = configuration
+    self.host = host
+    self.logger = logger
+    self.contexts = ContextStore(
+      host: host, workspace: configuration.workspace, limit: configuration.maximumContexts, logger: logger)
+  }
+
+  /// Serves until `stop` returns, then drains: no new executions, the running ones get the grace, then an interrupt.
+  ///
+  /// - Throws: `UVError` where the workspace cannot be opened.
+  public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async throws {
+    let router = router(workspace: try await Directory.open(configuration.workspace))
+    let server = HTTPServer(logger: logger) { try await router.handle($0, $1) }
+    let serving = LoopActor.task { await server.serve(listener) }
+    let warming = LoopActor.task { await self.warmUp() }
+    await stop()
+    logger.info("draining", metadata: ["grace": "\(configuration.grace)"])
+    await runs.drain(grace: configuration.grace, afterInterrupt: Self.interruptGrace)
+    warming.cancel()
+    await server.drain()
+    // Code that obeyed no interrupt ends here, with its kernel, and its client is told.
+    await contexts.close()
+    let patience = Deadline { serving.cancel() }
+    patience.start(Self.goodbyeLimit)
+    await serving.value
+    patience.close()
+    await host.close()
+  }
+
+  /// Starts the default kernel before anybody asks for it.
+  private func warmUp() async {
+    while !Task.isCancelled {
+      do {
+        _ = try await contexts.defaultContext(for: nil).ready()
+        contexts.isWarm = true
+        return
+      } catch {
+        logger.warning("the default kernel did not start", metadata: ["reason": "\(error)"])
+        try? await EventLoop.sleep(for: Self.retryInterval)
+      }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// The command line.
+@main
+struct CodeInterpreter: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "code-interpreter",
+    abstract: "Runs code in Jupyter kernels and streams back what it says.",
+    discussion: """
+      Post code to /execute and read stdout, rich results and errors as newline-delimited JSON, while they happen. \
+      State lasts within a context, as in a notebook; files go in and out over /files.
+      """,
+    version: "0.1.0",
+    subcommands: [ServeCommand.self],
+    defaultSubcommand: ServeCommand.self)
+
+  /// Options may also be given as environment variables, which the command line overrides.
+  static func main() {
+    let arguments = EnvironmentArguments.inserted(into: Array(CommandLine.arguments.dropFirst()))
+    main(arguments)
+  }
+}

@@ -1,0 +1,159 @@
+import ArgumentParser
+import FoundationEssentials
+import Jupyter
+import Logging
+import Loop
+import Server
+
+/// `code-interpreter serve`.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serves the HTTP API.",
+    discussion: """
+      Every option has an environment variable: CODE_INTERPRETER_PORT for --port, CODE_INTERPRETER_MAX_BODY for \
+      --max-body. Without --jupyter-url the server starts and owns what runs the kernels. SIGTERM and SIGINT let \
+      running executions end within --grace; a second signal ends at once.
+      """)
+
+  @Option(help: "The address to listen on. Anything but loopback lets others run code here.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The port to listen on; 0 for any free one.")
+  var port: UInt16 = 49999
+
+  @Option(help: "The directory of the file API, and the working directory of kernels.")
+  var workspace = "/home/user"
+
+  @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
+  var pythonEnvironment: String?
+
+  @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
+  var jupyterUrl: String?
+
+  @Option(help: "The token of that server; a token in the URL will do too.")
+  var jupyterToken: String?
+
+  @Option(help: "A file of certificates (PEM) to trust for an https URL instead of the system's.")
+  var jupyterCa: String?
+
+  @Option(help: "KEY=VALUE in the environment of every kernel; may be repeated.")
+  var kernelEnv: [String] = []
+
+  @Option(help: "How many contexts there may be at once.")
+  var maxContexts = 64
+
+  @Option(help: "How many executions may wait in one context.")
+  var maxQueued = 256
+
+  @Option(help: "How many bytes a JSON request may have. Uploads are not limited.")
+  var maxBody = 64 << 20
+
+  @Option(help: "How many seconds running executions get when the server is told to stop.")
+  var grace = 10.0
+
+  @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical.")
+  var logLevel = LogLevel.info
+
+  @Option(help: "How it is logged, on standard error: text or json.")
+  var logFormat = LogFormat.text
+
+  func validate() throws {
+    _ = try kernelEnvironment()
+    guard maxContexts > 0, maxQueued > 0, maxBody > 0 else {
+      throw ValidationError("--max-contexts, --max-queued and --max-body should be at least 1.")
+    }
+    guard grace >= 0, grace <= 86_400 else {
+      throw ValidationError("--grace should be from 0 to 86400 seconds.")
+    }
+  }
+
+  func run() throws {
+    let logger = logFormat.logger(level: logLevel.level)
+    let status = EventLoop.shared.run { await serve(logger: logger) }
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  @LoopActor
+  private func serve(logger: Logger) async -> Int32 {
+    do {
+      let signals = try SignalWatcher([.terminate, .interrupt])
+      defer { signals.close() }
+      let listener = try await Listener.bind(host: host, port: port)
+      let service = Service(configuration(), host: try makeHost(logger: logger), logger: logger)
+      announce(listener)
+      try await service.run(on: listener) {
+        _ = try? await signals.next()
+        LoopActor.task { await exitOnNext(signals) }
+      }
+      return 0
+    } catch {
+      logger.critical("cannot serve", metadata: ["reason": "\(error)"])
+      return 1
+    }
+  }
+
+  /// A second signal: whoever sent it does not want to wait. Kernels die with this process.
+  @LoopActor
+  private func exitOnNext(_ signals: SignalWatcher) async {
+    if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }
+  }
+
+  @LoopActor
+  private func makeHost(logger: Logger) throws -> any KernelHost {
+    let environment = try kernelEnvironment()
+    if let jupyterUrl {
+      let trust = jupyterCa.map { TLSTrust.file($0) } ?? .system
+      let location = try ServerLocation(url: jupyterUrl, token: jupyterToken, trust: trust)
+      return JupyterServerHost(location, kernelEnvironment: environment, logger: logger)
+    }
+    let python = try PythonEnvironment(pythonEnvironment)
+    return ManagedJupyterServerHost(
+      python: python.interpreter, environment: python.environment.merging(environment) { $1 }, logger: logger)
+  }
+
+  private func configuration() -> ServiceConfiguration {
+    var configuration = ServiceConfiguration(workspace: absolute(workspace))
+    configuration.maximumContexts = maxContexts
+    configuration.maximumQueued = maxQueued
+    configuration.maximumBody = maxBody
+    configuration.grace = .seconds(grace)
+    return configuration
+  }
+
+  private func absolute(_ path: String) -> String {
+    path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+  }
+
+  private func kernelEnvironment() throws -> [String: String] {
+    var result: [String: String] = [:]
+    for pair in kernelEnv {
+      guard let equals = pair.firstIndex(of: "="), equals != pair.startIndex else {
+        throw ValidationError("--kernel-env should be KEY=VALUE, not '\(pair)'.")
+      }
+      result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+    }
+    return result
+  }
+
+  @LoopActor
+  private func announce(_ listener: Listener) {
+    guard let address = listener.localAddress else { return }
+    let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+    let url = "http://\(host):\(address.port)"
+    StandardStream.output.write(
+      """
+      Listening on \(url)
+      Try: curl -N \(url)/execute -H 'Content-Type: application/json' -d '{"code": "1+1"}'
+
+      """)
+  }
+}
+
+/// The levels by the names that swift-log gives them.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+  case trace, debug, info, notice, warning, error, critical
+
+  /// The same for swift-log.
+  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

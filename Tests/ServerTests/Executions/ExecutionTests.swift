@@ -1,0 +1,123 @@
+import Memory
+import Testing
+
+@testable import Jupyter
+@testable import Server
+
+@Suite struct ExecutionTests {
+  /// The lines that a client reads when the kernel sends `messages`.
+  private func lines(_ messages: [Message]) throws -> [String] {
+    var execution = Execution()
+    return try messages.flatMap { try execution.receive($0) }.map(line)
+  }
+
+  private func line(_ event: OutputEvent) -> String {
+    OutputEncoder.line(event).map { String($0) }.joined()
+  }
+
+  @Test func isCompleteOnReplyAndIdleInEitherOrder() throws {
+    for messages in [
+      [try Messages.reply(), try Messages.status("idle")],
+      [try Messages.status("idle"), try Messages.reply()],
+    ] {
+      var execution = Execution()
+      for message in messages {
+        #expect(!execution.isComplete)
+        _ = try execution.receive(message)
+      }
+      #expect(execution.isComplete)
+    }
+  }
+
+  @Test func busyIsNotIdle() throws {
+    var execution = Execution()
+    _ = try execution.receive(Messages.status("busy"))
+    _ = try execution.receive(Messages.reply())
+    #expect(!execution.isComplete)
+  }
+
+  @Test func theCountComesOnceAndFirst() throws {
+    let lines = try lines([
+      Messages.iopub("execute_input", #"{"code": "1", "execution_count": 3}"#), Messages.reply(),
+    ])
+    #expect(lines == ["{\"type\":\"number_of_executions\",\"execution_count\":3}\n"])
+  }
+
+  @Test func streamsGoOutAsTheyCame() throws {
+    let lines = try lines([
+      Messages.iopub("stream", #"{"name": "stdout", "text": "a\n\u00e9\ud83d"}"#),
+      Messages.iopub("stream", #"{"text": "b", "name": "stderr"}"#),
+      Messages.iopub("stream", #"{"name": "stdout", "text": ""}"#),
+    ])
+    let time = "2026-01-02T03:04:05.678901Z"
+    #expect(
+      lines == [
+        "{\"type\":\"stdout\",\"text\":\"a\\n\\u00e9\\ud83d\",\"timestamp\":\"\(time)\"}\n",
+        "{\"type\":\"stderr\",\"text\":\"b\",\"timestamp\":\"\(time)\"}\n",
+      ])
+  }
+
+  @Test func resultsHaveAFieldForEveryKnownTypeAndTheRestUnderExtra() throws {
+    let lines = try lines([
+      Messages.iopub(
+        "execute_result",
+        #"{"data": {"text/plain": "'a'", "application/json": {"x": [1, 2]}, "image/png": "iVBO", "a/b": "c"}}"#
+      )
+    ])
+    #expect(
+      lines == [
+        "{\"type\":\"result\",\"is_main_result\":true,\"text\":\"a\",\"html\":null,\"markdown\":null,"
+          + "\"svg\":null,\"png\":\"iVBO\",\"jpeg\":null,\"pdf\":null,\"latex\":null,\"json\":{\"x\": [1, 2]},"
+          + "\"javascript\":null,\"extra\":{\"a/b\":\"c\"}}\n"
+      ])
+  }
+
+  @Test func whatIsDisplayedIsNoMainResultAndHasNoEmptyExtra() throws {
+    let line = try #require(
+      try lines([Messages.iopub("display_data", #"{"data": {"text/html": "<b>"}}"#)]).first)
+    #expect(line.contains("\"is_main_result\":false"))
+    #expect(line.contains("\"text\":null,\"html\":\"<b>\""))
+    #expect(!line.contains("extra"))
+  }
+
+  @Test func jsonOverSeveralLinesBecomesOne() throws {
+    let line = try #require(
+      try lines([Messages.iopub("display_data", "{\"data\": {\"application/json\": {\n\"a\":\r\n1}}}")]).first
+    )
+    #expect(line.dropLast().contains { $0.isNewline } == false)
+  }
+
+  @Test func tracebacksLoseTheirColours() throws {
+    let lines = try lines([
+      Messages.iopub(
+        "error",
+        ##"{"ename": "E", "evalue": "v", "traceback": ["\u001b[0;31mone\u001b[0m", "two"]}"##)
+    ])
+    #expect(lines == ["{\"type\":\"error\",\"name\":\"E\",\"value\":\"v\",\"traceback\":\"one\\ntwo\"}\n"])
+  }
+
+  @Test func anErrorThatOnlyTheReplyTellsIsTold() throws {
+    let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
+    #expect(try lines([Messages.reply(error)]).contains { $0.contains("\"name\":\"E\"") })
+    let twice = try lines([Messages.iopub("error", error), Messages.reply(error)])
+    #expect(twice.count == 1)
+  }
+
+  @Test func anAbortedExecutionSaysSo() throws {
+    let lines = try lines([Messages.reply(#"{"status": "aborted"}"#)])
+    #expect(lines.count == 1)
+    #expect(lines.first?.contains("ExecutionInterrupted") == true)
+  }
+
+  @Test func pagesAreShown() throws {
+    let reply =
+      #"{"status": "ok", "execution_count": 1, "payload": [{"source": "page", "data": {"text/plain": "help"}}]}"#
+    #expect(try lines([Messages.reply(reply)]).last?.contains("\"text\":\"help\"") == true)
+  }
+
+  @Test func contentThatIsNotJSONIsRefused() throws {
+    var execution = Execution()
+    let message = try Messages.iopub("stream", "{\"text\": ")
+    #expect(throws: (any Error).self) { try execution.receive(message) }
+  }
+}
