@@ -10,7 +10,7 @@ final class HTTPConnection {
     case request
     case head(since: UInt64)
     case body
-    case goodbye
+    case goodbye(since: UInt64)
   }
 
   let server: HTTPServer
@@ -120,8 +120,7 @@ final class HTTPConnection {
 
   /// Answers one request; false when the connection cannot go on.
   private func respond(to head: HTTPRequestHead, _ framing: BodyFraming) async throws -> Bool {
-    let body = RequestBody(
-      framing, of: self, expectsContinue: head.fields.list("Expect", contains: "100-continue"))
+    let body = RequestBody(framing, of: self, expectsContinue: head.expectsContinue)
     let response = ResponseWriter(
       to: head, id: server.nextRequestID(), body: body, on: self)
     self.response = response
@@ -181,7 +180,8 @@ final class HTTPConnection {
   /// connection, and take our answer from the client before it has read it.
   private func sayGoodbye() async throws {
     try await stream.shutdownOutput()
-    repeat { stream.inbound.discard(stream.inbound.count) } while try await fill(.goodbye)
+    let since = server.watch.now
+    repeat { stream.inbound.discard(stream.inbound.count) } while try await fill(.goodbye(since: since))
   }
 
   /// Waits until the client has gone, or the task is cancelled.
@@ -207,7 +207,8 @@ final class HTTPConnection {
   func expire(at now: UInt64, _ timeouts: HTTPTimeouts) {
     guard let (reason, since) = waiting else { return }
     switch reason {
-    case .request where now >= since + timeouts.idle, .goodbye where now >= since + timeouts.goodbye:
+    case .request where now >= since + timeouts.idle: stream.abort()
+    case .goodbye(let begin) where now >= since + timeouts.goodbye || now >= begin + timeouts.body:
       stream.abort()
     case .head(let since) where now >= since + timeouts.head:
       answer(HTTPFailure(408, "The request's head was not whole after \(options.headTimeout)"), at: now)
@@ -221,7 +222,7 @@ final class HTTPConnection {
   /// ourselves, close the connection.
   private func answer(_ failure: HTTPFailure, at now: UInt64) {
     expiry = failure
-    waiting = (.goodbye, now)
+    waiting = (.goodbye(since: now), now)
     LoopActor.task { [self] in
       if let response {
         await response.fail(failure)
@@ -230,5 +231,13 @@ final class HTTPConnection {
       }
       try? await stream.shutdownOutput()
     }
+  }
+}
+
+extension HTTPRequestHead {
+  /// True when the client waits to be told that its body is wanted. HTTP/1.0 does not know of that, so whoever passed
+  /// such a request on must not be sent an interim response (RFC 9110, 10.1.1).
+  fileprivate var expectsContinue: Bool {
+    version == .http11 && fields.list("Expect", contains: "100-continue")
   }
 }

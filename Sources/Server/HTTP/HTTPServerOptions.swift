@@ -13,8 +13,9 @@ public struct HTTPServerOptions: Sendable {
   /// How long a connection may stay without a request. Clients keep them for later, and one costs little; but a
   /// client that vanished without a word must not hold one for ever.
   public var idleTimeout = Duration.seconds(600)
-  /// How long to wait, after our last word on a connection, until the client has closed it. To close while it still
-  /// sends would make its kernel throw our answer away unread (RFC 9112, 9.6).
+  /// How long a client may be silent, after our last word on a connection, until we close it too. To close while it
+  /// still sends could make its kernel throw our answer away unread (RFC 9112, 9.6). One that goes on sending is read
+  /// for as long as `bodyTimeout`, and no longer.
   public var lingerTimeout = Duration.seconds(2)
 
   /// The options that suit a server on its own or behind a proxy.

@@ -155,7 +155,7 @@ extension ResponseWriter {
   /// Makes an answer of an error, or breaks the connection off where one has begun: a body cut short must not look whole.
   func fail(_ error: any Error) async {
     if case .complete = state { return }
-    if error is ClientIsGone || error is CancellationError {
+    if error is ClientIsGone || (error is CancellationError && Task.isCancelled) {
       mayKeepConnection = false
       return connection.abort()
     }

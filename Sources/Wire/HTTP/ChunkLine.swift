@@ -33,7 +33,7 @@ struct ChunkLine {
     while digits < span.count, let digit = span[digits].hexadecimalValue {
       let (shifted, overflow) = size.multipliedReportingOverflow(by: 16)
       // The low four bits are free, so the addition cannot overflow. Sixteen digits are enough for leading zeros.
-      guard !overflow, digits < 16 else { throw HTTPError(.bodyTooLong, "A chunk's size is too large") }
+      guard !overflow, digits < 16 else { throw HTTPError(.malformedChunk, "A chunk's size is too large") }
       size = shifted + Int64(digit)
       digits += 1
     }

@@ -18,8 +18,6 @@ public struct HTTPError: Error, Sendable, Equatable {
     case malformedChunk
     /// A connection that ended in the middle of a message.
     case truncated
-    /// A body over its limit, or longer than can be counted.
-    case bodyTooLong
     /// A request target over its limit.
     case targetTooLong
     /// A field or trailer section over its limit.
@@ -49,7 +47,6 @@ public struct HTTPError: Error, Sendable, Equatable {
     case .malformedStartLine, .malformedField, .malformedLineEnding, .malformedHost, .malformedTarget,
       .ambiguousLength, .malformedChunk, .truncated:
       400
-    case .bodyTooLong: 413
     case .targetTooLong: 414
     case .fieldsTooLong: 431
     case .unknownTransferCoding: 501

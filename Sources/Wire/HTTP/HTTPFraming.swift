@@ -68,7 +68,7 @@ enum HTTPFraming {
       throw HTTPError(.ambiguousLength, "Content-Length is not a number")
     }
     guard let length = Int64(text) else {
-      throw HTTPError(.bodyTooLong, "Content-Length is too large")
+      throw HTTPError(.ambiguousLength, "Content-Length is too large")
     }
     return length
   }
