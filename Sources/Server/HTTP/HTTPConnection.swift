@@ -145,8 +145,7 @@ final class HTTPConnection {
     do {
       let target = try RequestTarget(head.target, method: head.method)
       try checkHost(target, head)
-      if let expectation = head.fields.first("Expect"), !head.fields.list("Expect", contains: "100-continue")
-      {
+      if head.version == .http11, !head.expectsContinue, let expectation = head.fields.first("Expect") {
         throw HTTPFailure(417, "Nothing is known here of the expectation \(expectation)")
       }
       if case .length(let length) = framing, length > options.maximumBodyLength { throw bodyTooLong }

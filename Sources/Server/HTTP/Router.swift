@@ -76,7 +76,7 @@ public struct Router: Sendable {
     var allowed = Set(methods.keys)
     if allowed.contains("GET") { allowed.insert("HEAD") }
     let list = allowed.sorted().joined(separator: ", ")
-    throw HTTPFailure(405, "\(method) is not possible here, but \(list) is", fields: ["Allow": list])
+    throw HTTPFailure(405, "\(method) does not work here. What does: \(list)", fields: ["Allow": list])
   }
 
   /// The parameters where the parts of a path are those of a pattern; nil where they are not.
