@@ -94,6 +94,12 @@ extension Descriptor {
     }
   }
 
+  /// Has the disk begin with what was written to `range`, so that `synchronise` has less to wait for. An error would
+  /// come again there.
+  func beginWriteback(_ range: Range<Int64>) {
+    _ = CUV.beginWriteback(number, range.lowerBound, Int64(range.count))
+  }
+
   /// Waits until data and size are on the disk.
   func synchronise() throws(UVError) {
     _ = try retrying { fsync(number) }

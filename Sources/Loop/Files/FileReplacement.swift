@@ -10,12 +10,15 @@ public final class FileReplacement {
   static let blockSize = 256 * 1024
   /// Many small pieces are written earlier: each costs memory of its own.
   static let maximumPieces = 256
+  /// The disk begins with this much at a time, while more is coming.
+  static let writebackSize: Int64 = 8 * 1024 * 1024
 
   /// nil when it is over.
   private var replacement: Replacement?
   private var gathered: [Bytes] = []
   private var gatheredCount = 0
   private var writing: Pending<Void>?
+  private var writtenBack: Int64 = 0
 
   /// Bytes that `write` has been given.
   public private(set) var count: Int64 = 0
@@ -58,8 +61,16 @@ public final class FileReplacement {
     let offset = count - Int64(gatheredCount)
     gathered = []
     gatheredCount = 0
+    let range = takeRangeToWriteBack(before: offset)
     writing = Pending { [file = replacement.file] () throws(UVError) in
       try file.write(pieces, at: offset)
+      if let range { file.beginWriteback(range) }
     }
+  }
+
+  private func takeRangeToWriteBack(before offset: Int64) -> Range<Int64>? {
+    guard offset - writtenBack >= Self.writebackSize else { return nil }
+    defer { writtenBack = offset }
+    return writtenBack..<offset
   }
 }
