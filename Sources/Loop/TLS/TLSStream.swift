@@ -161,7 +161,9 @@ public final class TLSStream: ByteStream {
     guard failure == nil else { return }
     engine.end()
     // It runs as far as the socket takes the few bytes; what it does not take is given up when that is closed.
-    Task.immediate { @LoopActor in try? await self.sendOutput() }
+    Task.immediate(executorPreference: TaskPreference.shared) { @LoopActor in
+      try? await self.sendOutput()
+    }
   }
 }
 
