@@ -46,13 +46,13 @@ extension SocketStream {
   ) async throws -> SocketStream {
     var lastError: any Error = UVError.unknownHost
     for (index, address) in addresses.enumerated() {
-      let now = EventLoop.now
-      let share = (max(end, now) - now) / UInt64(addresses.count - index)
       do {
-        let stream = try await limited(to: .nanoseconds(Int64(clamping: share))) {
-          try await connect(to: address)
-        }
-        return stream
+        let others = addresses.count - index - 1
+        // The last one has all the time that is left, which the caller limits.
+        if others == 0 { return try await connect(to: address) }
+        let now = EventLoop.now
+        let share = (max(end, now) - now) / UInt64(others + 1)
+        return try await limited(to: .nanoseconds(Int64(clamping: share))) { try await connect(to: address) }
       } catch is CancellationError {
         throw CancellationError()
       } catch {
