@@ -17,6 +17,7 @@ final class TaskPreference: TaskExecutor {
 extension LoopActor {
   /// Begins a task on the loop. To be used instead of `Task { @LoopActor in … }`, which works, but goes through the
   /// global pool whenever it has waited. Child tasks (`async let`, groups) inherit what makes the difference.
+  /// (`addImmediateTask` of a group is not immediate in such a task: Swift begins the child without the preference.)
   @discardableResult
   public nonisolated static func task<R: Sendable>(
     _ body: @escaping @LoopActor @Sendable () async -> R
