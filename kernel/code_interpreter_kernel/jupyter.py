@@ -82,7 +82,11 @@ def configuration() -> dict[str, Any]:
             "port_retries": 0,
             "root_dir": "/",
             "terminals_enabled": False,
-            "tornado_settings": {"websocket_max_message_size": MAXIMUM_MESSAGE_BYTES},
+            "tornado_settings": {
+                "websocket_max_message_size": MAXIMUM_MESSAGE_BYTES,
+                # A client that does not read for a while cannot answer a ping, and is to find all its messages later.
+                "ws_ping_interval": 0,
+            },
         },
         "KernelManager": {
             # Asked to go, told to go after half of this, made to go after the whole.

@@ -114,7 +114,8 @@ class MappingManager(AsyncMappingKernelManager):
         def spoken(change: Any) -> None:
             if change["new"] not in (None, "starting"):
                 kernel.unobserve(spoken, "execution_state")
-                loop.call_soon(self._close_activity_stream, kernel)
+                kernel._activity_stream.stop_on_recv()
+                loop.call_later(LAST_WORDS_SECONDS, self._close_activity_stream, kernel)
 
         kernel.observe(spoken, "execution_state")
 
