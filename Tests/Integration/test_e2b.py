@@ -68,7 +68,8 @@ def test_variables_are_for_one_execution(sandbox):
 
 def test_languages(sandbox):
     assert sandbox.run_code("echo $((6 * 7))", language="bash").logs.stdout == ["42\n"]
-    assert sandbox.run_code("1 + 1", language="js").text == "2"
+    code = "console.log(1 + 1); await new Promise((done) => setTimeout(done, 200));"
+    assert sandbox.run_code(code, language="js").logs.stdout == ["2\n"]
 
 
 def test_contexts(sandbox, e2b_server):

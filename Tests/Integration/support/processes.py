@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-MARK = "CODE_INTERPRETER_TEST_MARK"
-"""Each server gets a value of its own in this variable, and what it starts inherits it."""
+MARK = "INTEGRATION_TEST_MARK"
+"""Each server gets a value of its own in this variable, and what it starts inherits it. (The server keeps variables
+that begin with CODE_INTERPRETER_ to itself.)"""
 
 
 def state(pid):
