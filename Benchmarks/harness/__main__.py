@@ -10,7 +10,6 @@ from pathlib import Path
 
 from .arena import Arena
 from .chart import draw
-from .contestants import server_binary
 from .machine import describe
 from .measurements import MEASUREMENTS
 from .report import write
@@ -49,8 +48,6 @@ def main():
 def measured(given):
     begin = time.monotonic()
     results = {"machine": describe(), "measurements": {}}
-    if not server_binary().exists():
-        say(f"{server_binary()} is not there: the opponents run alone")
     scratch = given.scratch or next(filter(Path.exists, (Path("/dev/shm"), Path("/tmp"))))
     results["machine"]["scratch"] = str(scratch)
     with Arena(given.quick, scratch) as arena:

@@ -1,5 +1,6 @@
 """Who takes part: the contestants that run code, each under the name that stands in the tables."""
 
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -7,7 +8,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Callable
 
-from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer, StockKernel, server_binary
+from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer, StockKernel
+from .processes import StartFailed
 
 ZEROMQ = "raw ZeroMQ"
 ZEROMQ_VERIFIED = "raw ZeroMQ, signatures checked"
@@ -50,7 +52,6 @@ class Arena:
         self.scratch = Path(
             self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=directory))
         )
-        self.has_ours = server_binary().exists()
         self.made = {}
 
     def __enter__(self):
@@ -66,6 +67,17 @@ class Arena:
 
     def count(self, full, quick):
         return quick if self.quick else full
+
+    @property
+    def has_ours(self):
+        """Whether ours is built and comes up; where not, the others run without it, and it is said once."""
+        if "has ours" not in self.made:
+            try:
+                self.made["has ours"] = bool(self.ours_same and self.ours)
+            except (OSError, StartFailed) as error:
+                print(f"The server does not start, the opponents run alone: {error}", file=sys.stderr, flush=True)
+                self.made["has ours"] = False
+        return self.made["has ours"]
 
     def _once(self, name, make):
         if name not in self.made:

@@ -56,7 +56,8 @@ def until_answered(port, request, program=None, interval=0.002):
         if program:
             program.check_alive()
         time.sleep(interval)
-    raise StartFailed(f"port {port} did not answer {request[:40]} with 200 within {START_TIMEOUT} s")
+    log = program.log_tail() if program else ""
+    raise StartFailed(f"port {port} did not answer {request[:20]} with 200 within {START_TIMEOUT} s\n{log}")
 
 
 def jupyter_directories(directory):
