@@ -17,18 +17,36 @@ from .report import write
 
 def options():
     parser = argparse.ArgumentParser(prog="Benchmarks/run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds: shows that everything works, not how fast it is")
-    parser.add_argument("--only", action="append", choices=MEASUREMENTS, metavar="NAME", help="this measurement alone (may be given again)")
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds: shows that everything works, not how fast it is"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=MEASUREMENTS,
+        metavar="NAME",
+        help="this measurement alone (may be given again)",
+    )
     parser.add_argument("--list", action="store_true", help="name the measurements and stop")
-    parser.add_argument("--output", type=Path, help="where the results go (default: beside this program; with --only or --quick: only to the terminal)")
-    parser.add_argument("--scratch", type=Path, help="where files are uploaded to (default: /dev/shm, so that no disk is measured)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="where the results go (default: beside this program; with --only or --quick: only to the terminal)",
+    )
+    parser.add_argument(
+        "--scratch", type=Path, help="where files are uploaded to (default: /dev/shm, so that no disk is measured)"
+    )
     return parser.parse_args()
 
 
 def main():
     given = options()
     if given.list:
-        return print("\n".join(f"{name:12} {act.__doc__.splitlines()[0] if act.__doc__ else ''}" for name, act in MEASUREMENTS.items()))
+        return print(
+            "\n".join(
+                f"{name:12} {act.__doc__.splitlines()[0] if act.__doc__ else ''}" for name, act in MEASUREMENTS.items()
+            )
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that what was started is stopped.
     allow_open_files()
     results = measured(given)

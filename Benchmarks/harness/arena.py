@@ -2,11 +2,11 @@
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Callable
 
 from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer, StockKernel
 from .processes import StartFailed
@@ -49,9 +49,7 @@ class Arena:
     def __init__(self, quick, directory):
         self.quick = quick
         self.stack = ExitStack()
-        self.scratch = Path(
-            self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=directory))
-        )
+        self.scratch = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=directory)))
         self.made = {}
 
     def __enter__(self):

@@ -51,7 +51,9 @@ def decorate(axes):
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 - 100 / value:g} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if str(f"{value:e}")[0] in "235" else ""))
+    axes.yaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if str(f"{value:e}")[0] in "235" else "")
+    )
     axes.set_xlabel("of all executions take at most")
     axes.set_ylabel("ms")
     axes.set_title("1+1, from the request to the last byte (in the legend: the median)", fontsize=11, loc="left")

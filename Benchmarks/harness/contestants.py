@@ -23,9 +23,7 @@ LISTENING = "Listening on http://127.0.0.1:"
 
 
 def server_binary():
-    return Path(
-        os.environ.get("CODE_INTERPRETER_BINARY", REPOSITORY / ".build/release/code-interpreter")
-    ).absolute()
+    return Path(os.environ.get("CODE_INTERPRETER_BINARY", REPOSITORY / ".build/release/code-interpreter")).absolute()
 
 
 def kernel_environment():

@@ -11,7 +11,7 @@ MIB, KIB = 1 << 20, 1 << 10
 
 @dataclass
 class Figure:
-    """What was aimed at, what came out, and whether that is good enough; `reached` is None where it was not measured."""
+    """What was aimed at, what came out, and whether that will do; `reached` is None where it was not measured."""
 
     aim: str
     found: str = "not measured"
@@ -51,7 +51,7 @@ def health_ratio(connections, least):
             measured["health"][name][str(connections)]["rate"] for name in (OURS_QUIET, OURS_SAME, FASTAPI)
         )
         return (
-            f"{ours / other:.2f} ({ours:,.0f} against {other:,.0f}/s); with our log of requests on {logging / other:.2f}",
+            f"{ours / other:.2f} ({ours:,.0f} against {other:,.0f}/s); with our log on {logging / other:.2f}",
             ours >= least * other,
         )
 

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +16,7 @@ OPPONENT_PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "pyzmq")
 
 def describe():
     return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": output("git", "-C", REPOSITORY, "rev-parse", "--short", "HEAD"),
         "server": output(server_binary(), "--version"),
         "processor": processor(),

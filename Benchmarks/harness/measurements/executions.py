@@ -131,7 +131,7 @@ def contexts(arena):
     results[WEBSOCKET] = {"new": middle([jupyter_start(arena.jupyter) for _ in range(count)])}
     if arena.has_ours:
         for name, server in ((OURS_SAME, arena.ours_same), (OURS, arena.ours)):
-            made, restarted = zip(*(our_start(server) for _ in range(count)))
+            made, restarted = zip(*(our_start(server) for _ in range(count)), strict=True)
             results[name] = {"new": middle(made), "restart": middle(restarted)}
     return results
 

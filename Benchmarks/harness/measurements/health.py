@@ -40,7 +40,9 @@ def health(arena):
             for name, server in servers.items():
                 found[name][str(connections)].append(load(server, connections, arena.count(2, 1)))
     return {
-        name: {count: {figure: middle([run[figure] for run in runs]) for figure in runs[0]} for count, runs in by.items()}
+        name: {
+            count: {figure: middle([run[figure] for run in runs]) for figure in runs[0]} for count, runs in by.items()
+        }
         for name, by in found.items()
     }
 

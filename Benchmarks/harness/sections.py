@@ -1,0 +1,166 @@
+"""One section of the report for each measurement."""
+
+from .arena import FASTAPI, WEBSOCKET_QUICK, ZEROMQ
+from .figures import KIB
+from .tables import NOT_MEASURED, mib, share, spread, table
+
+
+def startup_section(found):
+    rows = [[name, f"{times['seconds']:.2f}", spread(times["all"])] for name, times in found.items()]
+    return (
+        "## Start\n\nSeconds from the start of the process to the first `200` (ours: of `/health`, which waits for the "
+        "first kernel).\n\n" + table(["", "median", "from – to"], rows)
+    )
+
+
+def memory_section(found):
+    phases = ["idle", "idle_connections", "upload", "download", "executions", "message"]
+    rows = []
+    for name, by_phase in found.items():
+        row = [name, mib(by_phase["idle"]["after"]), f"{by_phase['idle_connections']['each'] / KIB:.1f} KiB"]
+        row += [mib(by_phase[phase]["peak"]) if phase in by_phase else NOT_MEASURED for phase in phases[1:]]
+        last = next(phase for phase in reversed(phases) if phase in by_phase)
+        rows.append([*row, mib(by_phase["peak"]), mib(by_phase[last]["after"])])
+    titles = ["", "idle", "each idle connection", "peak with 1,000", "… upload", "… download", "… 200 × `1+1`"]
+    return (
+        "## Resident memory\n\nOf the server's own process, a fresh one, phase by phase, MiB; the peak is the kernel's "
+        "own count (`VmHWM`, set back before each phase). Idle connections were served one request each.\n\n"
+        + table([*titles, "… 64 MiB message", "peak of all", "at the end"], rows)
+    )
+
+
+def latency_section(found):
+    return (
+        "## `1+1` on kept connections\n\nMilliseconds from the first byte of the request. The first byte is the "
+        "head of our answer, and a raw client's first message; the end is the last byte, and a raw client's later of "
+        "`idle` and the reply. Contestants take turns of 50.\n\n"
+        + percentile_table(found, WEBSOCKET_QUICK)
+        + "\n\n![Latency of 1+1 by percentile](latency.svg)"
+    )
+
+
+def percentile_table(found, reference):
+    base = found.get(reference, {}).get("end", {}).get("p50")
+    rows = []
+    for name, figure in found.items():
+        end, first = figure["end"], figure["first_byte"]
+        ratio = f"{end['p50'] / base:.2f}" if base else NOT_MEASURED
+        numbers = [first["p50"], first["p95"], first["p99"], end["p50"], end["p95"], end["p99"]]
+        rows.append(
+            [name, *(f"{number:.3g}" if number < 1 else f"{number:.2f}" for number in numbers), ratio, end["count"]]
+        )
+    titles = ["", *(f"{what} {share}" for what in ("first byte", "end") for share in ("p50", "p95", "p99"))]
+    return table([*titles, f"p50 ÷ {reference}", "calls"], rows)
+
+
+def connections_section(found):
+    return (
+        "## New connections\n\n`1+1`, milliseconds, connecting (for the raw client: opening the kernel's WebSocket) "
+        "included:\n\n"
+        + percentile_table(found["execute_new"], WEBSOCKET_QUICK)
+        + "\n\n`/health` from a Python client, kept connection:\n\n"
+        + percentile_table(found["health_kept"], FASTAPI)
+        + "\n\n`/health`, new connection each time:\n\n"
+        + percentile_table(found["health_new"], FASTAPI)
+    )
+
+
+def prints_section(found):
+    rows = [
+        [name, *(f"{figure[kind][share]:.2f}" for kind in ("plain", "flushed") for share in ("p50", "p95", "p99"))]
+        for name, figure in found.items()
+    ]
+    titles = ["", *(f"{kind} {share}" for kind in ("`print`", "`flush=True`") for share in ("p50", "p95", "p99"))]
+    return "## `print` in a running cell to the client\n\nMilliseconds.\n\n" + table(titles, rows)
+
+
+def rate_section(title, unit):
+    def section(found):
+        base = found.get(WEBSOCKET_QUICK, {}).get("rate")
+        rows = [
+            [
+                name,
+                f"{figure['rate']:,.0f}",
+                spread(figure["rates"], ",.0f"),
+                f"{figure['rate'] / base:.2f}" if base else "",
+            ]
+            for name, figure in found.items()
+        ]
+        return f"## {title}\n\n" + table(["", unit, "from – to", f"÷ {WEBSOCKET_QUICK}"], rows)
+
+    return section
+
+
+def parallel_section(found):
+    counts = ("1", "2", "6")
+    rows = []
+    for name, figure in found.items():
+        ratios = [figure[count]["rate"] / found[ZEROMQ][count]["rate"] for count in counts]
+        rows.append(
+            [name, *(f"{figure[count]['rate']:.0f}" for count in counts), *(f"{ratio:.2f}" for ratio in ratios)]
+        )
+    titles = ["", *(f"{count} contexts" for count in counts), *(f"{count}: ÷ {ZEROMQ}" for count in counts)]
+    return "## Executions of `1+1` a second\n\n" + table(titles, rows)
+
+
+def contexts_section(found):
+    rows = [
+        [name, *(f"{figure[kind]:.0f}" if kind in figure else NOT_MEASURED for kind in ("new", "restart"))]
+        for name, figure in found.items()
+    ]
+    return "## New contexts\n\nMilliseconds, medians.\n\n" + table(
+        ["", "until a new kernel takes code", "restart, then `1+1`"], rows
+    )
+
+
+def files_section(found):
+    base = found.get(FASTAPI)
+    rows = []
+    for name, figure in found.items():
+        row = [name]
+        for kind in ("upload", "download"):
+            one = figure[kind]
+            ratio = f"{one['rate'] / base[kind]['rate']:.2f}" if base else NOT_MEASURED
+            row += [f"{one['rate']:,.0f}", ratio, mib(one["largest_growth"]), share(one["server_share"])]
+        rows.append(row)
+    titles = [
+        f"{kind}{what}" for kind in ("upload", "download") for what in (" MB/s", " ÷ FastAPI", " growth MiB", " server")
+    ]
+    return (
+        "## Files of 256 MiB\n\nMedians; growth is the largest of all rounds; `server` is its share of one core.\n\n"
+        + table(["", *titles], rows)
+    )
+
+
+def health_section(found):
+    base = found.get(FASTAPI)
+    rows = []
+    for name, figure in found.items():
+        row = [name]
+        for count in ("1", "64"):
+            one = figure[count]
+            row += [f"{one['rate']:,.0f}", f"{one['rate'] / base[count]['rate']:.2f}", f"{one['p99']:.2f}"]
+            row += [share(one["server_share"]), share(one["generator_share"])]
+        rows.append(row)
+    titles = [
+        f"{count}{what}" for count in ("1", "64") for what in (": /s", " ÷ FastAPI", " p99 ms", " server", " wrk")
+    ]
+    return (
+        "## `/health`, requests a second on 1 and 64 connections\n\nBy wrk with one thread, medians; `server` "
+        "and `wrk` are shares of one core.\n\n" + table(["", *titles], rows)
+    )
+
+
+SECTIONS = {
+    "latency": latency_section,
+    "connections": connections_section,
+    "prints": prints_section,
+    "displays": rate_section("3,000 displays", "a second"),
+    "message": rate_section("One message of 64 MiB", "MB/s"),
+    "parallel": parallel_section,
+    "contexts": contexts_section,
+    "files": files_section,
+    "health": health_section,
+    "memory": memory_section,
+    "startup": startup_section,
+}

@@ -1,0 +1,22 @@
+"""Tables in Markdown, and how numbers are written in them."""
+
+from .figures import MIB
+
+NOT_MEASURED = "–"
+
+
+def table(titles, rows):
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def mib(count):
+    return f"{count / MIB:.1f}"
+
+
+def share(value):
+    return f"{value * 100:.0f} %"
+
+
+def spread(values, form=".2f"):
+    return f"{min(values):{form}} – {max(values):{form}}"
