@@ -4,7 +4,7 @@ import Wire
 
 extension Service {
   /// All that clients can ask for.
-  func router(workspace: Directory) -> Router {
+  func router() -> Router {
     var router = Router()
     let limit = configuration.maximumBody
     let execute = ExecuteRoute(

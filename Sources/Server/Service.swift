@@ -15,13 +15,16 @@ public final class Service {
   private static let retryInterval: Duration = .seconds(1)
 
   let configuration: ServiceConfiguration
+  let workspace: Directory
   private let host: any KernelHost
   let logger: Logger
   let contexts: ContextStore
   let runs = ExecutionRuns()
 
   /// - Parameter host: where kernels come from; the service closes it when it stops.
-  public init(_ configuration: ServiceConfiguration, host: any KernelHost, logger: Logger) {
+  /// - Throws: `UVError` where the workspace is no directory that can be opened.
+  public init(_ configuration: ServiceConfiguration, host: any KernelHost, logger: Logger) async throws {
+    self.workspace = try await Directory.open(configuration.workspace)
     self.configuration = configuration
     self.host = host
     self.logger = logger
@@ -31,9 +34,8 @@ public final class Service {
 
   /// Serves until `stop` returns, then drains: no new executions, the running ones get the grace, then an interrupt.
   ///
-  /// - Throws: `UVError` where the workspace cannot be opened.
-  public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async throws {
-    let router = router(workspace: try await Directory.open(configuration.workspace))
+  public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async {
+    let router = router()
     let server = HTTPServer(logger: logger) { try await router.handle($0, $1) }
     let serving = LoopActor.task { await server.serve(listener) }
     let warming = LoopActor.task { await self.warmUp() }

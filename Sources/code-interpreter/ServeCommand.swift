@@ -79,10 +79,10 @@ struct ServeCommand: ParsableCommand {
     do {
       let signals = try SignalWatcher([.terminate, .interrupt])
       defer { signals.close() }
-      let listener = try await Listener.bind(host: host, port: port)
-      let service = Service(configuration(), host: try makeHost(logger: logger), logger: logger)
+      let service = try await openService(logger: logger)
+      let listener = try await listen()
       announce(listener)
-      try await service.run(on: listener) {
+      await service.run(on: listener) {
         _ = try? await signals.next()
         LoopActor.task { await exitOnNext(signals) }
       }
@@ -90,6 +90,25 @@ struct ServeCommand: ParsableCommand {
     } catch {
       logger.critical("cannot serve", metadata: ["reason": "\(error)"])
       return 1
+    }
+  }
+
+  @LoopActor
+  private func openService(logger: Logger) async throws -> Service {
+    let host = try makeHost(logger: logger)
+    do {
+      return try await Service(configuration(), host: host, logger: logger)
+    } catch let error as UVError {
+      throw ValidationError("the workspace \(workspace) cannot be opened: \(error)")
+    }
+  }
+
+  @LoopActor
+  private func listen() async throws -> Listener {
+    do {
+      return try await Listener.bind(host: host, port: port)
+    } catch {
+      throw ValidationError("cannot listen on \(host), port \(port): \(error)")
     }
   }
 

@@ -57,7 +57,7 @@ final class HTTPClient {
       case .head(let head, _): status = head.status
       case .body(let bytes):
         guard bytes.count <= bodyLimit - body.count else {
-          throw HTTPError(.bodyTooLong, "The reply has more than \(bodyLimit) bytes")
+          throw KernelHostError.unavailable("a reply has more than \(bodyLimit) bytes")
         }
         body.append(bytes)
       case .end: return Reply(status: status, body: body.takeAll())

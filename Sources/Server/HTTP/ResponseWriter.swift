@@ -97,11 +97,11 @@ public final class ResponseWriter {
 
   /// Sends the last pieces of the body and its end, in one write.
   public func finish(_ pieces: [Bytes]) async throws {
-    guard case .chunked = state, !pieces.isEmpty else {
+    let count = pieces.reduce(0) { $0 + $1.count }
+    guard case .chunked = state, count > 0 else {
       try await write(pieces)
       return try await finish()
     }
-    let count = pieces.reduce(0) { $0 + $1.count }
     state = .complete
     bodyCount += Int64(count)
     try await connection.write(
