@@ -62,9 +62,12 @@ final class TLSEngine {
     }
   }
 
+  /// How many bytes are to be sent to the peer.
+  var outputCount: Int { BIO_ctrl_pending(toSend) }
+
   /// What is to be sent to the peer now.
   func takeOutput() -> Bytes {
-    let count = BIO_ctrl_pending(toSend)
+    let count = outputCount
     guard count > 0 else { return Bytes() }
     let storage = ByteStorage(capacity: count)
     let taken = BIO_read(toSend, storage.base, CInt(clamping: count))

@@ -13,10 +13,12 @@ public final class TLSStream: ByteStream {
   /// What broke the connection; all that is tried later throws it too.
   private var failure: TLSError?
   private var isClosed = false
+  private let sender: TLSSender
 
   init(_ engine: TLSEngine, over transport: any ByteStream) {
     self.engine = engine
     self.transport = transport
+    self.sender = TLSSender(engine, over: transport)
   }
 
   /// Makes a connection secure and makes sure that `serverName`, a name or an IP address, is at its other end.
@@ -38,7 +40,7 @@ public final class TLSStream: ByteStream {
   }
 
   func handshake() async throws {
-    while try await !stepOfHandshake() {
+    while try !stepOfHandshake() {
       guard try await transport.fill() else {
         throw TLSError.handshakeFailed("the other side closed the connection")
       }
@@ -46,21 +48,16 @@ public final class TLSStream: ByteStream {
     }
   }
 
-  private func stepOfHandshake() async throws -> Bool {
+  private func stepOfHandshake() throws(TLSError) -> Bool {
     do {
       let isDone = try engine.handshake()
-      try await sendOutput()
+      sender.start()
       return isDone
-    } catch let error as TLSError {
-      // The peer learns why, if it listens; our reason is the one that counts.
-      try? await sendOutput()
+    } catch {
+      // The peer learns why, if it listens.
+      sender.sendLast()
       throw error
     }
-  }
-
-  private func sendOutput() async throws {
-    let output = engine.takeOutput()
-    if !output.isEmpty { try await transport.write([output]) }
   }
 
   // MARK: Reading
@@ -71,13 +68,13 @@ public final class TLSStream: ByteStream {
     while true {
       try throwIfBroken()
       engine.feed(transport.inbound.takeAll())
-      if try await decrypt() { return true }
+      if try decrypt() { return true }
       if engine.hasEnded { return false }
       if try await !transport.fill() { throw fail(.truncated) }
     }
   }
 
-  private func decrypt() async throws -> Bool {
+  private func decrypt() throws(TLSError) -> Bool {
     let count = inbound.count
     do {
       try engine.decrypt(into: &inbound)
@@ -85,7 +82,7 @@ public final class TLSStream: ByteStream {
       throw fail(error)
     }
     // Answers of the protocol itself, such as to a change of keys.
-    try await sendOutput()
+    sender.start()
     return inbound.count > count
   }
 
@@ -123,13 +120,14 @@ public final class TLSStream: ByteStream {
     } catch {
       throw fail(error)
     }
-    // Nothing was waited for between the two, so that what several tasks write stays in its order.
-    try await sendOutput()
+    sender.start()
+    try await sender.wait(forLessThan: StreamLimits.highWater)
   }
 
   /// Waits until everything written has been handed to the kernel.
   public func flush() async throws {
     try throwIfBroken()
+    try await sender.wait(forLessThan: 1)
     try await transport.flush()
   }
 
@@ -137,7 +135,8 @@ public final class TLSStream: ByteStream {
   public func shutdownOutput() async throws {
     try throwIfBroken()
     engine.end()
-    try await sendOutput()
+    sender.start()
+    try await sender.wait(forLessThan: 1)
     try await transport.shutdownOutput()
   }
 
@@ -160,10 +159,7 @@ public final class TLSStream: ByteStream {
     isClosed = true
     guard failure == nil else { return }
     engine.end()
-    // It runs as far as the socket takes the few bytes; what it does not take is given up when that is closed.
-    Task.immediate(executorPreference: TaskPreference.shared) { @LoopActor in
-      try? await self.sendOutput()
-    }
+    sender.sendLast()
   }
 }
 

@@ -103,6 +103,24 @@ extension LoopTests {
       }
     }
 
+    @Test func `A writer that is cancelled has written all or nothing`() async throws {
+      let large = pattern(500_000)
+      try await withSecurePair { near, far in
+        let reader = Task { @LoopActor in
+          var count = 0
+          while try await far.fill() { count += far.inbound.takeAll().count }
+          return count
+        }
+        let writers = (0..<8).map { _ in Task { @LoopActor in try await near.write([large]) } }
+        await Task.yield()
+        for writer in writers { writer.cancel() }
+        for writer in writers { _ = try? await writer.value }
+        try await near.write("end")
+        try await near.shutdownOutput()
+        #expect(try await reader.value % large.count == 3)
+      }
+    }
+
     @Test func `The end that the peer announces is the end; one that it does not is an error`() async throws {
       try await withSecurePair { near, far in
         try await near.write("last")
@@ -115,6 +133,7 @@ extension LoopTests {
       }
       try await withSecurePair { near, far in
         try await near.write("last")
+        try await near.flush()
         try await near.transport.shutdownOutput()
         #expect(try await far.read(4) == "last")
         await #expect(throws: TLSError.truncated) { try await far.fill() }
