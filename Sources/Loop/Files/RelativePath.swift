@@ -40,14 +40,14 @@ public struct RelativePath: Sendable, Equatable {
 
   /// Takes the bytes as they are; nothing is decoded.
   /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path, ENAMETOOLONG for
-  ///   more than 4095 bytes.
+  ///   more than 4095 bytes, or 255 in one name.
   public init(_ bytes: Bytes) throws(UVError) {
     try self.init(Array(bytes))
   }
 
   /// Takes the UTF-8 of `path`.
   /// - Throws: `UVError` EINVAL for a NUL byte, EXDEV for an absolute path, ENAMETOOLONG for
-  ///   more than 4095 bytes.
+  ///   more than 4095 bytes, or 255 in one name.
   public init(_ path: String) throws(UVError) {
     try self.init(Array(path.utf8))
   }
@@ -58,6 +58,8 @@ public struct RelativePath: Sendable, Equatable {
     // As long as Linux takes them, the byte at the end included.
     if path.count >= Int(PATH_MAX) { throw UVError.nameTooLong }
     self.init(parsing: path[...])
+    // Here and not where the system says it: by then parents may have been made for nothing.
+    if names.contains(where: { $0.bytes.count > Int(NAME_MAX) }) { throw UVError.nameTooLong }
   }
 
   /// Takes what has been checked, or what the system itself says (the target of a link).

@@ -29,7 +29,7 @@ struct AskedPath: Sendable {
   private func answer(to error: UVError) -> (Int, String)? {
     switch error {
     case .noEntry: (404, "There is nothing at '\(text)'")
-    case .crossesDevice: (400, "'\(text)' leads out of the workspace; paths are relative to it")
+    case .crossesDevice: (400, "The path leads out of the workspace, to which paths are relative")
     case .isDirectory: (400, "'\(text)' is a directory. GET /files?path=… lists it")
     case .notDirectory: (400, notDirectory)
     case .notAFile: (400, "'\(text)' is neither a file nor a directory")

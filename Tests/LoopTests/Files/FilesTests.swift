@@ -121,6 +121,7 @@ import Testing
     let deep = Array(repeating: "d", count: 500).joined(separator: "/")
     #expect(throws: UVError.nameTooLong) { try workplace.tree().replace(deep + "/file", with: "x") }
     #expect(throws: UVError.nameTooLong) { try RelativePath(String(repeating: "d/", count: 2048)) }
+    #expect(throws: UVError.nameTooLong) { try RelativePath("a/" + String(repeating: "b", count: 256)) }
     #expect(try workplace.names() == [])
   }
 }
