@@ -29,13 +29,13 @@ public final class Directory {
 
   /// What the directory at `path` holds: directories first, then by the bytes of the names.
   public func list(_ path: RelativePath) async throws -> [DirectoryEntry] {
-    try await Pending { [tree] () throws(UVError) in try tree.list(path) }.value()
+    try await SlowLane.run { [tree] () throws(UVError) in try tree.list(path) }
   }
 
   /// Removes a file, a link (not what it points to) or a directory with all that it holds.
   /// - Throws: `UVError.busy` for this directory itself.
   public func remove(_ path: RelativePath) async throws {
-    try await Pending { [tree] () throws(UVError) in try tree.remove(path) }.value()
+    try await SlowLane.run { [tree] () throws(UVError) in try tree.remove(path) }
   }
 
   /// Begins a file that will take the place of what is at `path`, or of nothing. A link at the end of the path is

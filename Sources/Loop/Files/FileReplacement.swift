@@ -39,7 +39,7 @@ public final class FileReplacement {
     try await writeGathered()
     try await writing?.value()
     guard let replacement else { throw UVError.cancelled }
-    let isNew = try await Pending { () throws(UVError) in try replacement.commit() }.value()
+    let isNew = try await SlowLane.run { () throws(UVError) in try replacement.commit() }
     self.replacement = nil
     return isNew
   }

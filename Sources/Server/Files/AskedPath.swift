@@ -40,6 +40,7 @@ struct AskedPath: Sendable {
     case .accessDenied, .notPermitted, .readOnly: (403, "'\(text)' must not be touched by this server")
     case .notEmpty: (409, "'\(text)' is being written to while it is deleted; try again")
     case .fileTooLarge: (413, "The file is larger than the file system takes")
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem: (503, "Too many files are open; try again")
     case .noSpace, .quotaExceeded: (507, "There is no space left on the disk")
     default: nil
     }
