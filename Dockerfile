@@ -10,13 +10,15 @@ COPY Tests Tests
 RUN swift build -c release --static-swift-stdlib --product code-interpreter \
     && strip -o /code-interpreter .build/release/code-interpreter
 
+# A tmpfs takes over the mode of the directory that it covers, but belongs to root: hence 1777 for the workspace.
 FROM debian:bookworm-slim
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates libssl3 libuv1 python3 python3-venv tini util-linux \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 1000 --shell /bin/bash user \
-    && install -d -o user -g user /home/user /opt/code-interpreter
+    && install -d -o user -g user /opt/code-interpreter \
+    && install -d -o user -g user -m 1777 /home/user
 
 # Kernels may install packages of their own, so the environment is their user's. The packages' own tests stay out.
 USER user
