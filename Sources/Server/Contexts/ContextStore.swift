@@ -133,6 +133,7 @@ final class ContextStore {
     guard let spec = languages.spec(for: name) else {
       throw HTTPFailure(400, "No kernel for language '\(name)'. Installed: \(languages.list)")
     }
-    return (name, spec)
+    // Asked for by its own name, a kernel has the language that it declares.
+    return (name == spec.name.lowercased() ? spec.language : name, spec)
   }
 }

@@ -52,7 +52,9 @@ class Server:
             raise
 
     def _environment(self, extra):
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODE_INTERPRETER_")}
+        # ipykernel leaves the file descriptors of its output alone where it sees PYTEST_CURRENT_TEST.
+        ours = ("CODE_INTERPRETER_", "PYTEST_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         kernelspecs = str(TEST_ENVIRONMENT / "share/jupyter")
         return {**inherited, "JUPYTER_PATH": kernelspecs, processes.MARK: self.mark, **extra}
 
