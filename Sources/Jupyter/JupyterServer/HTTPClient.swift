@@ -35,6 +35,15 @@ final class HTTPClient {
     }
   }
 
+  /// True when the server takes connections.
+  var isReachable: Bool {
+    get async {
+      guard let stream = try? await location.connect() else { return false }
+      stream.abort()
+      return true
+    }
+  }
+
   private func requestHead(_ method: String, _ path: String, bodyLength: Int) -> HTTPRequestHead {
     var fields = location.fields
     fields.append("Connection", "close")

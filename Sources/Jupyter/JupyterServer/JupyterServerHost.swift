@@ -12,6 +12,8 @@ public final class JupyterServerHost: KernelHost {
   private static let startLimit: Duration = .seconds(120)
   /// Everything else answers at once; an interrupt too.
   private static let requestLimit: Duration = .seconds(30)
+  private static let shutdownAttempts = 5
+  private static let shutdownPause: Duration = .seconds(1)
 
   /// Without a server of our own, paths mean the same to the kernels only where the server is on this machine.
   public let sharesFileSystem: Bool
@@ -87,12 +89,21 @@ public final class JupyterServerHost: KernelHost {
   /// Ends the kernel.
   public func shutDown(_ identifier: String) async {
     guard kernels.remove(identifier) != nil else { return }
-    do {
-      _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
-    } catch KernelHostError.kernelIsGone {
-      // That is what was wanted.
-    } catch {
-      logger.warning("kernel not shut down", metadata: ["kernel": "\(identifier)", "reason": "\(error)"])
+    for attempt in 1...Self.shutdownAttempts {
+      do {
+        _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
+        return
+      } catch KernelHostError.kernelIsGone {
+        return
+      } catch {
+        // A Jupyter Server that is just bringing a dead kernel back answers 500, and would keep it.
+        guard attempt < Self.shutdownAttempts, await client.isReachable else {
+          logger.warning(
+            "kernel not shut down", metadata: ["kernel": "\(identifier)", "reason": "\(error)"])
+          return
+        }
+        try? await EventLoop.sleep(for: Self.shutdownPause)
+      }
     }
   }
 
@@ -136,10 +147,11 @@ public final class JupyterServerHost: KernelHost {
   private static func error(for reply: HTTPClient.Reply, to request: String) -> KernelHostError {
     let message = reason(in: reply.body)
     switch reply.status {
-    // To a wrong token some servers answer that `_xsrf` is missing.
-    case 401: return .refused("the Jupyter server refuses the token (401 to \(request))")
-    case 403 where message.contains("_xsrf"):
-      return .refused("the Jupyter server refuses the token (403 to \(request))")
+    case 401,
+      403 where !request.hasPrefix("POST") || message.contains("_xsrf"):
+      // To a wrong token some servers answer that `_xsrf` is missing.
+      return .refused(
+        "the Jupyter server refuses the token, see --jupyter-token (\(reply.status) to \(request))")
     case 404 where request.contains("/api/kernels/"): return .kernelIsGone
     case 400..<500: return .refused("the Jupyter server answered \(reply.status) to \(request): \(message)")
     default: return .unavailable("the Jupyter server answered \(reply.status) to \(request): \(message)")

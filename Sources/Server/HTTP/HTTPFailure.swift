@@ -19,6 +19,11 @@ public struct HTTPFailure: Error, Sendable, Equatable {
   init(_ error: HTTPError) { self.init(error.statusHint, error.message) }
 }
 
+extension HTTPFailure: CustomStringConvertible {
+  /// What was wrong.
+  public var description: String { message }
+}
+
 /// The client is not there any more, so nothing can be read from it or written to it. For handlers to pass on: it is
 /// nobody's fault and has no answer.
 public struct ClientIsGone: Error, Sendable {
