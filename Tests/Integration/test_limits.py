@@ -76,7 +76,8 @@ def test_bodies_of_requests_have_a_limit(start_server):
     client = server.client
     over = {"code": "1" + " " * 100_000}
     check_error(client.post("/execute", over), 413)
-    chunks = (json.dumps(over).encode()[index : index + 1000] for index in range(0, 100_000, 1000))
+    body = json.dumps(over).encode()
+    chunks = (body[index : index + 1000] for index in range(0, len(body), 1000))
     connection = client.connect()
     connection.request("POST", "/contexts", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
     assert connection.getresponse().status == 413

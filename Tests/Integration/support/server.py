@@ -93,7 +93,7 @@ class Server:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log}")
             return self.client.is_healthy()
 
-        wait_until(healthy, "/health answers 200")
+        wait_until(healthy, "/health answers 200", pause=0.1)
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
