@@ -15,6 +15,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates libssl3 libuv1 python3 python3-venv tini util-linux \
+    && apt-get clean \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 1000 --shell /bin/bash user \
     && install -d -o user -g user /opt/code-interpreter \
