@@ -160,7 +160,8 @@ public final class JupyterServerHost: KernelHost {
 
   private static func reason(in body: Bytes) -> String {
     guard let reply = try? JSONSlice.parse(body) else { return "no reason given" }
-    return reply["message"]?.string ?? reply["reason"]?.string ?? "no reason given"
+    // Enterprise Gateway gives the reason beside an empty message.
+    return ["reason", "message"].compactMap { reply[$0]?.string }.first { !$0.isEmpty } ?? "no reason given"
   }
 
   private func open(_ identifier: String) async throws -> WebSocketKernelChannel {
