@@ -80,7 +80,7 @@ def message_once(lane):
 def rounds(arena, lanes, once):
     """The median of several rounds in turn, with the client's share of the time."""
     rates, shares = ({lane.name: [] for lane in lanes} for _ in range(2))
-    for _ in range(arena.count(full=5, quick=1)):
+    for _ in range(arena.count(full=3, quick=1)):
         for lane in lanes:
             wall, processor = perf_counter(), process_time()
             rates[lane.name].append(once(lane))
@@ -126,7 +126,7 @@ def executions_within(client, start, seconds):
 
 def contexts(arena):
     """Milliseconds until a new kernel takes code, and from a restart to the answer of `1+1`."""
-    count = arena.count(full=5, quick=1)
+    count = arena.count(full=3, quick=1)
     results = {ZEROMQ: {"new": middle([stock_start(arena) for _ in range(count)])}}
     results[WEBSOCKET] = {"new": middle([jupyter_start(arena.jupyter) for _ in range(count)])}
     if arena.has_ours:

@@ -24,7 +24,7 @@ class Recording:
     def curve(self):
         """(percentile, milliseconds) pairs for the chart, denser towards 100."""
         shares = [*range(0, 90, 2), *(90 + step / 2 for step in range(19)), 99.5, 99.9]
-        return [(share, self.histogram.get_value_at_percentile(share) / 1e6) for share in shares]
+        return [(share, round(self.histogram.get_value_at_percentile(share) / 1e6, 4)) for share in shares]
 
 
 def middle(values):

@@ -17,7 +17,7 @@ def startup(arena):
     """
     found = {name: [] for name in (JUPYTER, JUPYTER_KERNEL, OURS, OURS_SAME)}
     arena.jupyter.client().close()  # Reads from disk what all of them need.
-    for _ in range(arena.count(full=5, quick=1)):
+    for _ in range(arena.count(full=3, quick=1)):
         jupyter = JupyterServer(arena.scratch)
         found[JUPYTER].append(jupyter.start_seconds)
         jupyter.client().close()
