@@ -502,6 +502,20 @@ def test_a_burst_of_clients_that_go_away_leaves_a_free_kernel(client, context):
     assert client.execute("'free'", context_id=context["id"]).succeeded().text == "free"
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("moment", ["headers", "number_of_executions"])
+def test_clients_that_go_away_at_once_leave_a_free_kernel_each_time(client, context, moment):
+    """An interrupt that comes before the code has begun to run must not be lost."""
+    run_here = {"context_id": context["id"]}
+    client.execute("kept = 'kept'", **run_here).succeeded()
+    for _ in range(20):
+        stream = client.stream("import time; time.sleep(1000)", **run_here)
+        if moment != "headers":
+            stream.until(moment)
+        stream.vanish()
+        assert client.execute("kept", **run_here).succeeded().text == "kept"
+
+
 def test_code_that_refuses_interrupts_is_ended_by_a_restart(client, context):
     stubborn = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except KeyboardInterrupt: print('no', flush=True)"
     client.stream(stubborn, context_id=context["id"]).until("number_of_executions")

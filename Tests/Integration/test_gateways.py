@@ -1,7 +1,6 @@
 """Back ends that others run: `--jupyter-url` with Jupyter Server, Kernel Gateway and Enterprise Gateway."""
 
 import os
-import time
 
 import pytest
 
@@ -158,12 +157,15 @@ def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway,
     assert client.execute("1").succeeded().text == "1"
 
 
-def test_https_with_an_authority_of_our_own(start_gateway, start_on, start_server, tmp_path):
+def test_https_with_an_authority_of_our_own(start_gateway, start_on, tmp_path):
     certificate = Certificate(tmp_path)
     gateway = start_gateway(JupyterServer, certificate=certificate)
-    trusting = start_on(gateway, environment={"SSL_CERT_FILE": certificate.authority})
-    execution = trusting.client.execute("print('x' * 4_000_000)\n1").succeeded()
-    assert (len(execution.stdout), execution.text) == (4_000_001, "1")
+    for trusting in (
+        start_on(gateway, "--jupyter-ca", certificate.authority),
+        start_on(gateway, environment={"SSL_CERT_FILE": certificate.authority}),
+    ):
+        execution = trusting.client.execute("print('x' * 4_000_000)\n1").succeeded()
+        assert (len(execution.stdout), execution.text) == (4_000_001, "1")
 
     doubting = start_on(gateway, wait=False)
     said(doubting, "certificate")
@@ -175,11 +177,10 @@ def test_a_certificate_for_another_name_is_refused(start_gateway, start_server, 
     certificate = Certificate(tmp_path)
     gateway = start_gateway(JupyterServer, certificate=certificate)
     # 127.0.0.2 is this machine too, but not in the certificate.
-    with_other_name = gateway.url.replace("127.0.0.1", "127.0.0.2")
-    with Proxy(gateway.port) as proxy:
-        server = start_server("--jupyter-url", with_other_name.replace(str(gateway.port), str(proxy.port)), "--jupyter-token",
-                              gateway.token, environment={"SSL_CERT_FILE": certificate.authority}, wait=False)  # fmt: skip
-        time.sleep(0.5)
+    with Proxy(gateway.port, host="127.0.0.2") as proxy:
+        server = start_server("--jupyter-url", f"https://127.0.0.2:{proxy.port}", "--jupyter-token", gateway.token,
+                              "--jupyter-ca", certificate.authority, wait=False)  # fmt: skip
+        said(server, "certificate")
         assert not server.client.is_healthy()
         server.kill()
 

@@ -14,12 +14,12 @@ class Proxy:
     drops all connections; `freeze` lets them stand and passes nothing on any more, as a network that is lost in silence.
     """
 
-    def __init__(self, port, hides_subprotocol=False):
+    def __init__(self, port, hides_subprotocol=False, host="127.0.0.1"):
         self._target, self._hides = port, hides_subprotocol
         self._frozen = threading.Event()
         self._sockets, self._lock = set(), threading.Lock()
         self.handshakes = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
