@@ -126,13 +126,6 @@ def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
     wait_until(lambda: list(server.workspace.iterdir()) == [], "nothing of the upload is left")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(200)
-def test_a_slow_execution_and_a_slow_reader_are_not_timed_out(server, client, context):
-    code = "import time\nfor _ in range(7):\n    time.sleep(5)\n'done'"
-    assert client.execute(code, context_id=context["id"]).succeeded().text == "done"
-
-
 # Connections
 
 
