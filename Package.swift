@@ -44,7 +44,7 @@ let package = Package(
     .executableTarget(
       name: "code-interpreter",
       dependencies: [
-        "Server", "Jupyter", "Loop",
+        "Server", "Jupyter", "Loop", "Wire", "Memory",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -139,7 +139,7 @@ def test_a_user_whom_the_gateway_refuses_is_a_clear_error(start_gateway, start_s
     gateway = start_gateway(EnterpriseGateway)
     server = start_server("--jupyter-url", gateway.url, "--jupyter-token", gateway.token,
                           "--kernel-env", "KERNEL_USERNAME=stranger", wait=False)  # fmt: skip
-    said(server, "stranger", "not authorized")
+    said(server, "stranger", "authorized")
     assert not server.client.is_healthy()
     server.kill()
 

@@ -16,6 +16,8 @@ final class ContextStore {
   private var contexts: OrderedDictionary<String, Context> = [:]
   /// Identifiers of default contexts by the name of their kernel.
   private var defaults: [String: String] = [:]
+  /// The one of executions that name nothing.
+  private var unnamedDefault: String?
   private var starting = 0
 
   /// - Parameters:
@@ -68,10 +70,13 @@ final class ContextStore {
   ///
   /// - Throws: `HTTPFailure` 400, 429, 503.
   func defaultContext(for language: String?) async throws -> Context {
+    // Nearly all executions name no language.
+    if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
     let (name, spec) = try await resolve(language)
     if let context = defaults[spec.name].flatMap({ contexts[$0] }) { return context }
     let context = try insert(name, spec, directory: nil, isDefault: true)
     defaults[spec.name] = context.identifier
+    if language == nil { unnamedDefault = context.identifier }
     return context
   }
 

@@ -15,9 +15,11 @@ final class ExecutionRun {
     let environment: EnvironmentCode?
   }
 
-  /// A kernel that has been interrupted and goes on all the same is interrupted again after this, then replaced.
-  static let patience: Duration = .seconds(5)
-  private static let interruptsBeforeRestart = 3
+  /// Code that goes on after an interrupt is interrupted again after this, then after twice as long, and so on, and
+  /// at last its kernel is replaced, after 13 s in all. The first repeat comes soon, since ipykernel loses an interrupt
+  /// that reaches it just before the code begins; the later ones leave code the time to clean up.
+  static let patience: Duration = .milliseconds(100)
+  private static let interruptsBeforeRestart = 7
 
   private let order: Order
   private let context: Context
@@ -78,7 +80,7 @@ final class ExecutionRun {
     }
     let escalation = Deadline { [weak self] in self?.escalate() }
     self.escalation = escalation
-    escalation.start(Self.patience)
+    escalation.start(Self.patience * (1 << (interrupts - 1)))
   }
 
   /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing.
@@ -142,7 +144,7 @@ final class ExecutionRun {
     interruption = nil
     escalation?.close()
     if interrupts < Self.interruptsBeforeRestart {
-      logger.warning("the code does not obey the interrupt", metadata: ["interrupts": "\(interrupts)"])
+      logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(interrupts)"])
       interrupt()
     } else {
       logger.warning("the code obeys no interrupt: its kernel is replaced")

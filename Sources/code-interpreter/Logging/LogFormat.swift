@@ -9,8 +9,8 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
   func logger(level: Logger.Level) -> Logger {
     var logger = Logger(label: "code-interpreter") { label in
       switch self {
-      case .text: StreamLogHandler.standardError(label: label)
-      case .json: JSONLogHandler(label: label)
+      case .text: LineLogHandler(format: TextLogLine.self, label: label)
+      case .json: LineLogHandler(format: JSONLogLine.self, label: label)
       }
     }
     logger.logLevel = level

@@ -1,9 +1,7 @@
-import Loop
-
-/// Dates as messages carry them: RFC 3339 in UTC, with microseconds.
-enum Timestamp {
+/// Dates as messages and log lines carry them: RFC 3339 in UTC, with microseconds.
+public enum Timestamp {
   /// The time now.
-  static func now() -> String {
+  public static func now() -> String {
     let time = WallClock.now()
     return format(seconds: time.seconds, microseconds: time.microseconds)
   }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Jupyter
+@testable import Loop
 
 @Suite struct TimestampTests {
   @Test(arguments: [

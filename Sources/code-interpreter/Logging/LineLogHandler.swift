@@ -1,0 +1,58 @@
+import Logging
+import Loop
+
+/// Writes each event as one line to standard error, at once.
+///
+/// swift-log's own handler asks for the local time zone at each line, which costs more than answering a small request;
+/// these lines are in UTC.
+struct LineLogHandler: LogHandler {
+  var logLevel = Logger.Level.info
+  var metadata: Logger.Metadata = [:]
+  private let format: any LogLine.Type
+  private let label: String
+
+  init(format: any LogLine.Type, label: String) {
+    self.format = format
+    self.label = label
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+      .map { (name: $0.key, value: $0.value.description) }
+    StandardStream.error.write(
+      format.line(
+        time: Timestamp.now(), level: event.level, message: event.message.description, fields: fields))
+  }
+}
+
+/// How an event looks on its line.
+protocol LogLine: Sendable {
+  /// The line, with its newline.
+  static func line(
+    time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
+  ) -> String
+}
+
+/// For people: `2026-01-02T03:04:05.678901Z info request method=GET path=/health status=200`.
+enum TextLogLine: LogLine {
+  static func line(
+    time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
+  ) -> String {
+    var line = "\(time) \(level.rawValue) \(printable(message))"
+    for (name, value) in fields {
+      line += " \(name)="
+      line += value.utf8.contains(UInt8(ascii: " ")) ? "\"\(printable(value))\"" : printable(value)
+    }
+    return line + "\n"
+  }
+
+  /// One line, whatever a kernel or a client put into it.
+  private static func printable(_ text: String) -> String {
+    text.utf8.allSatisfy { $0 >= 0x20 } ? text : String(text.map { $0.isNewline ? " " : $0 })
+  }
+}
