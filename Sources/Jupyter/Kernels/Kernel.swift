@@ -11,6 +11,9 @@ public final class Kernel {
   /// A question that a kernel missed while it started is asked again after this.
   private static let questionInterval: Duration = .milliseconds(200)
 
+  /// A kernel that is idle answers within milliseconds.
+  private static let probeLimit: Duration = .seconds(1)
+
   /// What kind of kernel it is.
   public let spec: KernelSpec
   /// Makes the requests to it.
@@ -75,6 +78,23 @@ public final class Kernel {
       finish(because: .connectionLost("\(error)"), of: channel)
     }
     try await exchange.end()
+  }
+
+  /// Ends `request`, as if its receiver had all, when the kernel has lost it. ipykernel drops a request and answers
+  /// nothing when an interrupt reaches it beside the code ("KeyboardInterrupt caught in kernel"). Requests on shell are
+  /// answered in their order, so the answer to a later one tells.
+  public func concludeIfLost(_ request: KernelRequest) async {
+    var isAnswered = false
+    while !isAnswered, exchanges[request.identifier] != nil, end == nil, !Task.isCancelled {
+      // The question may be lost the same way.
+      try? await withDeadline(Self.probeLimit) {
+        try await self.perform(self.session.kernelInformation()) { message in
+          isAnswered = isAnswered || message.header.type == "kernel_info_reply"
+          return isAnswered
+        }
+      }
+    }
+    exchanges[request.identifier]?.finish(.success(()))
   }
 
   /// Interrupts what runs; see `KernelHost.interrupt`.

@@ -21,6 +21,10 @@ struct Execution {
   /// True when the code was interrupted and the kernel did not say so itself.
   var wantsInterruptionTold: Bool { isInterrupted && !hasFailed }
 
+  /// True when the kernel is done with an interrupted execution and has not replied: the interrupt may have hit it beside
+  /// the code, and then no reply comes.
+  var mayHaveLostItsReply: Bool { isInterrupted && isIdle && !isReplied }
+
   /// Takes a message whose parent is this execution's request.
   ///
   /// - Throws: `JSONError` where its content is not what the protocol says.

@@ -28,10 +28,12 @@ final class ExecutionRun {
   private let ticket = Turns.Ticket()
   private var execution = Execution()
   private var kernel: Kernel?
+  private var request: KernelRequest?
   private var isAbandoned = false
   private var interruption: Task<Void, Never>?
   private var interrupts = 0
   private var escalation: Deadline?
+  private var isLookingForReply = false
 
   init(_ order: Order, in context: Context, output: ExecutionOutput, logger: Logger) {
     self.order = order
@@ -72,6 +74,7 @@ final class ExecutionRun {
   func interrupt() {
     guard let kernel, interruption == nil else { return }
     execution.isInterrupted = true
+    lookForReply()
     interrupts += 1
     interruption = LoopActor.task {
       do { try await kernel.interrupt() } catch {
@@ -95,7 +98,9 @@ final class ExecutionRun {
     if let environment = order.environment { try await kernel.runSilently(environment.set) }
     if isAbandoned { return }
     self.kernel = kernel
-    try await kernel.perform(kernel.session.execution(of: order.code)) { await self.receive($0) }
+    let request = kernel.session.execution(of: order.code)
+    self.request = request
+    try await kernel.perform(request) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
@@ -124,7 +129,14 @@ final class ExecutionRun {
       logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type)"])
       await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
+    lookForReply()
     return execution.isComplete
+  }
+
+  private func lookForReply() {
+    guard execution.mayHaveLostItsReply, !isLookingForReply, let kernel, let request else { return }
+    isLookingForReply = true
+    LoopActor.task { await kernel.concludeIfLost(request) }
   }
 
   /// The turn ends when no interrupt can hit the next execution and the environment is as it was.
@@ -143,6 +155,8 @@ final class ExecutionRun {
     guard kernel != nil else { return }
     interruption = nil
     escalation?.close()
+    // The code has ended; an interrupt more could only hit what comes next.
+    if isLookingForReply { return }
     if interrupts < Self.interruptsBeforeRestart {
       logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(interrupts)"])
       interrupt()

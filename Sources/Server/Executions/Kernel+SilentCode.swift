@@ -9,11 +9,13 @@ extension Kernel {
   /// - Throws: `SilentCodeFailure` where it fails; `KernelEnd`.
   func runSilently(_ code: String) async throws {
     let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
-    var failure: String?
+    var failure: String? = "an interrupt hit it"
     try await perform(request) { message in
+      if Execution.isIdle(message) { LoopActor.task { await self.concludeIfLost(request) } }
       guard message.header.type == "execute_reply" else { return false }
       let content = try? JSONSlice.parse(message.content)
-      if content?["status"]?.string != "ok" { failure = content?["evalue"]?.string ?? "no reason given" }
+      let isDone = content?["status"]?.string == "ok"
+      failure = isDone ? nil : content?["evalue"]?.string ?? "no reason given"
       return true
     }
     if let failure { throw SilentCodeFailure(description: failure) }

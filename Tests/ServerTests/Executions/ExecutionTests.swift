@@ -29,6 +29,16 @@ import Testing
     }
   }
 
+  @Test func anInterruptedExecutionThatIsIdleMayHaveLostItsReply() throws {
+    var execution = Execution()
+    _ = try execution.receive(Messages.status("idle"))
+    #expect(!execution.mayHaveLostItsReply)
+    execution.isInterrupted = true
+    #expect(execution.mayHaveLostItsReply)
+    _ = try execution.receive(Messages.reply())
+    #expect(!execution.mayHaveLostItsReply)
+  }
+
   @Test func busyIsNotIdle() throws {
     var execution = Execution()
     _ = try execution.receive(Messages.status("busy"))
