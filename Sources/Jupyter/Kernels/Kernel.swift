@@ -64,9 +64,11 @@ public final class Kernel {
   /// Sends `request` and hands over what the kernel says to it, in order, until `receive` returns true. While
   /// `receive` does not return, the kernel's output waits: that is how a slow client slows its kernel.
   ///
+  /// - Parameter whenSent: called when the request is on its way, for what can be done while the kernel works.
   /// - Throws: `KernelEnd` when the kernel or the way to it is lost first; `CancellationError`.
   public func perform(
-    _ request: KernelRequest, receive: @escaping @LoopActor (Message) async -> Bool
+    _ request: KernelRequest, whenSent: @LoopActor () async -> Void = {},
+    receive: @escaping @LoopActor (Message) async -> Bool
   ) async throws {
     if let end { throw end }
     let exchange = Exchange(receive: receive)
@@ -77,6 +79,7 @@ public final class Kernel {
     } catch {
       finish(because: .connectionLost("\(error)"), of: channel)
     }
+    await whenSent()
     try await exchange.end()
   }
 

@@ -32,6 +32,8 @@ final class Context {
   private var kernel: Task<Kernel, any Error>
   /// Why there will be no kernel any more; nil while the context is there.
   private var deletion: KernelEnd?
+  /// True while the kernel takes code.
+  private(set) var isReady = false
   /// True while the kernel's host does not answer.
   private(set) var isAway = false
 
@@ -90,6 +92,7 @@ final class Context {
   }
 
   private func provide(_ operation: @escaping @LoopActor () async throws -> Kernel) {
+    isReady = false
     kernel = LoopActor.task {
       let kernel = try await operation()
       self.adopt(kernel)
@@ -118,6 +121,7 @@ final class Context {
   }
 
   private func adopt(_ kernel: Kernel) {
+    isReady = true
     isAway = false
     kernel.onEnd = { [weak self, weak kernel] reason in
       guard let self, let kernel, self.deletion == nil else { return }

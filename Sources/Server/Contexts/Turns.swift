@@ -22,6 +22,9 @@ final class Turns {
   private var closingError: (any Error)?
   private var queue: Deque<Ticket> = []
 
+  /// True while nobody has the turn.
+  var isFree: Bool { !isTaken }
+
   /// How many wait.
   var waiting: Int { queue.count { $0.continuation != nil } }
 

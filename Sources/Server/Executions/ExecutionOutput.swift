@@ -1,15 +1,20 @@
 import Loop
 import Memory
+import Wire
 
 /// Sends an execution's events to its client, each when it is known, and keeps a silent stream alive.
 @LoopActor
 final class ExecutionOutput {
+  private static let fields: HTTPFields = [
+    "Content-Type": "application/x-ndjson", "Cache-Control": "no-store", "X-Accel-Buffering": "no",
+  ]
   /// Proxies close connections that are silent for a minute or even half of one.
   static let silenceLimit: Duration = .seconds(15)
 
   /// Called once when the client turns out to be gone.
   var onLoss: (@LoopActor () -> Void)?
   private let writer: ResponseWriter
+  private var hasBegun = false
   private var isLost = false
   private var silence: Deadline?
 
@@ -18,6 +23,13 @@ final class ExecutionOutput {
     let silence = Deadline { [weak self] in self?.breakSilence() }
     self.silence = silence
     silence.start(Self.silenceLimit)
+  }
+
+  /// Sends the head of the answer, unless it has been sent.
+  func begin() async {
+    guard !hasBegun else { return }
+    hasBegun = true
+    do { try await writer.start(200, fields: Self.fields) } catch { lose() }
   }
 
   /// Writes the lines of `events`; waits while the client does not read. A client that is gone gets nothing.
@@ -29,11 +41,13 @@ final class ExecutionOutput {
   func finish() async {
     silence?.close()
     silence = nil
+    await begin()
     guard !isLost else { return }
     do { try await writer.finish(OutputEncoder.line(.end)) } catch { lose() }
   }
 
   private func write(_ pieces: [Bytes]) async {
+    await begin()
     guard !isLost else { return }
     silence?.start(Self.silenceLimit)
     do { try await writer.write(pieces) } catch { lose() }

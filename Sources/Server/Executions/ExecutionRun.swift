@@ -45,6 +45,8 @@ final class ExecutionRun {
 
   /// Runs to the end, whatever happens: the client's stream is finished when this returns.
   func run() async {
+    // The head goes out at once, but where nothing is to be waited for the code goes to the kernel first.
+    if !(context.turns.isFree && context.isReady && order.environment == nil) { await output.begin() }
     do {
       try await context.turns.take(ticket)
     } catch {
@@ -100,7 +102,7 @@ final class ExecutionRun {
     self.kernel = kernel
     let request = kernel.session.execution(of: order.code)
     self.request = request
-    try await kernel.perform(request) { await self.receive($0) }
+    try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])

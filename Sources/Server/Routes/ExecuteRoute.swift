@@ -7,10 +7,6 @@ import Wire
 /// `POST /execute`: runs code and streams what it says.
 @LoopActor
 struct ExecuteRoute {
-  private static let fields: HTTPFields = [
-    "Content-Type": "application/x-ndjson", "Cache-Control": "no-store", "X-Accel-Buffering": "no",
-  ]
-
   let contexts: ContextStore
   let runs: ExecutionRuns
   /// How many executions may wait in one context.
@@ -32,7 +28,6 @@ struct ExecuteRoute {
       throw HTTPFailure(429, "\(queueLimit) executions wait in this context, and no more are allowed")
     }
     try runs.admit()
-    try await writer.start(200, fields: Self.fields)
     let order = ExecutionRun.Order(code: code, environment: environment)
     let output = ExecutionOutput(writer: writer)
     let run = ExecutionRun(order, in: context, output: output, logger: logger)
