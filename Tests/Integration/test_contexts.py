@@ -239,8 +239,8 @@ def test_a_kernel_that_dies_says_how_and_comes_back_under_its_id(client, tmp_pat
     error = client.execute(code, context_id=context["id"]).error
     assert error["name"] == "KernelDied"
     assert any(word in error["value"] for word in words), error["value"]
-    execution = client.execute("import os; ('x' in globals(), os.getcwd())", context_id=context["id"]).succeeded()
-    assert (execution.count, execution.text) == (1, str((False, str(tmp_path))))
+    execution = client.execute("import os; print('x' in globals(), os.getcwd())", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.stdout) == (1, f"False {tmp_path}\n")
     assert client.contexts() == [context]
 
 
