@@ -4,13 +4,16 @@ public import Testing
 
 /// The one loop of the process on a thread of its own, for the tests of all modules: they share a process.
 public enum TestLoop {
+  /// What the loop waits for. Kept, so that leak checkers find the task that waits.
+  @LoopActor private static var forEver: UnsafeContinuation<Void, Never>?
+
   private static let started: Void = {
     var thread = pthread_t()
     let status = pthread_create(
       &thread, nil,
       { _ in
         _ = EventLoop.shared.run {
-          await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }  // for ever
+          await withUnsafeContinuation { forEver = $0 }
           return 0
         }
         return nil

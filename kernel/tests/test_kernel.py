@@ -85,7 +85,7 @@ def test_threads_and_forked_children_print_each_line_once(kernel: Kernel) -> Non
     code = """
 import os, sys, threading, multiprocessing
 print("before", end=" ")
-threads = [threading.Thread(target=lambda: [print(f"t{n}", file=stream) for n in range(100)])
+threads = [threading.Thread(target=lambda: [print(f"t{n} ", file=stream) for n in range(100)])
            for stream in (sys.stdout, sys.stderr)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
