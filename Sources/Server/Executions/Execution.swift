@@ -14,6 +14,8 @@ struct Execution {
   private var isIdle = false
   private var isAccepted = false
   private var hasFailed = false
+  /// What the reply says of an error, until it is certain that iopub, which may come later, does not say it too.
+  private var repliedError: JSONSlice?
 
   /// True when the kernel has nothing more to say to it.
   var isComplete: Bool { isReplied && isIdle }
@@ -34,7 +36,7 @@ struct Execution {
       return try receiveReply(JSONSlice.parseRepairingText(message.content))
     case (.iopub, "status"):
       if Self.isIdle(message) { isIdle = true }
-      return []
+      return errorOfReply()
     case (.iopub, "execute_input"):
       return try accept(JSONSlice.parseRepairingText(message.content)["execution_count"])
     case (.iopub, "error"):
@@ -93,7 +95,9 @@ struct Execution {
     // A kernel that announces nothing on iopub still counts.
     let accepted = accept(content["execution_count"])
     switch content["status"]?.string {
-    case "error" where !hasFailed: return accepted + receiveError(content)
+    case "error":
+      repliedError = content
+      return accepted + errorOfReply()
     // The protocol says `abort`; kernels say `aborted`.
     case "aborted", "abort":
       return accepted + [
@@ -101,6 +105,11 @@ struct Execution {
       ]
     default: return accepted + pages(content["payload"])
     }
+  }
+
+  private mutating func errorOfReply() -> [OutputEvent] {
+    guard isComplete, !hasFailed, let repliedError else { return [] }
+    return receiveError(repliedError)
   }
 
   /// What `name?` and pagers show comes with the reply.

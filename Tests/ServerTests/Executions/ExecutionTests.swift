@@ -108,9 +108,20 @@ import Testing
 
   @Test func anErrorThatOnlyTheReplyTellsIsTold() throws {
     let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
-    #expect(try lines([Messages.reply(error)]).contains { $0.contains("\"name\":\"E\"") })
-    let twice = try lines([Messages.iopub("error", error), Messages.reply(error)])
-    #expect(twice.count == 1)
+    let told = try lines([Messages.reply(error), Messages.status("idle")])
+    #expect(told.count == 1)
+    #expect(told.first?.contains("\"name\":\"E\"") == true)
+    #expect(try lines([Messages.status("idle"), Messages.reply(error)]) == told)
+  }
+
+  @Test func anErrorIsToldOnceWhicheverChannelIsFirst() throws {
+    let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
+    let output = try Messages.iopub("error", error)
+    let reply = try Messages.reply(error)
+    let idle = try Messages.status("idle")
+    for order in [[output, reply, idle], [output, idle, reply], [reply, output, idle]] {
+      #expect(try lines(order).count == 1)
+    }
   }
 
   @Test func anAbortedExecutionSaysSo() throws {
