@@ -93,7 +93,11 @@ def configuration() -> dict[str, Any]:
             "shutdown_wait_time": 2.0,
         },
         "KernelProvisionerFactory": {"default_provisioner_name": "code-interpreter"},
-        "MappingKernelManager": {"buffer_offline_messages": False},
+        "MappingKernelManager": {
+            "buffer_offline_messages": False,
+            # A kernel that misses this question is asked again by our server, once it is connected.
+            "kernel_info_timeout": 5.0,
+        },
         "Session": {"check_pid": False},
     }
 
