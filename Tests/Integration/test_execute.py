@@ -115,6 +115,11 @@ def test_an_error_has_its_name_its_value_and_a_plain_traceback(run):
     assert error["traceback"].splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
+def test_an_error_is_told_once_whichever_of_the_kernels_messages_comes_first(run):
+    for _ in range(150):
+        assert run("1 / 0").types == ["number_of_executions", "error", "end_of_execution"]
+
+
 @pytest.mark.parametrize(
     "code, name",
     [

@@ -29,8 +29,21 @@ def start_gateway(tmp_path):
 
 
 @pytest.fixture
-def start_on(start_server):
-    """Starts our server on a back end, by way of a proxy where one is given."""
+def start_proxy():
+    proxies = []
+
+    def start(gateway, **settings):
+        proxies.append(Proxy(gateway.port, **settings))
+        return proxies[-1]
+
+    yield start
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture
+def start_on(start_proxy, start_server):
+    """Starts our server on a back end, by way of a proxy where one is given (which then outlives the server)."""
 
     def start(gateway, *options, proxy=None, **settings):
         url = gateway.url_at(proxy.port) if proxy else gateway.url
@@ -102,18 +115,18 @@ def test_kernel_env_reaches_kernels_of_our_own_too(start_server):
     assert server.client.execute(code, context_id=context["id"]).succeeded().text == str(("a=b c", ""))
 
 
-def test_the_json_framing_is_spoken_where_the_other_is_not_offered(start_gateway, start_on):
+def test_the_json_framing_is_spoken_where_the_other_is_not_offered(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
-    with Proxy(gateway.port, hides_subprotocol=True) as proxy:
-        client = start_on(gateway, proxy=proxy).client
-        execution = client.execute("print('ü 😀')\ndisplay({'application/json': {'a': [1, None]}}, raw=True)\n'\"'").succeeded()
-        assert proxy.handshakes
-        assert (execution.stdout, execution.text) == ("ü 😀\n", '"')
-        assert execution.results[0]["json"] == {"a": [1, None]}
-        assert client.execute("import os; os.environ['V']", env_vars={"V": "\"'\n"}).succeeded().text == "\"\\'\\n"
-        execution = client.execute("for index in range(1000): display(index)\nprint('x' * 4_000_000)").succeeded()
-        assert [result["text"] for result in execution.results] == [str(index) for index in range(1000)]
-        assert execution.stdout == "x" * 4_000_000 + "\n"
+    proxy = start_proxy(gateway, hides_subprotocol=True)
+    client = start_on(gateway, proxy=proxy).client
+    execution = client.execute("print('ü 😀')\ndisplay({'application/json': {'a': [1, None]}}, raw=True)\n'\"'").succeeded()
+    assert proxy.handshakes
+    assert (execution.stdout, execution.text) == ("ü 😀\n", '"')
+    assert execution.results[0]["json"] == {"a": [1, None]}
+    assert client.execute("import os; os.environ['V']", env_vars={"V": "\"'\n"}).succeeded().text == "\"\\'\\n"
+    execution = client.execute("for index in range(1000): display(index)\nprint('x' * 4_000_000)").succeeded()
+    assert [result["text"] for result in execution.results] == [str(index) for index in range(1000)]
+    assert execution.stdout == "x" * 4_000_000 + "\n"
 
 
 def said(server, *words):
@@ -174,16 +187,16 @@ def test_https_with_an_authority_of_our_own(start_gateway, start_on, tmp_path):
     doubting.kill()
 
 
-def test_a_certificate_for_another_name_is_refused(start_gateway, start_server, tmp_path):
+def test_a_certificate_for_another_name_is_refused(start_gateway, start_proxy, start_server, tmp_path):
     certificate = Certificate(tmp_path)
     gateway = start_gateway(JupyterServer, certificate=certificate)
     # 127.0.0.2 is this machine too, but not in the certificate.
-    with Proxy(gateway.port, host="127.0.0.2") as proxy:
-        server = start_server("--jupyter-url", f"https://127.0.0.2:{proxy.port}", "--jupyter-token", gateway.token,
-                              "--jupyter-ca", certificate.authority, wait=False)  # fmt: skip
-        said(server, "certificate")
-        assert not server.client.is_healthy()
-        server.kill()
+    proxy = start_proxy(gateway, host="127.0.0.2")
+    server = start_server("--jupyter-url", f"https://127.0.0.2:{proxy.port}", "--jupyter-token", gateway.token,
+                          "--jupyter-ca", certificate.authority, wait=False)  # fmt: skip
+    said(server, "certificate")
+    assert not server.client.is_healthy()
+    server.kill()
 
 
 # Back ends that are lost
@@ -208,37 +221,37 @@ def test_a_back_end_that_dies_in_mid_execution_is_told_and_found_again(start_gat
     assert client.execute("1").succeeded().text == "1"
 
 
-def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(start_gateway, start_on):
+def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
-    with Proxy(gateway.port) as proxy:
-        client = start_on(gateway, proxy=proxy).client
-        client.execute("kept = 'kept'").succeeded()
-        proxy.cut()
-        assert client.execute("kept").succeeded().text == "kept"
+    proxy = start_proxy(gateway)
+    client = start_on(gateway, proxy=proxy).client
+    client.execute("kept = 'kept'").succeeded()
+    proxy.cut()
+    assert client.execute("kept").succeeded().text == "kept"
 
 
-def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_on(start_gateway, start_on):
+def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_on(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
-    with Proxy(gateway.port) as proxy:
-        client = start_on(gateway, proxy=proxy).client
-        stream = client.stream(ENDLESS)
-        stream.until("number_of_executions")
-        proxy.cut()
-        assert stream.finish().error["name"] == "ConnectionLost"
-        assert client.execute("'next'").succeeded().text == "next"
+    proxy = start_proxy(gateway)
+    client = start_on(gateway, proxy=proxy).client
+    stream = client.stream(ENDLESS)
+    stream.until("number_of_executions")
+    proxy.cut()
+    assert stream.finish().error["name"] == "ConnectionLost"
+    assert client.execute("'next'").succeeded().text == "next"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_a_network_that_is_lost_in_silence_is_noticed(start_gateway, start_on):
+def test_a_network_that_is_lost_in_silence_is_noticed(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
-    with Proxy(gateway.port) as proxy:
-        server = start_on(gateway, proxy=proxy)
-        client = server.client
-        stream = client.stream(ENDLESS)
-        stream.until("number_of_executions")
-        proxy.freeze()
-        assert stream.finish().error["name"] == "ConnectionLost"
-        proxy.thaw()
-        server.wait_until_healthy()
-        assert client.execute("1").succeeded().text == "1"
+    proxy = start_proxy(gateway)
+    server = start_on(gateway, proxy=proxy)
+    client = server.client
+    stream = client.stream(ENDLESS)
+    stream.until("number_of_executions")
+    proxy.freeze()
+    assert stream.finish().error["name"] == "ConnectionLost"
+    proxy.thaw()
+    server.wait_until_healthy()
+    assert client.execute("1").succeeded().text == "1"
