@@ -56,7 +56,8 @@ def server(shared_server, servers_in_use):
 def kernels_of(server):
     """The kernels' processes among what the server has started."""
     lines = processes.describe(server.leftovers()).splitlines()
-    return [line for line in lines if "ipykernel" in line or "bash_kernel" in line or "deno" in line]
+    names = ("code_interpreter_kernel.kernel", "ipykernel", "bash_kernel", "deno")
+    return [line for line in lines if any(name in line for name in names)]
 
 
 @pytest.fixture
