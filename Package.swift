@@ -20,11 +20,13 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    // Without pkg-config, whose answer names include paths of libraries behind it by flags that SwiftPM refuses.
+    .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
     .target(name: "Memory", swiftSettings: settings),
     .target(
       name: "Loop",
       dependencies: [
-        "CUV", "COpenSSL", "Memory", .product(name: "DequeModule", package: "swift-collections"),
+        "CUV", "COpenSSL", "CZMQ", "Memory", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Memory"], swiftSettings: settings),
@@ -53,7 +55,10 @@ let package = Package(
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
     .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Memory"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Memory"], swiftSettings: settings),
-    .testTarget(name: "JupyterTests", dependencies: ["Jupyter", "Wire", "Memory"], swiftSettings: settings),
+    .testTarget(
+      name: "JupyterTests",
+      dependencies: ["Jupyter", "Loop", "Wire", "Memory", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: settings),
     .testTarget(
       name: "ServerTests", dependencies: ["TestLoop", "Server", "Jupyter", "Wire", "Memory"],
       swiftSettings: settings),

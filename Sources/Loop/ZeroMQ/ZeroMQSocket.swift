@@ -1,0 +1,203 @@
+import CUV
+import CZMQ
+public import Memory
+
+/// A ZeroMQ socket on the loop: whole messages, each in several parts.
+///
+/// Receiving is pull: what nobody asks for stays where it is. How much that may be is the high-water mark, a number of
+/// messages; with 0, which is what is set where nothing is said, ZeroMQ's own thread goes on reading into our memory
+/// whether anybody asks or not, and no peer ever has to drop anything. With another number that thread stops there, so
+/// that the pressure reaches the peer: right only for a peer that then waits or holds its output, and wrong for a
+/// publisher with a high-water mark of its own, which drops what is above it.
+///
+/// The descriptor that libzmq gives to wait on tells that something changed, not that there is something to receive
+/// (zmq_getsockopt(3), ZMQ_FD): after it became readable, and after every send and receive while somebody waits for
+/// the other, ZMQ_EVENTS says what there is.
+@LoopActor
+public final class ZeroMQSocket: Handle {
+  /// What the socket does with messages.
+  public enum Kind: Sendable {
+    /// Sends to its peers in turn, receives from all.
+    case dealer
+    /// Puts the sender's identity before what it receives, and sends to whom the first part names.
+    case router
+    /// Sends to all who subscribed.
+    case publisher
+    /// Receives what it subscribed to.
+    case subscriber
+    /// One peer.
+    case pair
+  }
+
+  /// How a socket behaves; fixed before it connects.
+  public struct Options: Sendable {
+    /// What a router calls it; empty lets the router choose.
+    public var identity = Bytes()
+    /// How many messages may wait to be received; 0 for any number.
+    public var receiveHighWaterMark: CInt = 0
+    /// How soon a connection that failed is tried again, in milliseconds.
+    public var reconnectInterval: CInt = 20
+
+    /// The defaults.
+    public init() {}
+  }
+
+  let socket: UnsafeMutableRawPointer
+  /// Who waits for a message; an inbox puts its own in place.
+  var arrivals = WaitQueue()
+  private let departures = WaitQueue()
+  private weak var context: ZeroMQContext?
+  /// The socket whose connection this one hears of, and whether this one is heard of itself.
+  private weak var watched: ZeroMQSocket?
+  private var isWatched = false
+  private var unfinished: [Bytes] = []
+  private var budget = TurnBudget()
+
+  /// A socket that is connected to nothing yet. Whoever makes one closes it, or its context.
+  public init(_ kind: Kind, in context: ZeroMQContext, _ options: Options = Options()) throws(UVError) {
+    let socket = try context.makeSocket(kind)
+    self.socket = socket
+    self.context = context
+    do {
+      try Self.apply(options, to: socket)
+      let descriptor = try Self.number(ZMQ_FD, of: socket)
+      try super.init(uv_poll_t.self) { uv_poll_init(EventLoop.shared.raw, $0, descriptor) }
+    } catch {
+      zmq_close(socket)
+      throw error
+    }
+    uv_poll_start(pointer(as: uv_poll_t.self), CInt(UV_READABLE.rawValue)) { handle, _, _ in
+      guard let owner = Handle.owner(handle?.pointee.data, as: ZeroMQSocket.self) else { return }
+      LoopActor.enter { owner.lookAtEvents() }
+    }
+    context.add(self)
+  }
+
+  /// Connects, and stays connected: libzmq tries again for ever. Returns at once.
+  public func connect(to endpoint: String) throws(UVError) {
+    try ensureOpen()
+    if zmq_connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
+  }
+
+  /// Lets others connect.
+  public func bind(to endpoint: String) throws(UVError) {
+    try ensureOpen()
+    if zmq_bind(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
+  }
+
+  /// Receives what begins with `prefix`; everything where it is empty.
+  public func subscribe(to prefix: Bytes = Bytes()) throws(UVError) {
+    try ensureOpen()
+    try Self.set(ZMQ_SUBSCRIBE, to: prefix, of: socket)
+  }
+
+  // MARK: Receiving
+
+  /// Waits for the next message. A caller that asks again and again lets others have their turn.
+  ///
+  /// - Throws: `UVError.cancelled` when the socket is closed, `CancellationError`.
+  public func next() async throws -> [Bytes] {
+    while true {
+      if let message = try receive() {
+        if budget.isSpent() { await Task.yield() }
+        return message
+      }
+      budget.renew()
+      try await arrivals.wait { isReadable }
+    }
+  }
+
+  /// Takes the next message, its parts in the memory that they arrived in; nil where there is none now.
+  public func receive() throws(UVError) -> [Bytes]? {
+    try ensureOpen()
+    defer { if !departures.isEmpty { lookAtEvents() } }
+    while let part = try ZeroMQPart.receive(from: socket) {
+      unfinished.append(Bytes(sharing: part))
+      if !part.isFollowed { return exchange(&unfinished, with: []) }
+    }
+    return nil
+  }
+
+  /// True when `receive` would bring a message, or throw.
+  var isReadable: Bool { !isOpen || events & CInt(ZMQ_POLLIN) != 0 }
+
+  // MARK: Sending
+
+  /// Sends a message of one part or more. It is queued when this returns, and what is large is sent from where it
+  /// lies. Waits only while there is no peer to send to.
+  ///
+  /// - Throws: `UVError.cancelled` when the socket is closed, `CancellationError`.
+  public func send(_ parts: [Bytes]) async throws {
+    while try !trySend(parts) { try await departures.wait { isWritable } }
+  }
+
+  private func trySend(_ parts: [Bytes]) throws(UVError) -> Bool {
+    try ensureOpen()
+    defer { if !arrivals.isEmpty { lookAtEvents() } }
+    for (index, part) in parts.enumerated() {
+      // A message that does not go whole does not go at all: libzmq takes back the parts before.
+      guard try ZeroMQOutgoingPart.send(part, isFollowed: index < parts.count - 1, to: socket) else {
+        return false
+      }
+    }
+    return true
+  }
+
+  // MARK: Its end
+
+  /// Closes the socket; what was sent and has not left is dropped, and whoever waits is told. Idempotent.
+  public func close() { startClosing() }
+
+  override func willClose() {
+    // Before the end of either: ZeroMQ's thread waits for ever to tell of an event that nobody can hear of any more.
+    stopMonitor()
+    watched?.stopMonitor()
+    zmq_close(socket)
+    unfinished = []
+    context?.remove(self)
+    arrivals.wakeAll()
+    departures.wakeAll()
+  }
+
+  /// Tells `listener` of `events` at `endpoint`, which is new.
+  func startMonitor(_ events: CInt, at endpoint: String, for listener: ZeroMQSocket) throws(UVError) {
+    try ensureOpen()
+    guard zmq_socket_monitor(socket, endpoint, events) == 0 else { throw UVError.ofZeroMQ }
+    isWatched = true
+    listener.watched = self
+    try listener.connect(to: endpoint)
+  }
+
+  private func stopMonitor() {
+    if isWatched { zmq_socket_monitor(socket, nil, 0) }
+    isWatched = false
+  }
+
+  private func ensureOpen() throws(UVError) {
+    if !isOpen { throw .cancelled }
+  }
+
+  private var isWritable: Bool { !isOpen || events & CInt(ZMQ_POLLOUT) != 0 }
+
+  /// What can be done now. To ask is also what makes the descriptor quiet again.
+  private var events: CInt { (try? Self.number(ZMQ_EVENTS, of: socket)) ?? 0 }
+
+  private func lookAtEvents() {
+    guard isOpen else { return }
+    let events = events
+    if events & CInt(ZMQ_POLLIN) != 0 { arrivals.wakeAll() }
+    if events & CInt(ZMQ_POLLOUT) != 0 { departures.wakeAll() }
+  }
+}
+
+extension ZeroMQSocket.Kind {
+  var rawValue: CInt {
+    switch self {
+    case .dealer: ZMQ_DEALER
+    case .router: ZMQ_ROUTER
+    case .publisher: ZMQ_PUB
+    case .subscriber: ZMQ_SUB
+    case .pair: ZMQ_PAIR
+    }
+  }
+}
