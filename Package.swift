@@ -32,7 +32,11 @@ let package = Package(
     .target(name: "Wire", dependencies: ["Memory"], swiftSettings: settings),
     .target(
       name: "Jupyter",
-      dependencies: ["Loop", "Wire", "Memory", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Loop", "Wire", "Memory",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings),
     .target(
       name: "Server",
@@ -57,7 +61,9 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "Memory"], swiftSettings: settings),
     .testTarget(
       name: "JupyterTests",
-      dependencies: ["Jupyter", "Loop", "Wire", "Memory", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "TestLoop", "Jupyter", "Loop", "Wire", "Memory", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ServerTests", dependencies: ["TestLoop", "Server", "Jupyter", "Wire", "Memory"],

@@ -1,0 +1,49 @@
+import Loop
+
+/// Makes processes of kernels. There are several ways: to start the kernelspec's command, or to fork a process that has
+/// done most of that already.
+@LoopActor
+protocol KernelLauncher: AnyObject, Sendable {
+  /// True where this launcher can make kernels of that kind.
+  func canLaunch(_ spec: LocalKernelSpec) -> Bool
+
+  /// Starts a kernel that will listen where its connection file says.
+  ///
+  /// - Throws: `KernelHostError`.
+  func launch(_ order: LaunchOrder) async throws -> any KernelProcess
+
+  /// Ends what was started to make kernels; kernels have been ended before.
+  func close() async
+}
+
+/// What a kernel is started with.
+struct LaunchOrder: Sendable {
+  let spec: LocalKernelSpec
+  /// The path of the connection file.
+  let connectionFile: String
+  /// The kernel's working directory, absolute.
+  let directory: String
+  /// All variables beyond those of the kernelspec.
+  let environment: [String: String]
+}
+
+/// A kernel's process, whoever made it. It leads a session of its own.
+@LoopActor
+protocol KernelProcess: AnyObject, Sendable {
+  /// The number that the system knows it by.
+  var identifier: Int32 { get }
+  /// How it ended; nil while it runs.
+  var exitStatus: ExitStatus? { get }
+  /// What it wrote last to its standard error, for people; empty where it wrote nothing.
+  var lastLines: String { get }
+  /// Waits for its end, also when the task is cancelled.
+  func exit() async -> ExitStatus
+  /// Waits for its end.
+  ///
+  /// - Throws: `CancellationError`; the process runs on.
+  func untilExit() async throws -> ExitStatus
+  /// Sends a signal to it and to all in its process group. Does nothing when they have gone.
+  func signal(_ signal: Signal)
+  /// Lets go of its pipes, when it has ended and its children have.
+  func close() async
+}

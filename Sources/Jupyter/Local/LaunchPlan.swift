@@ -1,0 +1,88 @@
+/// The command and the variables that a kernel is started with.
+struct LaunchPlan: Sendable, Equatable {
+  let executable: String
+  let arguments: [String]
+  /// All of the process's variables.
+  let environment: [String: String]
+
+  /// Fills in what the kernelspec leaves open.
+  ///
+  /// - Parameters:
+  ///   - prefix: the installation of Python whose interpreter is meant by `python`.
+  ///   - environment: the variables that the kernel gets beyond its kernelspec's, which win.
+  init(_ spec: LocalKernelSpec, connectionFile: String, prefix: String, environment: [String: String]) {
+    let values = [
+      "connection_file": connectionFile, "resource_dir": spec.resourceDirectory, "prefix": prefix,
+    ]
+    var command = spec.arguments.map { Self.fill($0, with: values) }
+    // Jupyter takes its own interpreter for these names. With a path before it, a certain one is meant.
+    if !command[0].contains("/"), LocalKernelSpec.isPython(command[0]) { command[0] = "\(prefix)/bin/python" }
+    executable = command.removeFirst()
+    arguments = command
+    var variables = environment
+    variables["PYTHONEXECUTABLE"] = nil
+    variables["PATH"] = Self.path(variables["PATH"], prefix: prefix)
+    let known = variables
+    for (name, value) in spec.environment { variables[name] = VariableTemplate.fill(value, from: known) }
+    self.environment = variables
+  }
+
+  /// `pip` and whatever else code calls by name is that of the kernel's Python.
+  private static func path(_ path: String?, prefix: String) -> String {
+    let directory = "\(prefix)/bin"
+    guard let path, !path.isEmpty else { return "\(directory):/usr/local/bin:/usr/bin:/bin" }
+    return path.split(separator: ":").contains(Substring(directory)) ? path : "\(directory):\(path)"
+  }
+
+  /// Puts values for `{name}`; names without a value stay as they are.
+  private static func fill(_ text: String, with values: [String: String]) -> String {
+    var result = ""
+    var rest = Substring(text)
+    while let open = rest.firstIndex(of: "{") {
+      result += rest[..<open]
+      let inside = rest[rest.index(after: open)...]
+      guard let close = inside.firstIndex(of: "}"), let value = values[String(inside[..<close])] else {
+        result += "{"
+        rest = inside
+        continue
+      }
+      result += value
+      rest = inside[inside.index(after: close)...]
+    }
+    return result + rest
+  }
+}
+
+/// Values of a kernelspec's `env`, which name variables as Python's `string.Template` does, of which Jupyter makes
+/// `safe_substitute`: `$NAME`, `${NAME}`, `$$` for a dollar sign, and everything else as it stands.
+enum VariableTemplate {
+  static func fill(_ text: String, from variables: [String: String]) -> String {
+    var result = ""
+    var rest = Substring(text)
+    while let dollar = rest.firstIndex(of: "$") {
+      result += rest[..<dollar]
+      rest = rest[rest.index(after: dollar)...]
+      if rest.first == "$" {
+        result += "$"
+        rest = rest.dropFirst()
+      } else if let (name, end) = name(at: rest), let value = variables[String(name)] {
+        result += value
+        rest = rest[end...]
+      } else {
+        result += "$"
+      }
+    }
+    return result + rest
+  }
+
+  /// The name that stands at the beginning, and where it ends.
+  private static func name(at text: Substring) -> (Substring, Substring.Index)? {
+    let isBraced = text.first == "{"
+    let start = isBraced ? text.dropFirst() : text
+    let name = start.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+    guard let first = name.first, !first.isNumber else { return nil }
+    guard isBraced else { return (name, name.endIndex) }
+    guard name.endIndex < text.endIndex, text[name.endIndex] == "}" else { return nil }
+    return (name, text.index(after: name.endIndex))
+  }
+}

@@ -1,0 +1,168 @@
+import Logging
+import Loop
+
+/// A kernel whose process is ours: from its connection file to the end of its last child.
+@LoopActor
+final class LocalKernel {
+  /// What the environment of a kernel and of all that it starts holds, with a value that no other kernel has.
+  static let markName = "CODE_INTERPRETER_KERNEL"
+  /// How long a kernel may take to have its sockets. Preloading kernels and loaded machines are slow.
+  private static let startLimit: Duration = .seconds(60)
+  /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
+  private static let politeness: Duration = .seconds(1)
+  /// A kernel that takes interrupts as messages answers within this, or is taken for deaf.
+  private static let interruptLimit: Duration = .seconds(2)
+
+  /// What the kernel is made of, apart from its process.
+  struct Plan {
+    let spec: LocalKernelSpec
+    let connection: ConnectionInfo
+    /// The name of its files in the run directory.
+    let name: String
+    let order: LaunchOrder
+    let mark: String
+  }
+
+  private let plan: Plan
+  private let process: any KernelProcess
+  private let context: ZeroMQContext
+  private let directory: RunDirectory
+  private let logger: Logger
+  private var channel: ZeroMQKernelChannel?
+  private var isConnected = false
+  private var burial: Task<Void, Never>?
+
+  /// Starts the process; `connect` waits until it can be spoken to.
+  ///
+  /// - Parameter explain: says how it died, from how its process ended.
+  /// - Throws: `KernelHostError`, `UVError`.
+  static func start(
+    _ plan: Plan, by launcher: any KernelLauncher, in context: ZeroMQContext, _ directory: RunDirectory,
+    logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
+  ) async throws -> LocalKernel {
+    do {
+      try await SmallFile.create(
+        plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
+      let process = try await launcher.launch(plan.order)
+      let kernel = LocalKernel(plan, process, context, directory, logger: logger)
+      kernel.burial = LoopActor.task { await kernel.bury(explain) }
+      return kernel
+    } catch {
+      await directory.remove(plan.name)
+      throw error
+    }
+  }
+
+  private init(
+    _ plan: Plan, _ process: any KernelProcess, _ context: ZeroMQContext, _ directory: RunDirectory,
+    logger: Logger
+  ) {
+    self.plan = plan
+    self.process = process
+    self.context = context
+    self.directory = directory
+    self.logger = logger
+  }
+
+  // MARK: Its channel
+
+  /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
+  ///
+  /// - Throws: `KernelHostError`, `UVError`, `CancellationError`.
+  func connect() async throws -> ZeroMQKernelChannel {
+    do {
+      return try await withDeadline(Self.startLimit) { try await self.openChannel() }
+    } catch is DeadlineExceeded {
+      throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(Self.startLimit)")
+    } catch let error as UVError where error == .cancelled && process.exitStatus != nil {
+      throw startFailure
+    }
+  }
+
+  private func openChannel() async throws -> ZeroMQKernelChannel {
+    channel?.abort()
+    isConnected = false
+    try await untilBound()
+    let channel = try ZeroMQKernelChannel(
+      to: plan.connection, in: context, keepsOutput: plan.spec.keepsOutput, logger: logger)
+    self.channel = channel
+    try await channel.untilConnected()
+    isConnected = true
+    return channel
+  }
+
+  /// Waits until the kernel has made its sockets, where that can be seen.
+  private func untilBound() async throws {
+    let sockets = [ConnectionInfo.Port.iopub, .shell, .control].compactMap(plan.connection.path)
+    while true {
+      let seen = directory.watcher.changes
+      if process.exitStatus != nil { throw startFailure }
+      if sockets.allSatisfy(SmallFile.exists) { return }
+      try await directory.watcher.untilChange(after: seen)
+    }
+  }
+
+  private var startFailure: KernelHostError {
+    let how = process.exitStatus.map(\.description) ?? "it ended"
+    return .kernelDidNotStart(process.lastLines.isEmpty ? how : "\(how): \(process.lastLines)")
+  }
+
+  // MARK: Its life and end
+
+  /// Interrupts what runs, the way that the kernelspec asks for.
+  ///
+  /// - Throws: `KernelHostError`, `DeadlineExceeded`, `UVError`.
+  func interrupt() async throws {
+    guard process.exitStatus == nil, let channel else { throw KernelHostError.kernelIsGone }
+    switch plan.spec.interruptMode {
+    case .signal: process.signal(.interrupt)
+    case .message:
+      try await withDeadline(Self.interruptLimit) { try await channel.ask(ControlRequest.interrupt.make()) }
+    }
+  }
+
+  /// Asks the kernel to end, then makes it; it and all that it started are gone on return.
+  func shutDown() async {
+    // Code that runs would keep the kernel from hearing the request.
+    if plan.spec.interruptMode == .signal { process.signal(.interrupt) }
+    try? await channel?.send(ControlRequest.shutdown.make())
+    if await !hasEnded(within: Self.politeness) {
+      process.signal(.terminate)
+      if await !hasEnded(within: Self.politeness) { logger.warning("the kernel does not end: it is killed") }
+    }
+    await kill()
+  }
+
+  /// Ends the kernel and all that it started at once.
+  func kill() async {
+    if process.exitStatus == nil { process.signal(.kill) }
+    await untilGone()
+    channel?.abort()
+  }
+
+  /// Waits until the process has ended, by whatever, and everything of it is gone.
+  func untilGone() async { await burial?.value }
+
+  private func hasEnded(within limit: Duration) async -> Bool {
+    _ = try? await withDeadline(limit) { try await self.process.untilExit() }
+    return process.exitStatus != nil
+  }
+
+  /// Tells the channel how the process ended, and clears away what is left of it.
+  private func bury(_ explain: @LoopActor (ExitStatus) async -> String) async {
+    let status = await process.exit()
+    process.signal(.kill)
+    directory.watcher.wake()
+    if isConnected {
+      channel?.kernelDied(await explain(status))
+    } else {
+      channel?.abort()
+    }
+    let left = await ProcessTable.end(session: process.identifier, mark: plan.mark)
+    if !left.isEmpty {
+      logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
+    }
+    await process.close()
+    await directory.remove(plan.name)
+  }
+}

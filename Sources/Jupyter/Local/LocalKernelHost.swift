@@ -1,0 +1,200 @@
+public import Logging
+public import Loop
+
+/// Kernels that we start ourselves, as processes of this machine, and speak ZeroMQ to.
+///
+/// Everything that a kernel starts is gone when the kernel is, and all kernels are gone when we are, whatever ends us.
+@LoopActor
+public final class LocalKernelHost: KernelHost {
+  /// See `KernelHost`.
+  public let sharesFileSystem = true
+  /// See `KernelHost`.
+  public let startsInDirectory = true
+
+  private let prefix: String
+  private let environment: [String: String]
+  private let logger: Logger
+  private let mark = RandomIdentifier.make()
+  private var launchers: [any KernelLauncher]
+  private var facilities: Task<Facilities, any Error>?
+  private var found: Task<[LocalKernelSpec], Never>?
+  private var kernels: [String: LocalKernel] = [:]
+  private var endings: [String: Task<Void, Never>] = [:]
+  private var memoryKills: Int?
+  private var isClosed = false
+
+  /// What all kernels share, made for the first of them.
+  private struct Facilities {
+    let context: ZeroMQContext
+    let directory: RunDirectory
+    let reaper: Reaper
+    let outOfMemory: OutOfMemory
+  }
+
+  /// - Parameters:
+  ///   - prefix: the absolute path of the installation of Python that runs kernels, such as a virtual environment: what
+  ///     `bin/python` and `share/jupyter` are in.
+  ///   - environment: all variables that kernels inherit.
+  public init(prefix: String, environment: [String: String], logger: Logger) {
+    self.prefix = prefix
+    self.environment = environment
+    self.logger = logger
+    launchers = [SpawnLauncher(prefix: prefix, logger: logger)]
+  }
+
+  /// What is installed; looked up once.
+  public func specs() async throws -> [KernelSpec] { await localSpecs().map(\.spec) }
+
+  /// Starts a process and connects to it.
+  public func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    guard !isClosed else { throw KernelHostError.unavailable("the server is shutting down") }
+    guard let local = await localSpecs().first(where: { $0.spec.name == spec.name }) else {
+      throw KernelHostError.refused("there is no kernel '\(spec.name)' on this machine any more")
+    }
+    let identifier = RandomIdentifier.make()
+    do {
+      let kernel = try await launch(local, identifier, in: directory, environment: environment)
+      kernels[identifier] = kernel
+      if isClosed { throw KernelHostError.unavailable("the server is shutting down") }
+      return KernelConnection(identifier: identifier, channel: try await kernel.connect())
+    } catch {
+      await kernels.removeValue(forKey: identifier)?.kill()
+      throw Self.hostError(for: error)
+    }
+  }
+
+  /// Connects again, where the process lives.
+  public func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    guard let kernel = kernels[identifier] else { throw KernelHostError.kernelIsGone }
+    do { return try await kernel.connect() } catch { throw Self.hostError(for: error) }
+  }
+
+  /// Interrupts what the kernel runs, the way that its kernelspec asks for.
+  public func interrupt(_ identifier: String) async throws {
+    guard let kernel = kernels[identifier] else { throw KernelHostError.kernelIsGone }
+    do {
+      try await kernel.interrupt()
+    } catch is DeadlineExceeded {
+      throw KernelHostError.unavailable("the kernel does not answer a request to interrupt its code")
+    }
+  }
+
+  /// Ends the kernel and all that it started, politely where it lets itself be asked.
+  public func shutDown(_ identifier: String) async {
+    if let kernel = kernels.removeValue(forKey: identifier) {
+      // In a task of its own: whoever waits may be cancelled, the kernel ends all the same.
+      endings[identifier] = LoopActor.task {
+        await kernel.shutDown()
+        self.endings[identifier] = nil
+      }
+    }
+    await endings[identifier]?.value
+  }
+
+  /// Ends all kernels, and clears away what was made for them.
+  public func close() async {
+    isClosed = true
+    for kernel in Array(kernels.keys) { LoopActor.task { await self.shutDown(kernel) } }
+    while let kernel = kernels.keys.first ?? endings.keys.first { await shutDown(kernel) }
+    for launcher in launchers { await launcher.close() }
+    guard let facilities = try? await facilities?.value else { return }
+    await facilities.context.close()
+    facilities.directory.close()
+    await facilities.reaper.finish()
+  }
+
+  /// Waits until a kernel's process is gone, by whatever.
+  func untilGone(_ identifier: String) async { await kernels[identifier]?.untilGone() }
+
+  private func launch(
+    _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
+  ) async throws -> LocalKernel {
+    let facilities = try await shared()
+    let name = facilities.directory.nextName()
+    let mark = "\(LocalKernel.markName)=\(mark)/\(identifier)"
+    var variables = facilities.directory.environment.merging(self.environment) { $1 }.merging(environment) {
+      $1
+    }
+    variables[LocalKernel.markName] = "\(self.mark)/\(identifier)"
+    let order = LaunchOrder(
+      spec: spec, connectionFile: "\(name).json", directory: directory, environment: variables)
+    let plan = LocalKernel.Plan(
+      spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
+      mark: mark)
+    guard let launcher = launchers.first(where: { $0.canLaunch(spec) }) else {
+      throw KernelHostError.kernelIsGone
+    }
+    return try await LocalKernel.start(
+      plan, by: launcher, in: facilities.context, facilities.directory, logger: logger
+    ) {
+      await self.explain($0, facilities.outOfMemory)
+    }
+  }
+
+  /// Ports are free when they are asked for; as everybody who gives ports to kernels, we hope that they stay so.
+  private func transport(for spec: LocalKernelSpec, _ name: String) async throws -> ConnectionInfo.Transport {
+    if spec.isPython { return .local(pathPrefix: name) }
+    var listeners: [Listener] = []
+    for _ in ConnectionInfo.Port.allCases {
+      listeners.append(try await Listener.bind(host: "127.0.0.1", port: 0))
+    }
+    let ports = listeners.compactMap { $0.localAddress?.port }
+    for listener in listeners { await listener.close() }
+    return .loopback(ports: ports)
+  }
+
+  private func localSpecs() async -> [LocalKernelSpec] {
+    if let found { return await found.value }
+    let finder = KernelSpecFinder(prefix: prefix, environment: environment)
+    let finding = LoopActor.task { await finder.find() }
+    found = finding
+    return await finding.value
+  }
+
+  private func shared() async throws -> Facilities {
+    if let facilities { return try await facilities.value }
+    let making = LoopActor.task { try await self.makeFacilities() }
+    facilities = making
+    do {
+      return try await making.value
+    } catch {
+      facilities = nil
+      throw error
+    }
+  }
+
+  private func makeFacilities() async throws -> Facilities {
+    let directory = try RunDirectory()
+    do {
+      let reaper = try Reaper(mark: "\(LocalKernel.markName)=\(mark)/", directory: directory.path)
+      await directory.prepare(prefix: prefix)
+      let outOfMemory = await OutOfMemory.find()
+      memoryKills = await outOfMemory.count()
+      return Facilities(
+        context: try ZeroMQContext(), directory: directory, reaper: reaper, outOfMemory: outOfMemory)
+    } catch {
+      await directory.remove()
+      throw error
+    }
+  }
+
+  /// How a kernel died. Who was killed because memory had run out is killed as by anybody; the difference is in how
+  /// often that has happened on the whole.
+  private func explain(_ status: ExitStatus, _ outOfMemory: OutOfMemory) async -> String {
+    let before = memoryKills
+    guard status == .signal(Int(Signal.kill.rawValue)), let before, let now = await outOfMemory.count() else {
+      return status.description
+    }
+    memoryKills = now
+    return now > before ? "\(status): out of memory" : status.description
+  }
+
+  private static func hostError(for error: any Error) -> any Error {
+    switch error {
+    case is KernelHostError, is CancellationError: error
+    default: KernelHostError.kernelDidNotStart("\(error)")
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import Memory
+import Wire
+
+/// A kernelspec as it is installed on this machine, with all that it takes to start one.
+///
+/// https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
+struct LocalKernelSpec: Sendable, Equatable {
+  /// How a kernel wants to be interrupted.
+  enum InterruptMode: String, Sendable {
+    /// By SIGINT to its process group.
+    case signal
+    /// By a request on the control channel.
+    case message
+  }
+
+  /// What others see of it.
+  let spec: KernelSpec
+  /// The command, with `{connection_file}` and the like in it.
+  let arguments: [String]
+  /// Variables of its own, in which `${NAME}` stands for variables of ours.
+  let environment: [String: String]
+  let interruptMode: InterruptMode
+  /// Where the kernelspec lies: `{resource_dir}`.
+  let resourceDirectory: String
+  /// True where the kernel drops none of its output however long nobody takes it, so that what a client does not read
+  /// may wait in the kernel, and not with us. Its kernelspec says so: `metadata.code_interpreter.keeps_output`.
+  let keepsOutput: Bool
+
+  /// Reads a `kernel.json`; nil where it is no kernelspec.
+  init?(name: String, json: Bytes, resourceDirectory: String) {
+    guard let json = try? JSONSlice.parse(json), json.kind == .object,
+      let arguments = json["argv"]?.elements.map(\.string), !arguments.isEmpty
+    else { return nil }
+    self.arguments = arguments.compactMap { $0 }
+    guard self.arguments.count == arguments.count else { return nil }
+    spec = KernelSpec(
+      name: name, displayName: json["display_name"]?.string ?? name,
+      language: json["language"]?.string ?? name)
+    var environment: [String: String] = [:]
+    json["env"]?.forEachMember { name, value in
+      if let name = name.string, let value = value.string { environment[name] = value }
+    }
+    self.environment = environment
+    interruptMode = json["interrupt_mode"]?.string.flatMap(InterruptMode.init) ?? .signal
+    keepsOutput = json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool ?? false
+    self.resourceDirectory = resourceDirectory
+  }
+
+  /// True where the kernel is a program in Python, which meets us at Unix sockets as soon as it knows of them. Other
+  /// kernels build the addresses of such sockets each in a way of their own, or take none.
+  var isPython: Bool { Self.isPython(arguments[0]) }
+
+  /// True of `python`, `python3`, `python3.11`, also with a path before it.
+  static func isPython(_ command: String) -> Bool {
+    let name = command.split(separator: "/").last ?? ""
+    return name.hasPrefix("python") && name.dropFirst(6).allSatisfy { $0.isNumber || $0 == "." }
+  }
+}

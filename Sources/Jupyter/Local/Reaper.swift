@@ -1,0 +1,41 @@
+import Loop
+
+/// Ends what our kernels have started when we cannot do it ourselves any more, and removes our directory.
+///
+/// The system ends the kernels themselves with us, also when we are killed, but not their children. A shell waits for
+/// the end of a pipe that we alone hold, and so notices every end of ours.
+@LoopActor
+final class Reaper {
+  /// `$1` is what the environment of each such process holds, `$2` the directory. A process may fork while it is looked
+  /// for, hence several rounds.
+  private static let script = """
+    read -r _
+    for round in 1 2 3 4 5; do
+      marked=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
+      [ -n "$marked" ] || break
+      for file in $marked; do
+        process=${file#/proc/}
+        kill -KILL "${process%/environ}" 2>/dev/null
+      done
+    done
+    rm -rf -- "$2"
+    """
+
+  private let process: ChildProcess
+
+  /// Starts the shell.
+  ///
+  /// - Parameter mark: the beginning of a `NAME=value` that no other process has.
+  init(mark: String, directory: String) throws {
+    // A session of its own, so that what ends us from the terminal does not end it.
+    process = try ChildProcess.spawn(
+      executable: "/bin/sh", arguments: ["-c", Self.script, "reaper", mark, directory], currentDirectory: "/",
+      detached: true, standardInput: .pipe, standardOutput: .null, standardError: .null)
+  }
+
+  /// Lets it do its work now; it is gone when this returns.
+  func finish() async {
+    await process.standardInput?.close()
+    _ = await process.exit()
+  }
+}

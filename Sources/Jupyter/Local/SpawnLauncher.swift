@@ -1,0 +1,62 @@
+import Logging
+import Loop
+
+/// Starts the command of a kernelspec.
+@LoopActor
+final class SpawnLauncher: KernelLauncher {
+  private let prefix: String
+  private let logger: Logger
+
+  /// - Parameter prefix: the installation of Python that `python` in a kernelspec means.
+  init(prefix: String, logger: Logger) {
+    self.prefix = prefix
+    self.logger = logger
+  }
+
+  func canLaunch(_ spec: LocalKernelSpec) -> Bool { true }
+
+  func launch(_ order: LaunchOrder) async throws -> any KernelProcess {
+    let plan = LaunchPlan(
+      order.spec, connectionFile: order.connectionFile, prefix: prefix, environment: order.environment)
+    do {
+      return try SpawnedKernel(
+        ChildProcess.spawn(
+          executable: plan.executable, arguments: plan.arguments, environment: plan.environment,
+          currentDirectory: order.directory, detached: true, standardInput: .null, standardOutput: .pipe,
+          standardError: .pipe, diesWithParent: true), logger: logger)
+    } catch {
+      throw KernelHostError.kernelDidNotStart("\(plan.executable) in \(order.directory): \(error)")
+    }
+  }
+
+  func close() async {}
+}
+
+/// A kernel that is a child of ours.
+@LoopActor
+final class SpawnedKernel: KernelProcess {
+  private let process: ChildProcess
+  private let output: ProcessLog
+  private let errors: ProcessLog
+
+  var identifier: Int32 { process.processIdentifier }
+  var exitStatus: ExitStatus? { process.exitStatus }
+  var lastLines: String { errors.lastLines }
+
+  init(_ process: ChildProcess, logger: Logger) {
+    self.process = process
+    output = ProcessLog(process.standardOutput, logger: logger)
+    errors = ProcessLog(process.standardError, logger: logger)
+  }
+
+  func exit() async -> ExitStatus { await process.exit() }
+
+  func untilExit() async throws -> ExitStatus { try await process.untilExit() }
+
+  func signal(_ signal: Signal) { process.killGroup(signal) }
+
+  func close() async {
+    await output.close()
+    await errors.close()
+  }
+}

@@ -1,0 +1,45 @@
+import Loop
+import Memory
+
+/// How messages of a kernel are laid out in parts of ZeroMQ messages: whom they are for, a delimiter, the signature,
+/// four parts of JSON that it covers, and buffers.
+///
+/// https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
+enum ZeroMQFraming {
+  private static let delimiter: Bytes = "<IDS|MSG>"
+
+  /// A message and what is to be checked before anybody believes it.
+  struct Signed: Sendable, Equatable {
+    /// Routing identities; on iopub the topic.
+    let identities: [Bytes]
+    /// HMAC-SHA256 in hexadecimal.
+    let signature: Bytes
+    /// The message, in slices of what was received.
+    let frame: KernelFrame
+
+    /// What the signature covers.
+    var signedParts: [Bytes] { ZeroMQFraming.signedParts(of: frame) }
+  }
+
+  /// The message in `parts`, not checked yet.
+  static func decode(_ parts: [Bytes], from channel: KernelChannelName) throws(KernelFramingError) -> Signed {
+    guard let index = parts.firstIndex(of: delimiter) else {
+      throw KernelFramingError("A kernel message has no delimiter")
+    }
+    guard parts.count >= index + 6 else { throw KernelFramingError("A kernel message has too few parts") }
+    let frame = KernelFrame(
+      channel: channel, header: parts[index + 2], parentHeader: parts[index + 3], metadata: parts[index + 4],
+      content: parts[index + 5], buffers: Array(parts[(index + 6)...]))
+    return Signed(identities: Array(parts[..<index]), signature: parts[index + 1], frame: frame)
+  }
+
+  /// The parts of a message that says `frame`.
+  static func encode(_ frame: KernelFrame, signedBy authentication: MessageAuthentication) -> [Bytes] {
+    let signed = signedParts(of: frame)
+    return [delimiter, authentication.signature(of: signed)] + signed + frame.buffers
+  }
+
+  private static func signedParts(of frame: KernelFrame) -> [Bytes] {
+    [frame.header, frame.parentHeader, frame.metadata, frame.content]
+  }
+}

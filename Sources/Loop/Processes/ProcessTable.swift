@@ -1,0 +1,76 @@
+import Glibc
+import Memory
+
+/// The processes of this machine, as `/proc` has them.
+public enum ProcessTable {
+  /// A process that forks while it is looked for is found in the next round; a fork bomb is not worth more.
+  private static let rounds = 50
+  private static let pauseMicroseconds: UInt32 = 2000
+
+  /// Kills what a process that led a session has started and left behind, and what that started. A child that made a
+  /// session of its own has left ours, so three signs are looked for: the session, a line of parents that leads to
+  /// it, and `mark`, a `NAME=value` in the environment. Takes some milliseconds, on libuv's thread pool.
+  ///
+  /// - Returns: the processes that would not go.
+  @LoopActor
+  public static func end(session: Int32, mark: String) async -> [Int32] {
+    let mark = Array(mark.utf8)
+    return (try? await Pending { endAll(session: session, mark: mark) }.valueRegardless()) ?? []
+  }
+
+  private static func endAll(session: Int32, mark: [UInt8]) -> [Int32] {
+    for _ in 0..<rounds {
+      let found = descendants(session: session, mark: mark)
+      if found.isEmpty { return [] }
+      for process in found { kill(process, SIGKILL) }
+      usleep(pauseMicroseconds)
+    }
+    return descendants(session: session, mark: mark)
+  }
+
+  private static func descendants(session: Int32, mark: [UInt8]) -> [Int32] {
+    let processes = systemNames(in: "/proc").compactMap(Int32.init).compactMap(ProcessEntry.init)
+    let others = processes.filter { $0.identifier != getpid() && $0.identifier != 1 && !$0.isDead }
+    var found = Set(others.filter { $0.session == session || $0.carries(mark) }.map(\.identifier))
+    while true {
+      let children = others.filter { found.contains($0.parent) && !found.contains($0.identifier) }
+      if children.isEmpty { return found.sorted() }
+      found.formUnion(children.map(\.identifier))
+    }
+  }
+}
+
+/// What is to be known of one process.
+private struct ProcessEntry {
+  let identifier: Int32
+  let parent: Int32
+  let session: Int32
+  let isDead: Bool
+
+  /// nil where there is no such process any more.
+  init?(_ identifier: Int32) {
+    // The name, in parentheses, may hold anything: what counts comes behind the last one.
+    guard let line = Self.read("/proc/\(identifier)/stat"), let end = line.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = line[(end + 1)...].split(separator: UInt8(ascii: " ")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    guard fields.count > 3, let parent = Int32(fields[1]), let session = Int32(fields[3]) else { return nil }
+    self.identifier = identifier
+    self.parent = parent
+    self.session = session
+    isDead = fields[0] == "Z" || fields[0] == "X"
+  }
+
+  /// True where `mark` is one of its variables, as they were when it became the program that it is.
+  func carries(_ mark: [UInt8]) -> Bool {
+    guard let variables = Self.read("/proc/\(identifier)/environ") else { return false }
+    return variables.split(separator: 0).contains { $0.elementsEqual(mark) }
+  }
+
+  private static func read(_ path: String) -> [UInt8]? {
+    guard let number = try? retrying({ open(path, O_RDONLY | O_CLOEXEC) }) else { return nil }
+    let bytes = try? Descriptor(adopting: number).read(upTo: SmallFile.maximumLength, at: 0)
+    return bytes.map { Array($0) }
+  }
+}

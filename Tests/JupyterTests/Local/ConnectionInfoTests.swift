@@ -1,0 +1,34 @@
+import Memory
+import Testing
+import Wire
+
+@testable import Jupyter
+
+@Suite struct ConnectionInfoTests {
+  @Test func `tells a kernel of Unix sockets`() throws {
+    let connection = ConnectionInfo(.local(pathPrefix: "/run/kernel1"))
+    #expect(connection.endpoint(.shell) == "ipc:///run/kernel1-1")
+    #expect(connection.path(.iopub) == "/run/kernel1-2")
+    let json = try JSONSlice.parse(connection.json(kernelName: "python3"))
+    #expect(json["transport"]?.string == "ipc")
+    #expect(json["ip"]?.string == "/run/kernel1")
+    #expect(json["shell_port"]?.integer == 1)
+    #expect(json["hb_port"]?.integer == 5)
+    #expect(json["signature_scheme"]?.string == "hmac-sha256")
+    #expect(json["kernel_name"]?.string == "python3")
+    #expect(json["key"]?.string?.count == 72)
+  }
+
+  @Test func `tells a kernel of ports`() throws {
+    let connection = ConnectionInfo(.loopback(ports: [10, 20, 30, 40, 50]))
+    #expect(connection.endpoint(.control) == "tcp://127.0.0.1:40")
+    #expect(connection.path(.control) == nil)
+    let json = try JSONSlice.parse(connection.json(kernelName: "deno"))
+    #expect(json["transport"]?.string == "tcp")
+    #expect(json["stdin_port"]?.integer == 30)
+  }
+
+  @Test func `no two keys are alike`() {
+    #expect(ConnectionInfo(.local(pathPrefix: "/a")).key != ConnectionInfo(.local(pathPrefix: "/a")).key)
+  }
+}

@@ -1,0 +1,70 @@
+import Memory
+import Testing
+
+@testable import Jupyter
+
+@Suite struct LaunchPlanTests {
+  private func spec(_ json: String) throws -> LocalKernelSpec {
+    try #require(LocalKernelSpec(name: "some", json: Bytes(json), resourceDirectory: "/specs/some"))
+  }
+
+  private func plan(_ json: String, environment: [String: String] = [:]) throws -> LaunchPlan {
+    LaunchPlan(try spec(json), connectionFile: "/run/1.json", prefix: "/env", environment: environment)
+  }
+
+  @Test func `fills in the connection file, the kernelspec's directory and the prefix, and nothing else`()
+    throws
+  {
+    let plan = try plan(
+      "{\"argv\": [\"/bin/kernel\", \"-f{connection_file}\", \"{resource_dir}/x\", \"{prefix}\", \"{other}\", \"{\", \"}{\"]}"
+    )
+    #expect(plan.executable == "/bin/kernel")
+    #expect(plan.arguments == ["-f/run/1.json", "/specs/some/x", "/env", "{other}", "{", "}{"])
+  }
+
+  @Test(arguments: ["python", "python3", "python3.11"])
+  func `takes the environment's interpreter for a bare name of Python's`(name: String) throws {
+    #expect(try plan("{\"argv\": [\"\(name)\", \"-m\", \"x\"]}").executable == "/env/bin/python")
+  }
+
+  @Test(arguments: ["/usr/bin/python3", "pythonic", "deno"])
+  func `leaves other commands as they are`(name: String) throws {
+    #expect(try plan("{\"argv\": [\"\(name)\"]}").executable == name)
+  }
+
+  @Test func `the kernelspec's variables win, and may name others`() throws {
+    let plan = try plan(
+      "{\"argv\": [\"x\"], \"env\": {\"A\": \"own\", \"B\": \"${A}:$C\", \"D\": \"$$ $missing ${missing} $1 ${A\", \"E\": \"\"}}",
+      environment: ["A": "ours", "C": "c", "PYTHONEXECUTABLE": "no"])
+    #expect(plan.environment["A"] == "own")
+    #expect(plan.environment["B"] == "ours:c")
+    #expect(plan.environment["D"] == "$ $missing ${missing} $1 ${A")
+    #expect(plan.environment["E"] == "")
+    #expect(plan.environment["PYTHONEXECUTABLE"] == nil)
+  }
+
+  @Test func `programs of the environment come first`() throws {
+    #expect(
+      try plan("{\"argv\": [\"x\"]}", environment: ["PATH": "/bin"]).environment["PATH"] == "/env/bin:/bin")
+    let path = "/bin:/env/bin"
+    #expect(try plan("{\"argv\": [\"x\"]}", environment: ["PATH": path]).environment["PATH"] == path)
+  }
+
+  @Test func `reads what a kernelspec says of itself`() throws {
+    let spec = try spec(
+      #"""
+      {"argv": ["deno", "jupyter"], "display_name": "Deno", "language": "TypeScript", "interrupt_mode": "message",
+       "metadata": {"code_interpreter": {"keeps_output": true}}}
+      """#)
+    #expect(spec.spec == KernelSpec(name: "some", displayName: "Deno", language: "typescript"))
+    #expect(spec.interruptMode == .message)
+    #expect(spec.keepsOutput)
+    #expect(!spec.isPython)
+    #expect(try self.spec("{\"argv\": [\"python\"]}").interruptMode == .signal)
+  }
+
+  @Test(arguments: ["", "[]", "{}", "{\"argv\": []}", "{\"argv\": [1]}", "{\"argv\": \"python\"}"])
+  func `what is no kernelspec is none`(json: String) {
+    #expect(LocalKernelSpec(name: "some", json: Bytes(json), resourceDirectory: "/") == nil)
+  }
+}

@@ -1,0 +1,58 @@
+import Loop
+import Memory
+import Testing
+
+@testable import Jupyter
+
+@Suite struct ZeroMQFramingTests {
+  private static let authentication = MessageAuthentication(key: "secret")
+  private static let frame = KernelFrame(
+    channel: .iopub, header: #"{"msg_id":"1"}"#, parentHeader: #"{"msg_id":"0"}"#, metadata: #"{"a":1}"#,
+    content: #"{"text":"hello"}"#, buffers: ["buffer", ""])
+
+  @Test func `what is encoded decodes to the same, and its signature holds`() throws {
+    let parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    let signed = try ZeroMQFraming.decode(parts, from: .iopub)
+    #expect(signed.frame == Self.frame)
+    #expect(signed.identities.isEmpty)
+    #expect(Self.authentication.isValid(signed.signature, of: signed.signedParts))
+  }
+
+  @Test func `the layout is that of the protocol`() {
+    let parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    #expect(parts[0] == "<IDS|MSG>")
+    // As Python's hmac module has it.
+    #expect(parts[1] == "607816f1300db8111ac6978de459ae460afbe76d69c9bdfe5d512d9b0c606616")
+    #expect(
+      parts[2...] == [
+        #"{"msg_id":"1"}"#, #"{"msg_id":"0"}"#, #"{"a":1}"#, #"{"text":"hello"}"#, "buffer", "",
+      ])
+  }
+
+  @Test func `identities before the delimiter are told apart, however many`() throws {
+    let parts = ["kernel.1.stream", "x"] + ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    let signed = try ZeroMQFraming.decode(parts, from: .iopub)
+    #expect(signed.identities == ["kernel.1.stream", "x"])
+    #expect(signed.frame == Self.frame)
+  }
+
+  @Test func `a delimiter in a buffer is a buffer`() throws {
+    var frame = Self.frame
+    frame.buffers = ["<IDS|MSG>"]
+    let signed = try ZeroMQFraming.decode(
+      ZeroMQFraming.encode(frame, signedBy: Self.authentication), from: .iopub)
+    #expect(signed.frame.buffers == ["<IDS|MSG>"])
+  }
+
+  @Test(arguments: 0..<6) func `a message that is cut short is none`(length: Int) {
+    let parts = Array(ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)[..<length])
+    #expect(throws: KernelFramingError.self) { try ZeroMQFraming.decode(parts, from: .shell) }
+  }
+
+  @Test(arguments: 1..<6) func `each signed part that is altered breaks the signature`(index: Int) throws {
+    var parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    parts[index] = Bytes(Array(parts[index]).reversed())
+    let signed = try ZeroMQFraming.decode(parts, from: .iopub)
+    #expect(!Self.authentication.isValid(signed.signature, of: signed.signedParts))
+  }
+}
