@@ -8,20 +8,22 @@ struct LaunchPlan: Sendable, Equatable {
   /// Fills in what the kernelspec leaves open.
   ///
   /// - Parameters:
-  ///   - prefix: the installation of Python whose interpreter is meant by `python`.
+  ///   - python: what is meant by `python`.
   ///   - environment: the variables that the kernel gets beyond its kernelspec's, which win.
-  init(_ spec: LocalKernelSpec, connectionFile: String, prefix: String, environment: [String: String]) {
+  init(
+    _ spec: LocalKernelSpec, connectionFile: String, python: PythonInstallation, environment: [String: String]
+  ) {
     let values = [
-      "connection_file": connectionFile, "resource_dir": spec.resourceDirectory, "prefix": prefix,
+      "connection_file": connectionFile, "resource_dir": spec.resourceDirectory, "prefix": python.prefix,
     ]
     var command = spec.arguments.map { Self.fill($0, with: values) }
     // Jupyter takes its own interpreter for these names. With a path before it, a certain one is meant.
-    if !command[0].contains("/"), LocalKernelSpec.isPython(command[0]) { command[0] = "\(prefix)/bin/python" }
+    if !command[0].contains("/"), LocalKernelSpec.isPython(command[0]) { command[0] = python.interpreter }
     executable = command.removeFirst()
     arguments = command
     var variables = environment
     variables["PYTHONEXECUTABLE"] = nil
-    variables["PATH"] = Self.path(variables["PATH"], prefix: prefix)
+    variables["PATH"] = Self.path(variables["PATH"], prefix: python.prefix)
     let known = variables
     for (name, value) in spec.environment { variables[name] = VariableTemplate.fill(value, from: known) }
     self.environment = variables

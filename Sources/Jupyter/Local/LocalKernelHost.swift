@@ -11,7 +11,7 @@ public final class LocalKernelHost: KernelHost {
   /// See `KernelHost`.
   public let startsInDirectory = true
 
-  private let prefix: String
+  private let python: PythonInstallation
   private let environment: [String: String]
   private let logger: Logger
   private let mark = RandomIdentifier.make()
@@ -32,14 +32,14 @@ public final class LocalKernelHost: KernelHost {
   }
 
   /// - Parameters:
-  ///   - prefix: the absolute path of the installation of Python that runs kernels, such as a virtual environment: what
-  ///     `bin/python` and `share/jupyter` are in.
+  ///   - python: the interpreter that kernels in Python run with, a path or a name in `PATH`; the kernelspecs of its
+  ///     installation come first.
   ///   - environment: all variables that kernels inherit.
-  public init(prefix: String, environment: [String: String], logger: Logger) {
-    self.prefix = prefix
+  public init(python: String, environment: [String: String], logger: Logger) {
+    self.python = PythonInstallation(python, path: environment["PATH"])
     self.environment = environment
     self.logger = logger
-    launchers = [SpawnLauncher(prefix: prefix, logger: logger)]
+    launchers = [SpawnLauncher(self.python, logger: logger)]
   }
 
   /// What is installed; looked up once.
@@ -147,7 +147,7 @@ public final class LocalKernelHost: KernelHost {
 
   private func localSpecs() async -> [LocalKernelSpec] {
     if let found { return await found.value }
-    let finder = KernelSpecFinder(prefix: prefix, environment: environment)
+    let finder = KernelSpecFinder(prefix: python.prefix, environment: environment)
     let finding = LoopActor.task { await finder.find() }
     found = finding
     return await finding.value
@@ -169,7 +169,7 @@ public final class LocalKernelHost: KernelHost {
     let directory = try RunDirectory()
     do {
       let reaper = try Reaper(mark: "\(LocalKernel.markName)=\(mark)/", directory: directory.path)
-      await directory.prepare(prefix: prefix)
+      await directory.prepare(prefix: python.prefix)
       let outOfMemory = await OutOfMemory.find()
       memoryKills = await outOfMemory.count()
       return Facilities(

@@ -4,12 +4,12 @@ import Loop
 /// Starts the command of a kernelspec.
 @LoopActor
 final class SpawnLauncher: KernelLauncher {
-  private let prefix: String
+  private let python: PythonInstallation
   private let logger: Logger
 
-  /// - Parameter prefix: the installation of Python that `python` in a kernelspec means.
-  init(prefix: String, logger: Logger) {
-    self.prefix = prefix
+  /// - Parameter python: what `python` in a kernelspec means.
+  init(_ python: PythonInstallation, logger: Logger) {
+    self.python = python
     self.logger = logger
   }
 
@@ -17,7 +17,7 @@ final class SpawnLauncher: KernelLauncher {
 
   func launch(_ order: LaunchOrder) async throws -> any KernelProcess {
     let plan = LaunchPlan(
-      order.spec, connectionFile: order.connectionFile, prefix: prefix, environment: order.environment)
+      order.spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
     do {
       return try SpawnedKernel(
         ChildProcess.spawn(

@@ -9,7 +9,9 @@ import Testing
   }
 
   private func plan(_ json: String, environment: [String: String] = [:]) throws -> LaunchPlan {
-    LaunchPlan(try spec(json), connectionFile: "/run/1.json", prefix: "/env", environment: environment)
+    LaunchPlan(
+      try spec(json), connectionFile: "/run/1.json", python: PythonInstallation("/env/bin/python", path: nil),
+      environment: environment)
   }
 
   @Test func `fills in the connection file, the kernelspec's directory and the prefix, and nothing else`()
@@ -66,5 +68,20 @@ import Testing
   @Test(arguments: ["", "[]", "{}", "{\"argv\": []}", "{\"argv\": [1]}", "{\"argv\": \"python\"}"])
   func `what is no kernelspec is none`(json: String) {
     #expect(LocalKernelSpec(name: "some", json: Bytes(json), resourceDirectory: "/") == nil)
+  }
+}
+
+@Suite struct PythonInstallationTests {
+  @Test func `a path names its installation`() {
+    let python = PythonInstallation("/env/bin/python", path: "/bin") { _ in true }
+    #expect(python.interpreter == "/env/bin/python")
+    #expect(python.prefix == "/env")
+  }
+
+  @Test func `a name is looked for where programs are`() {
+    let python = PythonInstallation("python3", path: "/a/bin:/b/bin:/c/bin") { $0 != "/a/bin/python3" }
+    #expect(python.interpreter == "/b/bin/python3")
+    #expect(python.prefix == "/b")
+    #expect(PythonInstallation("python3", path: nil) { _ in false }.interpreter == "python3")
   }
 }

@@ -113,7 +113,8 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     try await TestLoop.run {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let host = LocalKernelHost(
-        prefix: prefix, environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"], logger: logger)
+        python: "\(prefix)/bin/python", environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"],
+        logger: logger)
       do { try await body(host) } catch {
         await host.close()
         throw error
@@ -162,6 +163,7 @@ extension Kernel {
         let piece = String(content?["text"]?.stringContents ?? Bytes())
         text += piece
         each?(piece)
+      case "error": text += String(message.content)
       case "execute_reply": isReplied = true
       case "status": if content?["execution_state"]?.string == "idle" { isIdle = true }
       default: break

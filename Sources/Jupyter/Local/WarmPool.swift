@@ -1,0 +1,153 @@
+public import Logging
+public import Loop
+import Memory
+import Wire
+
+/// Keeps kernels of the default kind ready, so that whoever wants one need not wait for its start.
+///
+/// They are started in the directory that most contexts have, with nobody's variables, and have run one piece of code
+/// of ours without a trace. To one who wants another directory they are moved; one who wants variables gets a fresh
+/// kernel. While kernels are wanted faster than they start, those that are starting are given out too, as they will be
+/// ready sooner than others.
+@LoopActor
+public final class WarmPool: KernelHost {
+  /// The language whose kernels are kept.
+  private static let language = "python"
+  /// Between taking a kernel and starting the next: the code that a new context is for runs first.
+  private static let pause: Duration = .milliseconds(200)
+  /// After a kernel that did not start, or died while it waited.
+  private static let pauseAfterFailure: Duration = .seconds(2)
+
+  private let host: LocalKernelHost
+  private let size: Int
+  private let directory: String
+  private let logger: Logger
+  private var spec: KernelSpec?
+  private var waiting: [Entry] = []
+  private var refilling: Task<Void, Never>?
+  private var isClosed = false
+
+  /// A kernel that waits, or will when it has started.
+  private final class Entry {
+    let start: Task<WarmKernel, any Error>
+    var isReady = false
+    init(_ start: Task<WarmKernel, any Error>) { self.start = start }
+  }
+
+  /// True when as many kernels are ready as are to be.
+  var isFull: Bool { waiting.count(where: \.isReady) >= size }
+
+  /// - Parameters:
+  ///   - host: where the kernels come from; closed with the pool.
+  ///   - size: how many kernels wait; 0 for none.
+  ///   - directory: where they are started, absolute.
+  public init(_ host: LocalKernelHost, size: Int, directory: String, logger: Logger) {
+    self.host = host
+    self.size = size
+    self.directory = directory
+    self.logger = logger
+  }
+
+  /// See `KernelHost`.
+  public var sharesFileSystem: Bool { host.sharesFileSystem }
+  /// See `KernelHost`.
+  public var startsInDirectory: Bool { host.startsInDirectory }
+
+  /// What is installed.
+  public func specs() async throws -> [KernelSpec] { try await host.specs() }
+
+  /// Takes a kernel that waits, where one would do; else starts one.
+  public func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    guard spec.language == Self.language, environment.isEmpty, spec == self.spec ?? spec else {
+      return try await host.start(spec, in: directory, environment: environment)
+    }
+    self.spec = spec
+    defer { refill() }
+    if let kernel = await take(for: directory) { return kernel }
+    return try await host.start(spec, in: directory, environment: environment)
+  }
+
+  /// Connects again.
+  public func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    try await host.reconnect(identifier)
+  }
+
+  /// Interrupts what the kernel runs.
+  public func interrupt(_ identifier: String) async throws { try await host.interrupt(identifier) }
+
+  /// Ends the kernel.
+  public func shutDown(_ identifier: String) async { await host.shutDown(identifier) }
+
+  /// Ends all kernels, those that wait too.
+  public func close() async {
+    isClosed = true
+    refilling?.cancel()
+    await host.close()
+    await refilling?.value
+  }
+
+  private func take(for directory: String) async -> KernelConnection? {
+    while !waiting.isEmpty {
+      guard let kernel = try? await waiting.removeFirst().start.value else { continue }
+      do {
+        if directory != self.directory { try await kernel.move(from: self.directory, to: directory) }
+        return kernel.connection
+      } catch {
+        logger.info("a waiting kernel would not do", metadata: ["reason": "\(error)"])
+        await host.shutDown(kernel.connection.identifier)
+      }
+    }
+    return nil
+  }
+
+  /// Fills the pool in the background, one kernel after the other.
+  private func refill(after pause: Duration = pause) {
+    guard refilling == nil, !isClosed, waiting.count < size else { return }
+    refilling = LoopActor.task {
+      try? await EventLoop.sleep(for: pause)
+      while !self.isClosed, self.waiting.count < self.size {
+        if await !self.add() { try? await EventLoop.sleep(for: Self.pauseAfterFailure) }
+      }
+      self.refilling = nil
+    }
+  }
+
+  /// False where the kernel did not start.
+  private func add() async -> Bool {
+    guard let spec else { return false }
+    let entry = Entry(LoopActor.task { try await self.makeKernel(spec) })
+    waiting.append(entry)
+    do {
+      let kernel = try await entry.start.value
+      entry.isReady = true
+      LoopActor.task { await self.watch(kernel, entry) }
+      return true
+    } catch {
+      waiting.removeAll { $0 === entry }
+      if !isClosed { logger.warning("no kernel in reserve", metadata: ["reason": "\(error)"]) }
+      return false
+    }
+  }
+
+  private func makeKernel(_ spec: KernelSpec) async throws -> WarmKernel {
+    let connection = try await host.start(spec, in: directory, environment: [:])
+    do {
+      return try await WarmKernel(connection)
+    } catch {
+      await host.shutDown(connection.identifier)
+      throw error
+    }
+  }
+
+  /// Replaces a kernel that dies while it waits.
+  private func watch(_ kernel: WarmKernel, _ entry: Entry) async {
+    await host.untilGone(kernel.connection.identifier)
+    guard waiting.contains(where: { $0 === entry }), !isClosed else { return }
+    logger.warning("a waiting kernel died")
+    waiting.removeAll { $0 === entry }
+    await host.shutDown(kernel.connection.identifier)
+    refill(after: Self.pauseAfterFailure)
+  }
+}

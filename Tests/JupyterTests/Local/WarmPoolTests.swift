@@ -1,0 +1,87 @@
+import Glibc
+import Logging
+import Loop
+import Memory
+import TestLoop
+import Testing
+
+@testable import Jupyter
+
+/// Where a Python with ipykernel is; without it these tests are skipped.
+private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(cString: $0) }
+
+@Suite(.enabled(if: prefix != nil), .serialized) struct WarmPoolTests {
+  @Test func `a kernel from the pool cannot be told from a fresh one`() async throws {
+    let code = """
+      import json, os, sys
+      names = sorted(name for name in globals() if name not in ('exit', 'quit', 'open'))
+      hidden = {name: value for name, value in os.environ.items() if name not in ('CODE_INTERPRETER_KERNEL',)}
+      print(json.dumps([os.getcwd(), sys.path, names, repr(_dh), len(In), len(Out), _ih, get_ipython().execution_count, hidden]))
+      """
+    try await withPool { host, pool, spec in
+      let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      let fresh = try await Kernel.start(spec, on: host, in: "/usr/lib", environment: [:], logger: logger)
+      // The first one starts the pool.
+      _ = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      await pool.untilFull()
+      let start = EventLoop.now
+      let warm = try await Kernel.start(spec, on: pool, in: "/usr/lib", environment: [:], logger: logger)
+      let duration = Duration.nanoseconds(EventLoop.now - start)
+      let (expected, found) = (try await fresh.output(of: code), try await warm.output(of: code))
+      #expect(found == expected)
+      // Generous: what is not taken from the pool needs several hundred milliseconds on this machine.
+      #expect(duration < .milliseconds(150))
+    }
+  }
+
+  @Test func `a kernel that dies while it waits is replaced`() async throws {
+    try await withPool { _, pool, spec in
+      let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      let first = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      await pool.untilFull()
+      let code = """
+        import os, signal, subprocess
+        mine = os.getpid()
+        lines = subprocess.run(['ps', '-eo', 'pid,ppid'], capture_output=True, text=True).stdout.splitlines()[1:]
+        others = [pid for pid, parent in (map(int, line.split()) for line in lines) if parent == os.getppid() and pid != mine]
+        killed = [os.kill(pid, signal.SIGKILL) for pid in others if b'kernel' in open(f'/proc/{pid}/cmdline', 'rb').read()]
+        print(len(killed))
+        """
+      let killed = try await first.output(of: code)
+      #expect(killed == "1\\n")
+      while pool.isFull { try await EventLoop.sleep(for: .milliseconds(1)) }
+      let second = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      let output = try await second.output(of: "print(1)")
+      #expect(output == "1\\n")
+    }
+  }
+
+  private func withPool(
+    _ body: @escaping @LoopActor (LocalKernelHost, WarmPool, KernelSpec) async throws -> Void
+  ) async throws {
+    let prefix = try #require(prefix)
+    try await TestLoop.run {
+      let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      let host = LocalKernelHost(
+        python: "\(prefix)/bin/python", environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"],
+        logger: logger)
+      let pool = WarmPool(host, size: 1, directory: "/usr", logger: logger)
+      do {
+        let spec = try #require(try await host.specs().first { $0.language == "python" })
+        try await body(host, pool, spec)
+      } catch {
+        await pool.close()
+        throw error
+      }
+      await pool.close()
+      await Task.yield()
+    }
+  }
+}
+
+extension WarmPool {
+  @LoopActor
+  fileprivate func untilFull() async {
+    while !isFull { try? await EventLoop.sleep(for: .milliseconds(1)) }
+  }
+}
