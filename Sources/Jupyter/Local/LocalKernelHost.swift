@@ -15,6 +15,9 @@ public final class LocalKernelHost: KernelHost {
   private let environment: [String: String]
   private let logger: Logger
   private let mark = RandomIdentifier.make()
+  /// To start a process keeps the loop until the system has found time for that process, and a kernel that starts
+  /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer.
+  private let gate = Gate(width: max(2, Processors.count))
   private var launchers: [any KernelLauncher]
   private var facilities: Task<Facilities, any Error>?
   private var found: Task<[LocalKernelSpec], Never>?
@@ -22,6 +25,8 @@ public final class LocalKernelHost: KernelHost {
   private var endings: [String: Task<Void, Never>] = [:]
   private var memoryKills: Int?
   private var isClosed = false
+
+  private static let closed = KernelHostError.unavailable("the server is shutting down")
 
   /// What all kernels share, made for the first of them.
   private struct Facilities {
@@ -49,15 +54,23 @@ public final class LocalKernelHost: KernelHost {
   public func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
-    guard !isClosed else { throw KernelHostError.unavailable("the server is shutting down") }
     guard let local = await localSpecs().first(where: { $0.spec.name == spec.name }) else {
       throw KernelHostError.refused("there is no kernel '\(spec.name)' on this machine any more")
     }
     let identifier = RandomIdentifier.make()
+    return try await gate.pass {
+      try await self.start(local, identifier, in: directory, environment: environment)
+    }
+  }
+
+  private func start(
+    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    if isClosed { throw Self.closed }
     do {
       let kernel = try await launch(local, identifier, in: directory, environment: environment)
       kernels[identifier] = kernel
-      if isClosed { throw KernelHostError.unavailable("the server is shutting down") }
+      if isClosed { throw Self.closed }
       return KernelConnection(identifier: identifier, channel: try await kernel.connect())
     } catch {
       await kernels.removeValue(forKey: identifier)?.kill()
@@ -82,11 +95,17 @@ public final class LocalKernelHost: KernelHost {
   }
 
   /// Ends the kernel and all that it started, politely where it lets itself be asked.
-  public func shutDown(_ identifier: String) async {
+  public func shutDown(_ identifier: String) async { await end(identifier) { await $0.shutDown() } }
+
+  /// Ends the kernel and all that it started at once, without asking: for one whose place another is to take, and that
+  /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
+  public func kill(_ identifier: String) async { await end(identifier) { await $0.kill() } }
+
+  private func end(_ identifier: String, _ ending: @escaping @LoopActor (LocalKernel) async -> Void) async {
     if let kernel = kernels.removeValue(forKey: identifier) {
       // In a task of its own: whoever waits may be cancelled, the kernel ends all the same.
       endings[identifier] = LoopActor.task {
-        await kernel.shutDown()
+        await ending(kernel)
         self.endings[identifier] = nil
       }
     }

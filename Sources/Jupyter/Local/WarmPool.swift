@@ -80,6 +80,9 @@ public final class WarmPool: KernelHost {
   /// Ends the kernel.
   public func shutDown(_ identifier: String) async { await host.shutDown(identifier) }
 
+  /// Ends the kernel at once.
+  public func kill(_ identifier: String) async { await host.kill(identifier) }
+
   /// Ends all kernels, those that wait too.
   public func close() async {
     isClosed = true
