@@ -23,7 +23,8 @@ struct LocalKernelSpec: Sendable, Equatable {
   /// Where the kernelspec lies: `{resource_dir}`.
   let resourceDirectory: String
   /// True where the kernel drops none of its output however long nobody takes it, so that what a client does not read
-  /// may wait in the kernel, and not with us. Its kernelspec says so: `metadata.code_interpreter.keeps_output`.
+  /// may wait in the kernel, and not with us. Our own package's kernels are so; of another its kernelspec may say so
+  /// by `metadata.code_interpreter.keeps_output`.
   let keepsOutput: Bool
 
   /// Reads a `kernel.json`; nil where it is no kernelspec.
@@ -42,7 +43,9 @@ struct LocalKernelSpec: Sendable, Equatable {
     }
     self.environment = environment
     interruptMode = json["interrupt_mode"]?.string.flatMap(InterruptMode.init) ?? .signal
-    keepsOutput = json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool ?? false
+    keepsOutput =
+      json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool
+      ?? resourceDirectory.contains("/code_interpreter_kernel/kernels/")
     self.resourceDirectory = resourceDirectory
   }
 

@@ -4,8 +4,9 @@ import Memory
 /// The sockets of a channel to a kernel, and what watches the one that the kernel's output comes over.
 @LoopActor
 struct ZeroMQKernelSockets {
-  /// How many messages wait with us where the kernel keeps what we do not take: enough that it never stands still.
-  private static let heldMessages: CInt = 64
+  /// How many messages wait with us where the kernel keeps what we do not take: enough that it never stands still, few
+  /// enough that messages of megabytes do no harm.
+  private static let heldMessages: CInt = 16
   /// A kernel that has bound its sockets accepts within microseconds; one on ports may still have to bind them.
   private static let reconnectMilliseconds: CInt = 10
 

@@ -62,6 +62,11 @@ import Testing
     #expect(spec.interruptMode == .message)
     #expect(spec.keepsOutput)
     #expect(!spec.isPython)
+    #expect(try !self.spec("{\"argv\": [\"python\"]}").keepsOutput)
+    let ours = LocalKernelSpec(
+      name: "python3", json: "{\"argv\": [\"python\"]}",
+      resourceDirectory: "/lib/python3/site-packages/code_interpreter_kernel/kernels/python3")
+    #expect(ours?.keepsOutput == true)
     #expect(try self.spec("{\"argv\": [\"python\"]}").interruptMode == .signal)
   }
 
