@@ -6,9 +6,8 @@ enum EnvironmentArguments {
   /// The options that may be given several times; in the environment their values stand on lines of their own.
   private static let repeated: Set<String> = ["kernel-env"]
   private static let options = [
-    "host", "port", "workspace", "python-environment", "jupyter-url", "jupyter-token", "jupyter-ca",
-    "kernel-env",
-    "max-contexts", "max-queued", "max-body", "grace", "log-level", "log-format",
+    "host", "port", "workspace", "python-environment", "backend", "warm", "jupyter-url", "jupyter-token",
+    "jupyter-ca", "kernel-env", "max-contexts", "max-queued", "max-body", "grace", "log-level", "log-format",
   ]
 
   /// Puts the environment's options before those of the command line: of equal options, the last counts.

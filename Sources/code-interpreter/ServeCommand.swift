@@ -28,6 +28,12 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
   var pythonEnvironment: String?
 
+  @Option(help: "How kernels are run: local, by this server, or jupyter, by a Jupyter Server that it starts.")
+  var backend = Backend.jupyter
+
+  @Option(help: "How many kernels stand ready for new contexts, with --backend local.")
+  var warm = 1
+
   @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
   var jupyterUrl: String?
 
@@ -63,6 +69,9 @@ struct ServeCommand: ParsableCommand {
     guard maxContexts > 0, maxQueued > 0, maxBody > 0 else {
       throw ValidationError("--max-contexts, --max-queued and --max-body should be at least 1.")
     }
+    guard warm >= 0, warm <= maxContexts else {
+      throw ValidationError("--warm should be from 0 to --max-contexts.")
+    }
     guard grace >= 0, grace <= 86_400 else {
       throw ValidationError("--grace should be from 0 to 86400 seconds.")
     }
@@ -70,6 +79,7 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let logger = logFormat.logger(level: logLevel.level)
+    OpenFileLimit.raise()
     let status = EventLoop.shared.run { await serve(logger: logger) }
     if status != 0 { throw ExitCode(status) }
   }
@@ -127,8 +137,14 @@ struct ServeCommand: ParsableCommand {
       return JupyterServerHost(location, kernelEnvironment: environment, logger: logger)
     }
     let python = try PythonEnvironment(pythonEnvironment)
-    return ManagedJupyterServerHost(
-      python: python.interpreter, environment: python.environment.merging(environment) { $1 }, logger: logger)
+    let variables = python.environment.merging(environment) { $1 }
+    switch backend {
+    case .jupyter:
+      return ManagedJupyterServerHost(python: python.interpreter, environment: variables, logger: logger)
+    case .local:
+      let host = LocalKernelHost(python: python.interpreter, environment: variables, logger: logger)
+      return warm > 0 ? WarmPool(host, size: warm, directory: absolute(workspace), logger: logger) : host
+    }
   }
 
   private func configuration() -> ServiceConfiguration {
@@ -167,6 +183,11 @@ struct ServeCommand: ParsableCommand {
 
       """)
   }
+}
+
+/// How kernels are run.
+enum Backend: String, ExpressibleByArgument, CaseIterable {
+  case local, jupyter
 }
 
 /// The levels by the names that swift-log gives them.
