@@ -34,6 +34,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var current: Entry?
   private var pump: JobPump?
   private var isRunning = false
+  private var afterTurn: [@LoopActor () -> Void] = []
   /// How often a job was run with the wrong preference; for tests.
   private(set) var mismatchCount = 0
 
@@ -96,8 +97,19 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
       }
     }
     current = nil
+    finishTurn()
     // With jobs left the next poll must not block.
     pump?.keepTurning(!jobs.isEmpty)
+  }
+
+  /// Does `work` when the jobs of this turn have run, before the loop waits for anything: what many jobs add to is then
+  /// done once. Work is done in the order in which it was asked for.
+  @LoopActor public func atEndOfTurn(_ work: @escaping @LoopActor () -> Void) { afterTurn.append(work) }
+
+  private func finishTurn() {
+    guard !afterTurn.isEmpty else { return }
+    let work = exchange(&afterTurn, with: [])
+    LoopActor.enter { for item in work { item() } }
   }
 
   /// Moves the jobs of other threads behind our own.

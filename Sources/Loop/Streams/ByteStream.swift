@@ -71,6 +71,10 @@ public enum StreamLimits {
   public static let highWater = 256 * 1024
   /// Bytes that may still wait when writers go on: enough to keep the socket busy until they have come back.
   public static let lowWater = 64 * 1024
+  /// Bytes that are kept back for the end of the turn: more than that is worth a system call of its own.
+  static let largestGathering = 64 * 1024
+  /// Pieces that are: Linux takes 1024 in one call.
+  static let mostPieces = 512
   /// The memory that a first read is given. Requests are small, and most connections idle.
   static let smallestRead = 4 * 1024
   /// What it grows to when reads fill it, as they do in uploads.

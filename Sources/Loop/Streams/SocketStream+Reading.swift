@@ -51,13 +51,13 @@ extension SocketStream {
   }
 
   /// True once the peer's end, or an error, has been seen.
-  public var isPeerGone: Bool { input.ending != nil }
+  public var isPeerGone: Bool { input.ending != nil || output.failure != nil }
 
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
     if inbound.count < input.readAhead { startReading() }
     // A task that is cancelled just returns.
-    try? await input.watchers.wait { !isOpen || input.ending != nil || inbound.count >= input.readAhead }
+    try? await input.watchers.wait { !isOpen || isPeerGone || inbound.count >= input.readAhead }
   }
 
   private func startReading() {

@@ -5,8 +5,10 @@ public import Memory
 /// The writing half of a stream.
 @LoopActor
 final class OutputState {
-  /// What no system call has seen yet; written when the request in flight is done.
+  /// What no system call has seen yet; written at the end of the turn, or when the request in flight is done.
   var waiting: [Bytes] = []
+  /// The end of the turn will write what waits.
+  var isGathering = false
   /// What libuv holds pointers to.
   var inFlight: [Bytes] = []
   /// How many bytes both are.
@@ -65,18 +67,41 @@ extension SocketStream {
 
   private func throwIfBroken() throws(UVError) {
     if let failure = output.failure { throw failure }
+    // Who has broken the connection off takes nothing more either.
+    if let ending = input.ending, ending != .endOfFile { throw ending }
     if !isOpen { throw .cancelled }
   }
 
-  /// Writes what the socket takes now, and queues the rest.
+  /// Queues the pieces. What is written in one turn of the loop goes out in one system call at its end, and wakes the
+  /// peer once; much is not kept back for that.
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
-    guard output.inFlight.isEmpty else {
-      output.queuedCount += pieces.reduce(0) { $0 + $1.count }
-      output.waiting += pieces
-      return
+    output.queuedCount += pieces.reduce(0) { $0 + $1.count }
+    output.waiting += pieces
+    guard output.inFlight.isEmpty else { return }
+    if output.queuedCount >= StreamLimits.largestGathering || output.waiting.count >= StreamLimits.mostPieces
+    {
+      try sendWaiting()
+    } else if !output.isGathering {
+      output.isGathering = true
+      EventLoop.shared.atEndOfTurn {
+        self.output.isGathering = false
+        self.sendGathered()
+      }
     }
-    try send(pieces)
+  }
+
+  /// Hands over what no system call has seen yet, as far as the socket takes it. Where this fails, the next writer is told.
+  func sendGathered() {
+    guard isOpen, output.inFlight.isEmpty else { return }
+    try? sendWaiting()
+    if output.queuedCount == 0 { output.flushers.wakeAll() }
+  }
+
+  private func sendWaiting() throws(UVError) {
+    let waiting = exchange(&output.waiting, with: [])
+    output.queuedCount -= waiting.reduce(0) { $0 + $1.count }
+    try send(waiting)
   }
 
   /// Tries to write at once; what is left becomes the request in flight.
@@ -117,12 +142,8 @@ extension SocketStream {
     output.queuedCount -= output.inFlight.reduce(0) { $0 + $1.count }
     output.inFlight = []
     guard status == 0 else { return fail(UVError(rawValue: status)) }
-    let waiting = exchange(&output.waiting, with: [])
-    if !waiting.isEmpty {
-      output.queuedCount -= waiting.reduce(0) { $0 + $1.count }
-      // Where this fails the writers that are woken below, and all later ones, throw it.
-      try? send(waiting)
-    }
+    // Where this fails the writers that are woken below, and all later ones, throw it.
+    try? sendWaiting()
     if output.queuedCount <= StreamLimits.lowWater { output.writers.wakeAll() }
     if output.queuedCount == 0 { output.flushers.wakeAll() }
   }
@@ -132,6 +153,7 @@ extension SocketStream {
     output.waiting = []
     output.queuedCount = 0
     output.wakeAll()
+    input.watchers.wakeAll()
   }
 
   /// Lends the pieces as libuv wants them. The memory is not written to: `uv_buf_t` serves reading too, hence the cast.

@@ -51,11 +51,19 @@ public final class SocketStream: Handle, ByteStream {
 
   // MARK: Closing
 
+  // What this turn has written is offered to the socket before: it would have been without gathering.
+
   /// Ends the stream at once and waits until its resources are free.
-  public func close() async { await closeAndWait() }
+  public func close() async {
+    sendGathered()
+    await closeAndWait()
+  }
 
   /// Begins to close, without waiting.
-  public func abort() { startClosing() }
+  public func abort() {
+    sendGathered()
+    startClosing()
+  }
 
   override func willClose() {
     input.wakeAll()

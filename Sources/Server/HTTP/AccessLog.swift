@@ -10,10 +10,14 @@ struct AccessLog {
 
   init(_ logger: Logger) { self.logger = logger }
 
-  /// The line that each request gets, also one that was none.
+  /// The line that each request gets, also one that was none. It is written when the client has its answer.
   func finished(_ response: ResponseWriter) {
     guard logger.logLevel <= .info else { return }
     let microseconds = (EventLoop.now - response.began) / 1000
+    EventLoop.shared.atEndOfTurn { self.write(response, microseconds) }
+  }
+
+  private func write(_ response: ResponseWriter, _ microseconds: UInt64) {
     let fraction = String(microseconds % 1000)
     let padding = String(repeating: "0", count: 3 - fraction.utf8.count)
     logger.info(
