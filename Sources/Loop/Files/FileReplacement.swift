@@ -6,8 +6,11 @@ public import Memory
 /// Whoever begins one calls `commit` or `abandon`, also when the task has been cancelled.
 @LoopActor
 public final class FileReplacement {
-  /// What is gathered before it is written; while that happens the next block is gathered.
+  /// The least that is worth the way to another thread and back.
   static let blockSize = 256 * 1024
+  /// What is gathered while a block is being written, before whoever writes waits: the slower the disk, the larger the
+  /// blocks, and the fewer the wake-ups, which cost as much as to copy a block.
+  static let largestBlock = 2 * 1024 * 1024
   /// Many small pieces are written earlier: each costs memory of its own.
   static let maximumPieces = 256
   /// The disk begins with this much at a time, while more is coming.
@@ -30,7 +33,9 @@ public final class FileReplacement {
     gathered.append(bytes)
     gatheredCount += bytes.count
     count += Int64(bytes.count)
-    if gatheredCount >= Self.blockSize || gathered.count >= Self.maximumPieces { try await writeGathered() }
+    let isLarge = gatheredCount >= Self.largestBlock || gathered.count >= Self.maximumPieces
+    let isIdle = writing?.isFinished ?? true
+    if isLarge || (isIdle && gatheredCount >= Self.blockSize) { try await writeGathered() }
   }
 
   /// Puts the file under its name; when this returns it is on the disk.

@@ -81,6 +81,9 @@ struct Pending<Success: Sendable> {
     job = PoolJob { outcome.result = Result(catching: body) }
   }
 
+  /// True when `value` will not wait.
+  var isFinished: Bool { job.isFinished }
+
   /// - Throws: `UVError`, or `CancellationError` where the task was cancelled before the call began.
   func value() async throws -> Success {
     await job.finish()
