@@ -2,11 +2,6 @@ import Memory
 
 /// Takes a body apart, whichever way it is framed.
 struct HTTPBodyParser {
-  enum Part {
-    case bytes(Bytes)
-    case end(trailers: HTTPFields)
-  }
-
   private enum State {
     case ended
     case length(Int64)
@@ -34,12 +29,14 @@ struct HTTPBodyParser {
     if case .untilClose = state { true } else { false }
   }
 
-  /// The next part; nil when it has not arrived.
-  mutating func next(_ buffer: inout ByteBuffer, _ limits: HTTPLimits) throws(HTTPError) -> Part? {
+  /// The next part, or the end; nil when it has not arrived.
+  mutating func next<Head>(
+    _ buffer: inout ByteBuffer, _ limits: HTTPLimits
+  ) throws(HTTPError) -> HTTPEvent<Head>? {
     while true {
       switch state {
       case .ended: return .end(trailers: HTTPFields())
-      case .untilClose: return buffer.isEmpty ? nil : .bytes(buffer.takeAll())
+      case .untilClose: return buffer.isEmpty ? nil : .body(buffer.takeAll())
       case .length(let left): return takeData(&buffer, left) { $0 == 0 ? .ended : .length($0) }
       case .chunkData(let left): return takeData(&buffer, left) { $0 == 0 ? .chunkEnd : .chunkData($0) }
       case .chunkLine: guard try takeChunkLine(&buffer, limits) else { return nil }
@@ -49,13 +46,13 @@ struct HTTPBodyParser {
     }
   }
 
-  private mutating func takeData(
+  private mutating func takeData<Head>(
     _ buffer: inout ByteBuffer, _ left: Int64, then: (Int64) -> State
-  ) -> Part? {
+  ) -> HTTPEvent<Head>? {
     guard !buffer.isEmpty else { return nil }
     let data = buffer.take(Int(min(Int64(buffer.count), left)))
     state = then(left - Int64(data.count))
-    return .bytes(data)
+    return .body(data)
   }
 
   /// Takes a chunk's size and extensions (RFC 9112, 7.1). These are passed over, but not without being looked at.
@@ -85,9 +82,9 @@ struct HTTPBodyParser {
     return true
   }
 
-  private mutating func takeTrailers(
+  private mutating func takeTrailers<Head>(
     _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner, _ limits: HTTPLimits
-  ) throws(HTTPError) -> Part? {
+  ) throws(HTTPError) -> HTTPEvent<Head>? {
     var scanner = scanner
     let found = try buffer.withSpan { (span) throws(HTTPError) -> (HTTPFields, Int)? in
       let end = try scanner.endOfSection(in: span)

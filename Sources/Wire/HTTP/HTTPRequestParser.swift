@@ -44,18 +44,9 @@ public struct HTTPRequestParser: Sendable {
     _ buffer: inout ByteBuffer, _ parser: HTTPBodyParser
   ) throws(HTTPError) -> Event? {
     var parser = parser
-    let part = try parser.next(&buffer, limits)
-    switch part {
-    case nil:
-      state = .body(parser)
-      return nil
-    case .bytes(let bytes):
-      state = .body(parser)
-      return .body(bytes)
-    case .end(let trailers):
-      state = .head(HTTPSectionScanner())
-      return .end(trailers: trailers)
-    }
+    let event: Event? = try parser.next(&buffer, limits)
+    if case .end = event { state = .head(HTTPSectionScanner()) } else { state = .body(parser) }
+    return event
   }
 
   private mutating func nextHead(
