@@ -32,21 +32,21 @@ struct RequestFields {
     return string
   }
 
-  /// An object of strings, or nil where there is none or null. Of equal names the last counts, as everywhere in JSON.
+  /// An object of strings in any order, or nil where there is none or null. Of equal names the last counts, as everywhere
+  /// in JSON.
   func strings(_ name: String) throws -> [(name: String, value: String)]? {
     guard let value = object[name], !value.isNull else { return nil }
     guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
-    var result: [(name: String, value: String)] = []
+    var result: [String: String] = [:]
     try value.forEachMember { rawKey, value in
       let key = rawKey.string ?? ""
       guard let string = value.string else { throw Self.wrong("\(name).\(key)", "should be a string") }
       guard ![value.stringContents, rawKey.stringContents].contains(where: JSONString.hasLoneSurrogate) else {
         throw Self.wrong("\(name).\(key)", "should be text, and has half a surrogate pair in it")
       }
-      result.removeAll { $0.name == key }
-      result.append((key, string))
+      result[key] = string
     }
-    return result
+    return result.map { ($0.key, $0.value) }
   }
 
   private static func wrong(_ name: String, _ what: String) -> HTTPFailure {
