@@ -79,14 +79,10 @@ final class JupyterServerProcess {
 
   private func becomeReady() async throws {
     let client = HTTPClient(location)
-    let ended = LoopActor.task { await self.process.exit() }
-    var status: ExitStatus?
-    let watch = LoopActor.task { status = await ended.value }
-    defer { watch.cancel() }
     do {
       try await withDeadline(Self.startLimit) {
         while true {
-          if let status {
+          if let status = self.process.exitStatus {
             throw KernelHostError.unavailable("the Jupyter server \(status) before it answered")
           }
           let reply = try? await client.send("GET", "/api", limit: .seconds(5))
