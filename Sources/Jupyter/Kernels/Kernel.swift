@@ -1,6 +1,7 @@
 public import Logging
 public import Loop
 import Memory
+import Wire
 
 /// A kernel that takes code: routes what comes over its channel to the request that it belongs to.
 @LoopActor
@@ -18,6 +19,8 @@ public final class Kernel {
   public let spec: KernelSpec
   /// Makes the requests to it.
   public let session = MessageSession()
+  /// What it can do beyond the protocol, by its own account (`supported_features` of `kernel_info_reply`).
+  public private(set) var supportedFeatures: Set<String> = []
   /// Why it has ended, or its channel has; nil while all is well.
   public private(set) var end: KernelEnd?
   /// Told once when `end` is set, unless `shutDown` set it.
@@ -131,7 +134,10 @@ public final class Kernel {
         while !(isAnswered && isHeard) {
           try? await withDeadline(Self.questionInterval) {
             try await self.perform(self.session.kernelInformation()) { message in
-              if message.header.type == "kernel_info_reply" { isAnswered = true }
+              if message.header.type == "kernel_info_reply" {
+                isAnswered = true
+                self.supportedFeatures = Self.features(in: message.content)
+              }
               if message.channel == .iopub { isHeard = true }
               return isAnswered && isHeard
             }
@@ -145,6 +151,11 @@ public final class Kernel {
     } catch is DeadlineExceeded {
       throw KernelHostError.kernelDidNotStart("no answer within \(Self.startLimit)")
     }
+  }
+
+  private static func features(in information: Bytes) -> Set<String> {
+    let features = try? JSONSlice.parse(information)["supported_features"]
+    return Set(features?.elements.compactMap(\.string) ?? [])
   }
 
   private func startListening() {

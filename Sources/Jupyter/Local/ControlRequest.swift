@@ -17,6 +17,7 @@ enum ControlRequest: String {
       "date":"\(Timestamp.now())","msg_type":"\(rawValue)","version":"\(MessageSession.protocolVersion)"}
       """
     let content: Bytes = self == .shutdown ? #"{"restart":false}"# : "{}"
-    return KernelRequest(identifier: identifier, channel: .control, header: Bytes(header), content: content)
+    return KernelRequest(
+      identifier: identifier, channel: .control, header: Bytes(header), metadata: "{}", content: content)
   }
 }

@@ -50,7 +50,8 @@ final class ZeroMQKernelChannel: KernelChannel {
   }
 
   func send(_ request: KernelRequest) async throws {
-    let frame = KernelFrame(channel: request.channel, header: request.header, content: request.content)
+    let frame = KernelFrame(
+      channel: request.channel, header: request.header, metadata: request.metadata, content: request.content)
     let parts = ZeroMQFraming.encode(frame, signedBy: authentication)
     switch request.channel {
     case .shell: try await sockets.shell.send(parts)

@@ -8,6 +8,8 @@ public struct KernelRequest: Sendable {
   public let channel: KernelChannelName
   /// The header, a JSON object.
   public let header: Bytes
+  /// The metadata, a JSON object.
+  public let metadata: Bytes
   /// The content, a JSON object.
   public let content: Bytes
 }

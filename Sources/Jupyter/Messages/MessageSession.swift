@@ -26,8 +26,10 @@ public final class MessageSession {
   ///
   /// `stop_on_error` is off: one execution is sent at a time, so there is nothing behind it to abort, and ipykernel
   /// would abort whatever reaches it in the moment after an error.
-  /// - Parameter isSilent: true for code of ours: it is not counted, not kept in the history and not announced.
-  public func execution(of code: Bytes, isSilent: Bool = false) -> KernelRequest {
+  /// - Parameters:
+  ///   - isSilent: true for code of ours: it is not counted, not kept in the history and not announced.
+  ///   - metadata: a JSON object, for kernels that know what it means.
+  public func execution(of code: Bytes, isSilent: Bool = false, metadata: Bytes = "{}") -> KernelRequest {
     var content = ByteBuffer()
     content.reserve(code.count + 160)
     content.append("{\"code\":\"")
@@ -36,16 +38,19 @@ public final class MessageSession {
       isSilent
         ? "\",\"silent\":true,\"store_history\":false" : "\",\"silent\":false,\"store_history\":true")
     content.append(",\"user_expressions\":{},\"allow_stdin\":false,\"stop_on_error\":false}")
-    return make("execute_request", on: .shell, content: content.takeAll())
+    return make("execute_request", on: .shell, metadata: metadata, content: content.takeAll())
   }
 
-  private func make(_ type: String, on channel: KernelChannelName, content: Bytes) -> KernelRequest {
+  private func make(
+    _ type: String, on channel: KernelChannelName, metadata: Bytes = "{}", content: Bytes
+  ) -> KernelRequest {
     sent += 1
     let message = "\(identifier)_\(sent)"
     let header = """
       {"msg_id":"\(message)","session":"\(identifier)","username":"code-interpreter",\
       "date":"\(Timestamp.now())","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
       """
-    return KernelRequest(identifier: message, channel: channel, header: Bytes(header), content: content)
+    return KernelRequest(
+      identifier: message, channel: channel, header: Bytes(header), metadata: metadata, content: content)
   }
 }

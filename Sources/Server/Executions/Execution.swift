@@ -51,10 +51,7 @@ struct Execution {
     guard message.channel == .iopub else { return [] }
     switch message.header.type {
     case "stream":
-      let content = try JSONSlice.parseRepairingText(message.content)
-      let name: StreamName = content["name"]?.string == "stderr" ? .stderr : .stdout
-      guard let text = content["text"]?.stringContents, !text.isEmpty else { return [] }
-      return [.stream(name, text: text, timestamp: message.header.date)]
+      return stream(try JSONSlice.parseRepairingText(message.content), at: message.header.date)
     case "execute_result":
       return result(try JSONSlice.parseRepairingText(message.content)["data"], isMain: true)
     case "display_data", "update_display_data":
@@ -62,6 +59,20 @@ struct Execution {
     default:
       return []
     }
+  }
+
+  private static func stream(_ content: JSONSlice, at timestamp: Bytes) -> [OutputEvent] {
+    var name = StreamName.stdout
+    var text = Bytes()
+    // Once through it: the text may be long.
+    content.forEachMember { key, value in
+      switch key.string {
+      case "name": name = value.string == "stderr" ? .stderr : .stdout
+      case "text": text = value.stringContents
+      default: break
+      }
+    }
+    return text.isEmpty ? [] : [.stream(name, text: text, timestamp: timestamp)]
   }
 
   private static func result(_ data: JSONSlice?, isMain: Bool) -> [OutputEvent] {

@@ -11,8 +11,8 @@ final class ExecutionRun {
   struct Order: Sendable {
     /// The code: the contents of a JSON string, still escaped, as the kernel gets it.
     let code: Bytes
-    /// Sets the variables of this execution alone, and puts back what was there.
-    let environment: EnvironmentCode?
+    /// The variables of this execution alone.
+    let environment: ExecutionEnvironment?
   }
 
   /// Code that goes on after an interrupt is interrupted again after this, then after twice as long, and so on, and
@@ -34,6 +34,8 @@ final class ExecutionRun {
   private var interrupts = 0
   private var escalation: Deadline?
   private var isLookingForReply = false
+  /// What is to be put back into the kernel behind the execution.
+  private var changedEnvironment: EnvironmentCode?
 
   init(_ order: Order, in context: Context, output: ExecutionOutput, logger: Logger) {
     self.order = order
@@ -97,16 +99,25 @@ final class ExecutionRun {
   private func runInTurn() async throws {
     let kernel = try await context.ready()
     if isAbandoned { return }
-    if let environment = order.environment { try await kernel.runSilently(environment.set) }
+    let metadata = try await prepareEnvironment(in: kernel)
     if isAbandoned { return }
     self.kernel = kernel
-    let request = kernel.session.execution(of: order.code)
+    let request = kernel.session.execution(of: order.code, metadata: metadata)
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
     }
+  }
+
+  /// Sets the variables in a kernel that does not do so itself; gives the metadata of the request.
+  private func prepareEnvironment(in kernel: Kernel) async throws -> Bytes {
+    guard let environment = order.environment else { return "{}" }
+    if kernel.supportedFeatures.contains(ExecutionEnvironment.feature) { return environment.metadata }
+    changedEnvironment = environment.code
+    try await kernel.runSilently(environment.code.set)
+    return "{}"
   }
 
   /// Deno sends a result behind its `idle` in one run of six. What comes before the answer to another question
@@ -146,8 +157,8 @@ final class ExecutionRun {
     kernel = nil
     escalation?.close()
     await interruption?.value
-    if let environment = order.environment, let kernel = try? await context.ready() {
-      await Self.restore(environment, in: kernel)
+    if let changedEnvironment, let kernel = try? await context.ready() {
+      await Self.restore(changedEnvironment, in: kernel)
     }
     context.current = nil
     context.turns.pass()

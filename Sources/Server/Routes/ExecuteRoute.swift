@@ -69,9 +69,9 @@ struct ExecuteRoute {
 
   private static func environment(
     _ variables: [(name: String, value: String)], in context: Context
-  ) throws -> EnvironmentCode? {
+  ) throws -> ExecutionEnvironment? {
     if variables.isEmpty { return nil }
-    guard let environment = EnvironmentCode(variables, language: context.spec.language) else {
+    guard let environment = ExecutionEnvironment(variables, language: context.spec.language) else {
       throw HTTPFailure(400, "`env_vars` of these names cannot be set in a \(context.language) kernel")
     }
     return environment
