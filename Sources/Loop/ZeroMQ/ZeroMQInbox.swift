@@ -33,7 +33,7 @@ public final class ZeroMQInbox {
   public func receive() async throws -> Message? {
     for offset in sockets.indices {
       let index = (first + offset) % sockets.count
-      guard let parts = try sockets[index].receive() else { continue }
+      guard sockets[index].isReadable, let parts = try sockets[index].receive() else { continue }
       count(index)
       if budget.isSpent() { await Task.yield() }
       return Message(source: index, parts: parts)

@@ -11,8 +11,9 @@ public import Memory
 /// publisher with a high-water mark of its own, which drops what is above it.
 ///
 /// The descriptor that libzmq gives to wait on tells that something changed, not that there is something to receive
-/// (zmq_getsockopt(3), ZMQ_FD): after it became readable, and after every send and receive while somebody waits for
-/// the other, ZMQ_EVENTS says what there is.
+/// (zmq_getsockopt(3), ZMQ_FD), and tells it once: whoever asks for ZMQ_EVENTS, sends, or receives takes the news with
+/// it. So what is known is kept in `hasArrivals`, until a receive has found nothing; from then on the descriptor
+/// becomes readable with the next message. To ask costs four system calls, which is why nobody asks twice.
 @LoopActor
 public final class ZeroMQSocket: Handle {
   /// What the socket does with messages.
@@ -52,6 +53,8 @@ public final class ZeroMQSocket: Handle {
   private var isWatched = false
   private var unfinished: [Bytes] = []
   private var budget = TurnBudget()
+  /// There may be a message: the descriptor has said so, and no receive has found otherwise since.
+  private var hasArrivals = false
 
   /// A socket that is connected to nothing yet. Whoever makes one closes it, or its context.
   public init(_ kind: Kind, in context: ZeroMQContext, _ options: Options = Options()) throws(UVError) {
@@ -68,7 +71,7 @@ public final class ZeroMQSocket: Handle {
     }
     uv_poll_start(pointer(as: uv_poll_t.self), CInt(UV_READABLE.rawValue)) { handle, _, _ in
       guard let owner = Handle.owner(handle?.pointee.data, as: ZeroMQSocket.self) else { return }
-      LoopActor.enter { owner.lookAtEvents() }
+      LoopActor.enter { owner.becameReadable() }
     }
     context.add(self)
   }
@@ -115,11 +118,12 @@ public final class ZeroMQSocket: Handle {
       unfinished.append(Bytes(sharing: part))
       if !part.isFollowed { return exchange(&unfinished, with: []) }
     }
+    hasArrivals = false
     return nil
   }
 
-  /// True when `receive` would bring a message, or throw.
-  var isReadable: Bool { !isOpen || events & CInt(ZMQ_POLLIN) != 0 }
+  /// True when `receive` may bring a message, or throw.
+  var isReadable: Bool { !isOpen || hasArrivals }
 
   // MARK: Sending
 
@@ -133,7 +137,7 @@ public final class ZeroMQSocket: Handle {
 
   private func trySend(_ parts: [Bytes]) throws(UVError) -> Bool {
     try ensureOpen()
-    defer { if !arrivals.isEmpty { lookAtEvents() } }
+    defer { lookAtEvents() }
     for (index, part) in parts.enumerated() {
       // A message that does not go whole does not go at all: libzmq takes back the parts before.
       guard try ZeroMQOutgoingPart.send(part, isFollowed: index < parts.count - 1, to: socket) else {
@@ -182,10 +186,24 @@ public final class ZeroMQSocket: Handle {
   /// What can be done now. To ask is also what makes the descriptor quiet again.
   private var events: CInt { (try? Self.number(ZMQ_EVENTS, of: socket)) ?? 0 }
 
+  private func becameReadable() {
+    // Whoever waits for messages finds out what there is by receiving. With nobody there the descriptor has to be made
+    // quiet.
+    if arrivals.isEmpty || !departures.isEmpty {
+      lookAtEvents()
+    } else {
+      hasArrivals = true
+      arrivals.wakeAll()
+    }
+  }
+
   private func lookAtEvents() {
     guard isOpen else { return }
     let events = events
-    if events & CInt(ZMQ_POLLIN) != 0 { arrivals.wakeAll() }
+    if events & CInt(ZMQ_POLLIN) != 0 {
+      hasArrivals = true
+      arrivals.wakeAll()
+    }
     if events & CInt(ZMQ_POLLOUT) != 0 { departures.wakeAll() }
   }
 }

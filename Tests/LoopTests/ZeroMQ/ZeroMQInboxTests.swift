@@ -59,8 +59,10 @@ extension LoopTests {
         inbox.wake()
         try await waiting.value
         let reading = Task { @LoopActor in
-          try await inbox.untilReadable()
-          return try await inbox.receive()?.parts
+          while true {
+            if let message = try await inbox.receive() { return message.parts }
+            try await inbox.untilReadable()
+          }
         }
         await Task.yield()
         pair.far.close()
