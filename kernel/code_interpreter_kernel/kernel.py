@@ -2,68 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from typing import Any, ClassVar, Iterator
+import sys
+from typing import Any, Sequence
 
-from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 from traitlets import default
-
-#: How long a write waits for more to go with it, in seconds: less than anyone sees, and still few messages when many lines
-#: are printed. ipykernel waits ten times as long.
-FLUSH_SECONDS = 0.02
-
-
-class Stream(OutStream):
-    """`sys.stdout` and `sys.stderr`: what was written first is sent first, also across the two."""
-
-    flush_interval = FLUSH_SECONDS
-
-    #: Who wrote last. When another one writes, what this one holds moves to the outbox, so that it keeps its place.
-    _writer: ClassVar[Stream | None] = None
-
-    #: What is sent before anything that is written now: the stream, and texts with the request that each belongs to.
-    _outbox: ClassVar[deque[tuple[Stream, list[tuple[Any, str]]]]] = deque()
-
-    #: What `OutStream._flush` is to send.
-    _outgoing: list[tuple[Any, str]] = []
-
-    def write(self, string: str) -> int | None:
-        """Keeps the text until the next flush."""
-        before = Stream._writer
-        if before is not self:
-            Stream._writer = self
-            if before is not None:
-                before._move_to_outbox()
-        return super().write(string)
-
-    def flush(self) -> None:
-        """Sends what is there. Where nothing is, it does not wait for the thread that sends: twice in every cell."""
-        if self._buffers or Stream._outbox or self.echo is not None:
-            super().flush()
-
-    def _move_to_outbox(self) -> None:
-        with self._buffer_lock:
-            texts = [(parent, text) for parent, text in super()._flush_buffers() if text]
-            if texts:
-                Stream._outbox.append((self, texts))
-
-    def _flush(self) -> None:
-        # Before the texts are taken: what is written from here on asks for a flush of its own.
-        self._flush_pending = False
-        self._move_to_outbox()
-        while Stream._outbox:
-            stream, stream._outgoing = Stream._outbox.popleft()
-            OutStream._flush(stream)
-
-    def _flush_buffers(self) -> Iterator[tuple[Any, str]]:
-        texts, self._outgoing = self._outgoing, []
-        return iter(texts)
-
-
-# A forked child would send again what its parent is about to send.
-os.register_at_fork(after_in_child=Stream._outbox.clear)
+from traitlets.config import Config
 
 
 class KernelApp(IPKernelApp):
@@ -71,7 +15,16 @@ class KernelApp(IPKernelApp):
 
     @default("outstream_class")
     def _default_outstream_class(self) -> str:
-        return "code_interpreter_kernel.kernel.Stream"
+        return "code_interpreter_kernel.output.Stream"
+
+    def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
+        """Reads the options. A parser of all that there are takes longer to make than the rest of the application."""
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        if len(arguments) != 2 or arguments[0] != "-f":
+            return super().parse_command_line(argv)
+        self.argv = arguments
+        self.cli_config = Config(IPKernelApp={"connection_file": arguments[1]})
+        self.update_config(self.cli_config)
 
     def _bind_socket(self, s: Any, port: int) -> int:
         # Without a high-water mark: a publisher drops in silence what is above it.

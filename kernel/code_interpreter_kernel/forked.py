@@ -1,0 +1,112 @@
+"""Makes of a forked process what a process that was started anew would be."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import random
+import shutil
+import signal
+import sys
+from typing import NamedTuple
+
+from code_interpreter_kernel.processes import MARK
+
+#: The module that a kernel runs.
+KERNEL = "code_interpreter_kernel.kernel"
+
+
+class Request(NamedTuple):
+    """A kernel that is asked for."""
+
+    id: int
+    #: Without the interpreter and its options.
+    argv: list[str]
+    #: Its working directory.
+    cwd: str
+    #: All of its environment.
+    env: dict[str, str]
+    #: What it opens for its standard output and error.
+    log: str
+
+
+def become_fresh(request: Request, variables: dict[str, str]) -> None:
+    """Takes away what is the fork server's and sets what was asked for. Raises `OSError` where that cannot be.
+
+    `variables` are those that modules set when they were imported.
+    """
+    _reset_signals()
+    _open_streams(request.log)
+    os.chdir(request.cwd)
+    os.environ.clear()
+    os.environ.update(variables | request.env)
+    _set_arguments(request.argv)
+    _show_in_proc(request)
+    _seed()
+    # What matplotlib does with a directory that it made for itself is done at the end of the fork server.
+    atexit.unregister(shutil.rmtree)
+    gc.enable()
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _open_streams(log: str) -> None:
+    # Whoever reads the pipe has opened it before: we do not wait for one that never comes.
+    writing = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    os.set_blocking(writing, True)
+    reading = os.open(os.devnull, os.O_RDONLY)
+    for standard, descriptor in enumerate((reading, writing, writing)):
+        os.dup2(descriptor, standard)
+    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+
+
+def _set_arguments(argv: list[str]) -> None:
+    """As `python -m code_interpreter_kernel.kernel ...` has them."""
+    file = sys.modules[KERNEL].__file__ or ""
+    sys.argv = [file, *argv]
+    sys.orig_argv = [sys.orig_argv[0], "-m", KERNEL, *argv]
+    sys.path.insert(0, os.getcwd())
+
+
+def _seed() -> None:
+    """Generators that were made before the fork would give the same numbers in all kernels."""
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+
+
+def _show_in_proc(request: Request) -> None:
+    """Puts the command and the mark where other processes look for them: where the system put those of the fork server."""
+    stat = _read("/proc/self/stat")
+    # Behind the name, which may hold anything; the first of these is the third in proc(5).
+    fields = [0, 0, 0, *stat[stat.rindex(b")") + 2 :].split()]
+    arguments, arguments_end, environment = (int(fields[number]) for number in (48, 49, 50))
+    command = b"".join(os.fsencode(word) + b"\0" for word in sys.orig_argv)
+    room = arguments_end - arguments
+    _write_memory(arguments, command[: room - 1].ljust(room, b"\0"))
+    mark = os.fsencode(f"{MARK}={request.env.get(MARK, '')}") + b"\0"
+    offset = 0
+    for variable in _read("/proc/self/environ").split(b"\0"):
+        if variable.startswith(os.fsencode(MARK) + b"=") and len(variable) + 1 == len(mark):
+            _write_memory(environment + offset, mark)
+        offset += len(variable) + 1
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write_memory(address: int, data: bytes) -> None:
+    try:
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(address)
+            memory.write(data)
+    except OSError:
+        pass  # Some systems forbid it. The kernel works without.

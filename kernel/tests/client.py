@@ -1,0 +1,165 @@
+"""Kernels that are spoken to over ZeroMQ, with nothing between, and those that make them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Iterator
+
+import zmq
+from conftest import PYTHON
+
+#: How long anything may take.
+SECONDS = 30
+
+
+class Client:
+    """A connection to the kernel that listens, or will, where its connection file says."""
+
+    def __init__(self, name: Path):
+        self.name = name
+        self.connection_file = name.with_suffix(".json")
+        self.session = uuid.uuid4().hex
+        self._key = uuid.uuid4().hex
+        self._context = zmq.Context()
+        ports = {f"{channel}_port": n for n, channel in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
+        connection = {"transport": "ipc", "ip": str(name), "key": self._key, "signature_scheme": "hmac-sha256", **ports}
+        self.connection_file.write_text(json.dumps(connection))
+        self.shell = self._connect(zmq.DEALER, 1)
+        self.iopub = self._connect(zmq.SUB, 2)
+        self.control = self._connect(zmq.DEALER, 4)
+        self.iopub.subscribe(b"")
+
+    def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.linger, socket.rcvhwm, socket.sndhwm = 0, 0, 0
+        socket.reconnect_ivl, socket.reconnect_ivl_max = 1, 5
+        socket.connect(f"ipc://{self.name}-{port}")
+        return socket
+
+    def close(self) -> None:
+        """Forgets the kernel."""
+        self._context.destroy(linger=0)
+
+    def send(self, kind: str, content: dict[str, Any], metadata: Any = {}, socket: zmq.Socket[bytes] | None = None) -> str:
+        """Sends one request; its id."""
+        identifier = uuid.uuid4().hex
+        header = {"msg_id": identifier, "msg_type": kind, "session": self.session, "username": "u", "version": "5.3"}
+        parts = [json.dumps(part).encode() for part in (header, {}, metadata, content)]
+        signature = hmac.new(self._key.encode(), b"".join(parts), hashlib.sha256).hexdigest().encode()
+        (socket or self.shell).send_multipart([b"<IDS|MSG>", signature, *parts])
+        return identifier
+
+    @staticmethod
+    def _parse(parts: list[bytes], channel: str) -> dict[str, Any]:
+        header, parent, metadata, content = (json.loads(part) for part in parts[parts.index(b"<IDS|MSG>") + 2 :][:4])
+        return {
+            "channel": channel,
+            "type": header["msg_type"],
+            "parent": parent.get("msg_id"),
+            "metadata": metadata,
+            "content": content,
+            "at": time.monotonic(),
+        }
+
+    def messages(self, request: str, seconds: float = SECONDS) -> Iterator[dict[str, Any]]:
+        """All that is said about one request, until its reply and the idle status have come."""
+        poller = zmq.Poller()
+        channels = {self.shell: "shell", self.iopub: "iopub", self.control: "control"}
+        for socket in channels:
+            poller.register(socket, zmq.POLLIN)
+        left = {"reply", "idle"}
+        while left:
+            ready = poller.poll(seconds * 1000)
+            assert ready, f"no {left} after {seconds} s"
+            for socket, _ in ready:
+                message = self._parse(socket.recv_multipart(), channels[socket])
+                if message["parent"] != request:
+                    continue
+                if message["type"].endswith("_reply"):
+                    left.discard("reply")
+                if message["content"].get("execution_state") == "idle":
+                    left.discard("idle")
+                yield message
+
+    def reply(self, request: str, seconds: float = SECONDS) -> dict[str, Any]:
+        """The content of the reply."""
+        return next(m["content"] for m in list(self.messages(request, seconds)) if m["type"].endswith("_reply"))
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        """Waits until requests are answered and output is heard; the kernel's information."""
+        while True:
+            # Status messages before the subscription has arrived are lost.
+            try:
+                return self.reply(self.send("kernel_info_request", {}), 1 if self._bound() else SECONDS)
+            except AssertionError:
+                if not self._bound():
+                    raise
+
+    def _bound(self) -> bool:
+        return all(Path(f"{self.name}-{port}").exists() for port in (1, 2, 4))
+
+    def execute(self, code: str, code_interpreter: dict[str, Any] | None = None, **content: Any) -> str:
+        """Asks for code to be run; the request's id."""
+        metadata = {} if code_interpreter is None else {"code_interpreter": code_interpreter}
+        return self.send("execute_request", {"code": code, "silent": False, **content}, metadata)
+
+    def run(self, code: str, code_interpreter: dict[str, Any] | None = None, **content: Any) -> list[dict[str, Any]]:
+        """Runs code; all that was said about it."""
+        return list(self.messages(self.execute(code, code_interpreter, **content)))
+
+    def text(self, code: str, code_interpreter: dict[str, Any] | None = None) -> str:
+        """What code printed, what its value is and how it failed."""
+        return text(self.run(code, code_interpreter))
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression, which JSON can say."""
+        return json.loads(self.text(f"import json; print(json.dumps({expression}))"))
+
+
+def text(messages: list[dict[str, Any]]) -> str:
+    """What is to be read in messages."""
+    result = ""
+    for message in messages:
+        content = message["content"]
+        if message["type"] == "stream":
+            result += content["text"]
+        elif message["type"] in ("execute_result", "display_data"):
+            result += content["data"].get("text/plain", "")
+        elif message["type"] == "error":
+            result += "\n".join(content["traceback"])
+    return result
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """What kernels get: nothing of theirs is left in our home."""
+    return {**os.environ, "IPYTHONDIR": f"{directory}/ipython", "MPLCONFIGDIR": f"{directory}/matplotlib"}
+
+
+class Spawned(Client):
+    """A kernel that is started by its command."""
+
+    def __init__(self, directory: Path, *, module: str = "code_interpreter_kernel.kernel", cwd: Path | None = None, **env: str):
+        super().__init__(directory / f"kernel-{uuid.uuid4().hex[:8]}")
+        self.process = subprocess.Popen(
+            [PYTHON, "-m", module, "-f", str(self.connection_file)],
+            cwd=cwd or directory,
+            env={**environment(directory), **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pid = self.process.pid
+        self.info = self.wait_until_ready()
+
+    def close(self) -> None:
+        super().close()
+        self.process.kill()
+        self.process.communicate()
