@@ -9,9 +9,15 @@ from ipykernel.kernelapp import IPKernelApp
 from traitlets import default
 from traitlets.config import Config
 
+from code_interpreter_kernel.execution import Kernel
+
 
 class KernelApp(IPKernelApp):
     """ipykernel's application; it reads the same configuration."""
+
+    @default("kernel_class")
+    def _default_kernel_class(self) -> type[Kernel]:
+        return Kernel
 
     @default("outstream_class")
     def _default_outstream_class(self) -> str:

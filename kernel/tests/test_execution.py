@@ -1,0 +1,300 @@
+"""One execution: its variables, its directory, and what an interrupt does to it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from client import Spawned, text
+
+SCOPED = "import os; print(os.environ.get('A'), os.environ.get('OLD'), os.getcwd())"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
+    kernel = Spawned(tmp_path_factory.mktemp("kernel"), OLD="old")
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def kernel(shared: Spawned) -> Iterator[Spawned]:
+    """The kernel, which is as it was when a test is done."""
+    before = shared.value("[dict(__import__('os').environ), __import__('os').getcwd()]")
+    yield shared
+    assert shared.value("[dict(__import__('os').environ), __import__('os').getcwd()]") == before
+
+
+def status(messages: list[dict[str, Any]]) -> str:
+    """That of the one reply."""
+    (content,) = [m["content"] for m in messages if m["type"] == "execute_reply"]
+    return content["status"] if content["status"] == "ok" else content["ename"]
+
+
+def test_the_kernel_says_what_it_supports(kernel: Spawned) -> None:
+    assert {"code_interpreter.env_vars", "code_interpreter.cwd"} <= set(kernel.info["supported_features"])
+
+
+def test_variables_and_directory_are_those_of_one_execution(kernel: Spawned, tmp_path: Path) -> None:
+    home = kernel.text("import os; print(os.getcwd())").strip()
+    for code in (SCOPED, f"await __import__('asyncio').sleep(0)\n{SCOPED}"):
+        seen = kernel.text(code, {"env_vars": {"A": "new", "OLD": "other"}, "cwd": str(tmp_path)})
+        assert seen == f"new other {tmp_path}\n"
+        assert kernel.text(SCOPED) == f"None old {home}\n"
+    assert kernel.text(SCOPED, {"env_vars": {"A": "only"}}) == f"only old {home}\n"
+    assert kernel.text(SCOPED, {"cwd": str(tmp_path)}) == f"None old {tmp_path}\n"
+    for nothing in ({}, {"env_vars": {}}, {"env_vars": None, "cwd": None}):
+        assert kernel.text(SCOPED, nothing) == f"None old {home}\n"
+    child = "!echo $A; pwd"
+    assert kernel.text(child, {"env_vars": {"A": "x"}, "cwd": str(tmp_path)}).split() == ["x", str(tmp_path)]
+
+
+@pytest.mark.parametrize("value", ["", " ", "a=b", "'\"\\$`\n\r\t\x01", "grün 🙂", "x" * 100_000], ids=repr)
+def test_a_value_may_be_anything(kernel: Spawned, value: str) -> None:
+    assert kernel.text("print(ascii(os.environ['A']))", {"env_vars": {"A": value}}) == ascii(value) + "\n"
+    assert kernel.text("print('A' in os.environ, os.getenv('A'))") == "False None\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "1 / 0",
+        "syntax error",
+        "os.environ['A'] = os.environ['OLD'] = 'mine'; os.chdir('/')",
+        "del os.environ['A'], os.environ['OLD']; os.putenv('A', 'mine'); os.putenv('OLD', 'mine')",
+        "os.environ.clear() if False else os.environ.pop('OLD')",
+        "raise SystemExit(3)",
+        "raise KeyboardInterrupt",
+        "os.kill(os.getpid(), 2); __import__('time').sleep(9)",
+        "await __import__('asyncio').sleep(0); os.kill(os.getpid(), 2); await __import__('asyncio').sleep(9)",
+        "await __import__('asyncio').sleep(0); 1 / 0",
+        "raise __import__('asyncio').CancelledError",
+        "%env A=mine",
+        "%cd /",
+        "",
+    ],
+)
+def test_all_is_as_it_was_whatever_code_does(kernel: Spawned, code: str, tmp_path: Path) -> None:
+    before = kernel.value("[os.getcwd(), subprocess.check_output('echo $A/$OLD', shell=True).decode()] if __import__('os') and "
+                          "exec('import os, subprocess') is None else 0")  # fmt: skip
+    kernel.run(code, {"env_vars": {"A": "new", "OLD": "new"}, "cwd": str(tmp_path)}, stop_on_error=False)
+    after = kernel.value("[os.getcwd(), subprocess.check_output('echo $A/$OLD', shell=True).decode()]")
+    assert after == before
+
+
+def test_other_variables_that_code_sets_stay(kernel: Spawned) -> None:
+    kernel.run("os.environ['B'] = 'stays'", {"env_vars": {"A": "goes"}})
+    assert kernel.text("print(os.environ.pop('B'), os.environ.get('A'))") == "stays None\n"
+
+
+def test_the_directory_is_found_again_when_it_was_moved(kernel: Spawned, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    home = kernel.value("__import__('os').getcwd()")
+    kernel.run(f"os.chdir({str(tmp_path / 'one')!r})")
+    kernel.run(f"os.rename({str(tmp_path / 'one')!r}, {str(tmp_path / 'two')!r})", {"cwd": str(tmp_path / "other")})
+    assert kernel.value("os.getcwd()") == str(tmp_path / "two")
+    kernel.run(f"os.chdir({home!r})")
+
+
+def test_count_lines_and_magics_are_those_of_the_code_alone(kernel: Spawned, tmp_path: Path) -> None:
+    scope = {"env_vars": {"A": "x"}, "cwd": str(tmp_path)}
+    count = kernel.value("get_ipython().execution_count")
+    assert "x" in kernel.text("%%bash\necho $A", scope)
+    assert "line 3" in kernel.text("def f():\n  1\n  raise ValueError\nimport traceback\ntry: f()\n"
+                                   "except ValueError: traceback.print_exc()", scope)  # fmt: skip
+    assert kernel.text("from __future__ import annotations\nprint(1)", scope) == "1\n"
+    assert kernel.value("get_ipython().execution_count") == count + 4
+    assert kernel.value("In[-3]").startswith("from __future__")
+
+
+@pytest.mark.parametrize(
+    ("scope", "error"),
+    [
+        ({"env_vars": {"A": "set", "B": "a\0b"}}, "ValueError"),
+        ({"env_vars": {"A": "set", "": "x"}}, "OSError"),
+        ({"env_vars": {"A": "set", "B=C": "x"}}, "ValueError"),
+        ({"env_vars": {"A": "set", "B": 5}}, "TypeError"),
+        ({"env_vars": {"A": "\ud800"}}, "UnicodeEncodeError"),
+        ({"env_vars": {"A": "set"}, "cwd": "/nowhere"}, "FileNotFoundError"),
+        ({"cwd": "/dev/null"}, "NotADirectoryError"),
+        ({"env_vars": ["A"]}, "AttributeError"),
+    ],
+)
+def test_what_cannot_be_set_is_an_error_and_the_code_is_not_run(kernel: Spawned, scope: Any, error: str) -> None:
+    for code in ("print('ran')", "await __import__('asyncio').sleep(0); print('ran')", "%%time\nprint('ran')"):
+        messages = kernel.run(code, scope, stop_on_error=False)
+        if error == "ValueError" and "B=C" in str(scope):
+            assert status(messages) in ("ValueError", "OSError")
+        else:
+            assert status(messages) == error
+        assert not [m for m in messages if m["type"] == "stream"]
+        assert len([m for m in messages if m["type"] == "error"]) == 1
+
+
+# Interrupts, where they come decided by the kernel itself.
+
+AT = """
+import os, signal
+class At:
+    '''A SIGINT that comes when a method of an object is called for the next time.'''
+    def __init__(self, owner, name, times=1):
+        self.owner, self.name, self.method, self.times = owner, name, getattr(owner, name), times
+        setattr(owner, name, self)
+    def __call__(self, *arguments, **options):
+        if self.times:
+            self.times -= 1
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            delattr(self.owner, self.name)
+        return self.method(*arguments, **options)
+ip = get_ipython()
+kernel = ip.kernel
+"""
+
+
+def interrupted_at(kernel: Spawned, where: str, code: str, **options: Any) -> list[dict[str, Any]]:
+    """What is said about code during which a SIGINT comes there."""
+    kernel.run(AT)
+    # Not before the cell that asks for it is over.
+    kernel.run(f"ip.events.register('post_run_cell', once := lambda result: (ip.events.unregister('post_run_cell', once), At({where})))")
+    return kernel.run(code, stop_on_error=False, **options)
+
+
+BEFORE = [
+    "kernel, 'init_metadata'",
+    "kernel, '_publish_execute_input'",
+    "kernel, '_forward_input'",
+    "kernel, 'do_execute'",
+    "ip, 'transform_cell'",
+    "ip, 'transform_ast'",
+    "ip, 'should_run_async'",
+    "ip.input_transformer_manager, 'transform_cell'",
+    "ip.display_pub, 'set_parent'",
+]
+BEHIND = [
+    "kernel, '_restore_input'",
+    "ip.payload_manager, 'read_payload'",
+    "kernel, 'finish_metadata'",
+    "kernel, '_publish_status_and_flush'",
+    "kernel, 'post_handler_hook'",
+]
+LONG = {
+    "sync": "print('began'); import time; time.sleep(5); print('ended')",
+    "async": "print('began'); import asyncio; await asyncio.sleep(5); print('ended')",
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("where", BEFORE)
+def test_an_interrupt_before_the_code_interrupts_it(kernel: Spawned, where: str, kind: str) -> None:
+    scope = {"env_vars": {"A": "x"}, "cwd": "/"}
+    began = time.monotonic()
+    messages = interrupted_at(kernel, where, LONG[kind], code_interpreter=scope)
+    assert status(messages) in ("KeyboardInterrupt", "CancelledError")
+    assert "ended\n" not in text([m for m in messages if m["type"] == "stream"])
+    assert [m["content"]["ename"] for m in messages if m["type"] == "error"] == [status(messages)]
+    assert time.monotonic() - began < 4
+    assert kernel.text("6 * 7") == "42"
+
+
+@pytest.mark.parametrize("code", ["print('done')", "print('done'); await __import__('asyncio').sleep(0)", "1 / 0"])
+@pytest.mark.parametrize("where", BEHIND)
+def test_an_interrupt_behind_the_code_does_not_take_the_reply(kernel: Spawned, where: str, code: str) -> None:
+    scope = {"env_vars": {"A": "x"}, "cwd": "/"}
+    messages = interrupted_at(kernel, where, code, code_interpreter=scope)
+    assert status(messages) == ("ZeroDivisionError" if "0" in code and "print" not in code else "ok")
+    assert kernel.text("6 * 7") == "42"
+
+
+def test_an_interrupt_of_nothing_does_nothing(kernel: Spawned) -> None:
+    for _ in range(3):
+        os.kill(kernel.pid, signal.SIGINT)
+        time.sleep(0.02)
+        assert kernel.text("6 * 7") == "42"
+
+
+def interrupt_when_it_prints(kernel: Spawned, code: str) -> list[dict[str, Any]]:
+    messages = []
+    for message in kernel.messages(kernel.execute(code, stop_on_error=False), 10):
+        messages.append(message)
+        if message["type"] == "stream" and "began" in message["content"]["text"]:
+            os.kill(kernel.pid, signal.SIGINT)
+    return messages
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('began')\nwhile True: pass",
+        "print('began'); import time; time.sleep(9)",
+        "print('began'); input_ = __import__('threading').Event(); input_.wait(9)",
+        "print('began'); await __import__('asyncio').sleep(9)",
+        "await __import__('asyncio').sleep(0); print('began')\nwhile True: pass",
+        "%%time\nprint('began')\nwhile True: pass",
+        "print('began'); __import__('subprocess').run(['sleep', '9'])",
+        "ip = get_ipython(); print('began'); ip.run_cell('while True: pass').raise_error()",
+        "ip = get_ipython(); ip.run_cell('1'); print('began')\nwhile True: pass",
+    ],
+)
+def test_code_that_runs_is_interrupted(kernel: Spawned, code: str) -> None:
+    assert status(interrupt_when_it_prints(kernel, code)) in ("KeyboardInterrupt", "CancelledError")
+    assert kernel.text("6 * 7") == "42"
+
+
+def test_code_may_handle_its_interrupts(kernel: Spawned) -> None:
+    code = "import signal, time\nprint(signal.getsignal(2) is signal.default_int_handler)\nprint('began')\n"
+    code += "try: time.sleep(9)\nexcept KeyboardInterrupt: print('caught')"
+    messages = interrupt_when_it_prints(kernel, code)
+    assert status(messages) == "ok" and text(messages) == "True\nbegan\ncaught\n"
+    messages = interrupt_when_it_prints(
+        kernel, "signal.signal(2, lambda *_: print('handled')); print('began'); time.sleep(0.5)"
+    )
+    assert status(messages) == "ok" and text(messages) == "began\nhandled\n"
+    assert status(interrupt_when_it_prints(kernel, "print('began'); time.sleep(9)")) == "KeyboardInterrupt"
+
+
+def test_drawing_behind_the_code_is_interrupted_too(kernel: Spawned) -> None:
+    code = """
+def draw(): ip.events.unregister("post_execute", draw); print("began"); time.sleep(9)
+import time; ip = get_ipython(); ip.events.register("post_execute", draw)
+"""
+    began = time.monotonic()
+    messages = interrupt_when_it_prints(kernel, code)
+    assert status(messages) == "ok" and "KeyboardInterrupt" in text(messages)
+    assert time.monotonic() - began < 5
+
+
+def test_code_of_a_thread_may_run_cells(kernel: Spawned) -> None:
+    code = "import threading; t = threading.Thread(target=lambda: get_ipython().run_cell('c = 5')); t.start(); t.join(); print(c)"
+    assert "5" in kernel.text(code)
+
+
+def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Spawned) -> None:
+    """Interrupts at random times, several a cell."""
+    done = threading.Event()
+    randoms = random.Random(1)
+
+    def bombard() -> None:
+        while not done.is_set():
+            os.kill(kernel.pid, signal.SIGINT)
+            time.sleep(randoms.expovariate(1 / 0.002))
+
+    thread = threading.Thread(target=bombard)
+    thread.start()
+    scope = {"env_vars": {"A": "x", "OLD": "new"}, "cwd": "/"}
+    codes = ["pass", "1 + 1", "for i in range(10000): pass", "await __import__('asyncio').sleep(0.001)", "print(1)", "1 / 0", ""]
+    try:
+        for n in range(400):
+            messages = kernel.run(codes[n % len(codes)], scope, stop_on_error=False)
+            assert status(messages) in ("ok", "KeyboardInterrupt", "CancelledError", "ZeroDivisionError")
+    finally:
+        done.set()
+        thread.join()
+    assert kernel.text("6 * 7") == "42"
