@@ -4,13 +4,16 @@ import Loop
 /// done most of that already.
 @LoopActor
 protocol KernelLauncher: AnyObject, Sendable {
-  /// True where this launcher can make kernels of that kind.
-  func canLaunch(_ spec: LocalKernelSpec) -> Bool
-
-  /// Starts a kernel that will listen where its connection file says.
+  /// Starts a kernel that will listen where its connection file says; nil where another way must be taken, at least for
+  /// now.
   ///
   /// - Throws: `KernelHostError`.
-  func launch(_ order: LaunchOrder) async throws -> any KernelProcess
+  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)?
+
+  /// Waits until it can make kernels as fast as it will, or will not make any.
+  ///
+  /// - Throws: `CancellationError`.
+  func untilPrepared() async throws
 
   /// Ends what was started to make kernels; kernels have been ended before.
   func close() async
@@ -21,10 +24,14 @@ struct LaunchOrder: Sendable {
   let spec: LocalKernelSpec
   /// The path of the connection file.
   let connectionFile: String
+  /// The path of a file beside it that there is not yet, for what the kernel complains of.
+  let log: String
   /// The kernel's working directory, absolute.
   let directory: String
   /// All variables beyond those of the kernelspec.
   let environment: [String: String]
+  /// True where some of these are not those of every kernel.
+  let hasOwnVariables: Bool
 }
 
 /// A kernel's process, whoever made it. It leads a session of its own.
@@ -34,7 +41,7 @@ protocol KernelProcess: AnyObject, Sendable {
   var identifier: Int32 { get }
   /// How it ended; nil while it runs.
   var exitStatus: ExitStatus? { get }
-  /// What it wrote last to its standard error, for people; empty where it wrote nothing.
+  /// What it complained of last, for people; empty where it did not.
   var lastLines: String { get }
   /// Waits for its end, also when the task is cancelled.
   func exit() async -> ExitStatus

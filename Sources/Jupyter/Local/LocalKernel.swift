@@ -34,16 +34,18 @@ final class LocalKernel {
 
   /// Starts the process; `connect` waits until it can be spoken to.
   ///
-  /// - Parameter explain: says how it died, from how its process ended.
+  /// - Parameters:
+  ///   - launchers: asked one after the other.
+  ///   - explain: says how it died, from how its process ended.
   /// - Throws: `KernelHostError`, `UVError`.
   static func start(
-    _ plan: Plan, by launcher: any KernelLauncher, in context: ZeroMQContext, _ directory: RunDirectory,
+    _ plan: Plan, by launchers: [any KernelLauncher], in context: ZeroMQContext, _ directory: RunDirectory,
     logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
   ) async throws -> LocalKernel {
     do {
       try await SmallFile.create(
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
-      let process = try await launcher.launch(plan.order)
+      let process = try await launch(plan.order, by: launchers)
       let kernel = LocalKernel(plan, process, context, directory, logger: logger)
       kernel.burial = LoopActor.task { await kernel.bury(explain) }
       return kernel
@@ -51,6 +53,15 @@ final class LocalKernel {
       await directory.remove(plan.name)
       throw error
     }
+  }
+
+  private static func launch(
+    _ order: LaunchOrder, by launchers: [any KernelLauncher]
+  ) async throws -> any KernelProcess {
+    for launcher in launchers {
+      if let process = try await launcher.launch(order) { return process }
+    }
+    throw KernelHostError.kernelDidNotStart("there is no way to start it")
   }
 
   private init(

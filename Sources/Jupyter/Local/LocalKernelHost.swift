@@ -13,12 +13,12 @@ public final class LocalKernelHost: KernelHost {
 
   private let python: PythonInstallation
   private let environment: [String: String]
+  private let preload: [String]?
   private let logger: Logger
   private let mark = RandomIdentifier.make()
   /// To start a process keeps the loop until the system has found time for that process, and a kernel that starts
   /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer.
   private let gate = Gate(width: max(2, Processors.count))
-  private var launchers: [any KernelLauncher]
   private var facilities: Task<Facilities, any Error>?
   private var found: Task<[LocalKernelSpec], Never>?
   private var kernels: [String: LocalKernel] = [:]
@@ -34,17 +34,22 @@ public final class LocalKernelHost: KernelHost {
     let directory: RunDirectory
     let reaper: Reaper
     let outOfMemory: OutOfMemory
+    let orphans: Orphans
+    /// Those that are asked first come first.
+    let launchers: [any KernelLauncher]
   }
 
   /// - Parameters:
   ///   - python: the interpreter that kernels in Python run with, a path or a name in `PATH`; the kernelspecs of its
   ///     installation come first.
   ///   - environment: all variables that kernels inherit.
-  public init(python: String, environment: [String: String], logger: Logger) {
+  ///   - preload: the modules that kernels in Python find loaded, where they are installed, because they are forked from
+  ///     a process that has loaded them; nil to start each by itself.
+  public init(python: String, environment: [String: String], preload: [String]? = nil, logger: Logger) {
     self.python = PythonInstallation(python, path: environment["PATH"])
     self.environment = environment
+    self.preload = preload
     self.logger = logger
-    launchers = [SpawnLauncher(self.python, logger: logger)]
   }
 
   /// What is installed; looked up once.
@@ -117,8 +122,9 @@ public final class LocalKernelHost: KernelHost {
     isClosed = true
     for kernel in Array(kernels.keys) { LoopActor.task { await self.shutDown(kernel) } }
     while let kernel = kernels.keys.first ?? endings.keys.first { await shutDown(kernel) }
-    for launcher in launchers { await launcher.close() }
     guard let facilities = try? await facilities?.value else { return }
+    for launcher in facilities.launchers { await launcher.close() }
+    facilities.orphans.close()
     await facilities.context.close()
     facilities.directory.close()
     await facilities.reaper.finish()
@@ -127,29 +133,38 @@ public final class LocalKernelHost: KernelHost {
   /// Waits until a kernel's process is gone, by whatever.
   func untilGone(_ identifier: String) async { await kernels[identifier]?.untilGone() }
 
+  /// Waits until kernels start as fast as they will.
+  ///
+  /// - Throws: `CancellationError`, and what `start` would throw.
+  func untilPrepared() async throws {
+    for launcher in try await shared().launchers { try await launcher.untilPrepared() }
+  }
+
   private func launch(
     _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
   ) async throws -> LocalKernel {
     let facilities = try await shared()
     let name = facilities.directory.nextName()
     let mark = "\(LocalKernel.markName)=\(mark)/\(identifier)"
-    var variables = facilities.directory.environment.merging(self.environment) { $1 }.merging(environment) {
-      $1
-    }
-    variables[LocalKernel.markName] = "\(self.mark)/\(identifier)"
+    let variables = variables(in: facilities.directory, for: identifier).merging(environment) { $1 }
     let order = LaunchOrder(
-      spec: spec, connectionFile: "\(name).json", directory: directory, environment: variables)
+      spec: spec, connectionFile: "\(name).json", log: "\(name)-log", directory: directory,
+      environment: variables, hasOwnVariables: !environment.isEmpty)
     let plan = LocalKernel.Plan(
       spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
       mark: mark)
-    guard let launcher = launchers.first(where: { $0.canLaunch(spec) }) else {
-      throw KernelHostError.kernelIsGone
-    }
     return try await LocalKernel.start(
-      plan, by: launcher, in: facilities.context, facilities.directory, logger: logger
+      plan, by: facilities.launchers, in: facilities.context, facilities.directory, logger: logger
     ) {
       await self.explain($0, facilities.outOfMemory)
     }
+  }
+
+  /// What a kernel's environment holds, but for what its start asks for and its kernelspec.
+  private func variables(in directory: RunDirectory, for identifier: String) -> [String: String] {
+    var variables = directory.environment.merging(environment) { $1 }
+    variables[LocalKernel.markName] = "\(mark)/\(identifier)"
+    return variables
   }
 
   /// Ports are free when they are asked for; as everybody who gives ports to kernels, we hope that they stay so.
@@ -191,12 +206,31 @@ public final class LocalKernelHost: KernelHost {
       await directory.prepare(prefix: python.prefix)
       let outOfMemory = await OutOfMemory.find()
       memoryKills = await outOfMemory.count()
+      let orphans = try Orphans()
       return Facilities(
-        context: try ZeroMQContext(), directory: directory, reaper: reaper, outOfMemory: outOfMemory)
+        context: try ZeroMQContext(), directory: directory, reaper: reaper, outOfMemory: outOfMemory,
+        orphans: orphans, launchers: await makeLaunchers(directory, orphans))
     } catch {
       await directory.remove()
       throw error
     }
+  }
+
+  private func makeLaunchers(_ directory: RunDirectory, _ orphans: Orphans) async -> [any KernelLauncher] {
+    let spawning = SpawnLauncher(python, logger: logger)
+    guard let preload, let spec = await localSpecs().first(where: { $0.isForkable != nil }) else {
+      return [spawning]
+    }
+    guard spec.isForkable == true else {
+      logger.info("this installation has no fork server: each kernel is started by itself")
+      return [spawning]
+    }
+    // Kernels put their own identifier over this one, which must be as long.
+    let nobody = "00000000-0000-0000-0000-000000000000"
+    let forking = ForkLauncher(
+      for: spec, python, preload: preload, environment: variables(in: directory, for: nobody),
+      orphans: orphans, logger: logger)
+    return [forking, spawning]
   }
 
   /// How a kernel died. Who was killed because memory had run out is killed as by anybody; the difference is in how

@@ -2,7 +2,7 @@ import Logging
 import Loop
 import Memory
 
-/// What a process writes to a pipe, line by line in our log.
+/// What a process writes to a pipe, line by line in our log, and its last words for whoever asks.
 @LoopActor
 final class ProcessLog {
   /// A line that is longer is no line of a log.
@@ -14,15 +14,21 @@ final class ProcessLog {
 
   private let stream: SocketStream?
   private let logger: Logger
+  private let level: Logger.Level
+  private let source: String
   private var kept: [String] = []
   private var reading: Task<Void, Never>?
 
   /// The last lines, joined.
   var lastLines: String { kept.joined(separator: "; ") }
 
-  init(_ stream: SocketStream?, logger: Logger) {
+  init(
+    _ stream: SocketStream?, source: String = "kernel", level: Logger.Level = .debug, logger: Logger
+  ) {
     self.stream = stream
     self.logger = logger
+    self.level = level
+    self.source = source
     reading = LoopActor.task { await self.read() }
   }
 
@@ -38,26 +44,13 @@ final class ProcessLog {
 
   private func read() async {
     guard let stream else { return }
-    while (try? await stream.fill()) == true {
-      while let end = stream.inbound.withSpan({ $0.indexOfNewline }) { take(end, from: stream) }
-      if stream.inbound.count > Self.longestLine { take(stream.inbound.count, from: stream) }
-    }
-    if stream.inbound.count > 0 { take(stream.inbound.count, from: stream) }
+    let lines = LineReader(stream: stream, longestLine: Self.longestLine)
+    while let line = await lines.next() { take(String(line)) }
   }
 
-  private func take(_ length: Int, from stream: SocketStream) {
-    let line = String(stream.inbound.take(length))
-    if !stream.inbound.isEmpty { stream.inbound.discard(1) }
+  private func take(_ line: String) {
     if line.allSatisfy(\.isWhitespace) { return }
     kept = (kept + [line]).suffix(Self.keptLines)
-    logger.debug("kernel: \(line)")
-  }
-}
-
-extension Span<UInt8> {
-  /// Where the first newline stands.
-  fileprivate var indexOfNewline: Int? {
-    for index in indices where self[index] == UInt8(ascii: "\n") { return index }
-    return nil
+    logger.log(level: level, "\(source): \(line)")
   }
 }

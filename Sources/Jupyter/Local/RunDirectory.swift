@@ -43,7 +43,8 @@ final class RunDirectory {
 
   /// Removes what belongs to the kernel of that name.
   func remove(_ name: String) async {
-    await SmallFile.remove(["\(name).json"] + ConnectionInfo.Port.allCases.map { "\(name)-\($0.rawValue)" })
+    await SmallFile.remove(
+      ["\(name).json", "\(name)-log"] + ConnectionInfo.Port.allCases.map { "\(name)-\($0.rawValue)" })
   }
 
   /// Watches no more. The reaper removes the directory, when everybody who could write to it is gone.

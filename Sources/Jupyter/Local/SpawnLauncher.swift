@@ -13,9 +13,9 @@ final class SpawnLauncher: KernelLauncher {
     self.logger = logger
   }
 
-  func canLaunch(_ spec: LocalKernelSpec) -> Bool { true }
+  func untilPrepared() async throws {}
 
-  func launch(_ order: LaunchOrder) async throws -> any KernelProcess {
+  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
     let plan = LaunchPlan(
       order.spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
     do {

@@ -110,6 +110,8 @@ public final class WarmPool: KernelHost {
     guard refilling == nil, !isClosed, waiting.count < size else { return }
     refilling = LoopActor.task {
       try? await EventLoop.sleep(for: pause)
+      // A kernel that waits had better be one that has everything loaded.
+      try? await self.host.untilPrepared()
       while !self.isClosed, self.waiting.count < self.size {
         if await !self.add() { try? await EventLoop.sleep(for: Self.pauseAfterFailure) }
       }

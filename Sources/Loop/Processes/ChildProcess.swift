@@ -18,6 +18,9 @@ public final class ChildProcess: Handle {
   /// Where to read its messages, if that is a pipe.
   public let standardError: SocketStream?
 
+  /// Those that have not ended, or not as far as we know. Whoever else waits for children keeps off them.
+  private(set) static var running: Set<Int32> = []
+
   private let isDetached: Bool
   private let ended = WaitQueue()
 
@@ -75,12 +78,14 @@ public final class ChildProcess: Handle {
       throw UVError(rawValue: status)
     }
     processIdentifier = pointer(as: uv_process_t.self).pointee.pid
+    Self.running.insert(processIdentifier)
     // Until its end: who is closed while the child runs would leave a zombie.
     _ = Unmanaged.passRetained(self)
   }
 
   private func didEnd(_ status: ExitStatus) {
     exitStatus = status
+    Self.running.remove(processIdentifier)
     startClosing()
     ended.wakeAll()
   }

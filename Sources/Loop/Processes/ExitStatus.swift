@@ -4,6 +4,8 @@ public enum ExitStatus: Sendable, Equatable {
   case code(Int)
   /// By a signal, with this number.
   case signal(Int)
+  /// Somehow: who could have known has ended too.
+  case unknown
 
   /// True of status 0.
   public var isSuccess: Bool { self == .code(0) }
@@ -15,7 +17,14 @@ extension ExitStatus: CustomStringConvertible {
     switch self {
     case .code(let code): "exited with status \(code)"
     case .signal(let number): "killed by \(Self.name(ofSignal: number))"
+    case .unknown: "ended, and nobody knows how"
     }
+  }
+
+  /// From what waitpid(2) says of a process that has ended.
+  init(waitStatus: CInt) {
+    let signal = waitStatus & 0x7F
+    self = signal == 0 ? .code(Int(waitStatus >> 8 & 0xFF)) : .signal(Int(signal))
   }
 
   private static func name(ofSignal number: Int) -> String {

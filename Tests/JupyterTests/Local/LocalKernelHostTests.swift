@@ -20,16 +20,18 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     }
   }
 
-  @Test func `all of ten thousand outputs arrive, in their order`() async throws {
-    try await withKernel { kernel, _ in
+  @Test(arguments: [false, true])
+  func `all of ten thousand outputs arrive, in their order`(isForked: Bool) async throws {
+    try await withKernel(isForked: isForked) { kernel, _ in
       let code = "for i in range(10_000): print(i, flush=True)"
       let output = try await kernel.output(of: code)
       #expect(output == (0..<10_000).map { "\($0)\\n" }.joined())
     }
   }
 
-  @Test func `what runs is interrupted, and the kernel goes on`() async throws {
-    try await withKernel { kernel, _ in
+  @Test(arguments: [false, true])
+  func `what runs is interrupted, and the kernel goes on`(isForked: Bool) async throws {
+    try await withKernel(isForked: isForked) { kernel, _ in
       let running = Task { @LoopActor in
         try await kernel.output(of: "print('x', flush=True)\nwhile True: pass") { _ in
           Task { try await kernel.interrupt() }
@@ -43,10 +45,11 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     }
   }
 
-  @Test func `a kernel that is killed says how, after its last words, and leaves nothing behind`()
+  @Test(arguments: [false, true])
+  func `a kernel that is killed says how, after its last words, and leaves nothing behind`(isForked: Bool)
     async throws
   {
-    try await withKernel { kernel, _ in
+    try await withKernel(isForked: isForked) { kernel, _ in
       let ended = Ended()
       kernel.onEnd = { ended.how = $0 }
       let code =
@@ -62,16 +65,18 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     }
   }
 
-  @Test func `exit tells the status`() async throws {
-    try await withKernel { kernel, _ in
+  @Test(arguments: [false, true])
+  func `exit tells the status`(isForked: Bool) async throws {
+    try await withKernel(isForked: isForked) { kernel, _ in
       await #expect(throws: KernelEnd.died("exited with status 3")) {
         _ = try await kernel.output(of: "import os; os._exit(3)")
       }
     }
   }
 
-  @Test func `shutting down ends also what ignores requests, in mid-execution`() async throws {
-    try await withKernel { kernel, _ in
+  @Test(arguments: [false, true])
+  func `shutting down ends also what ignores requests, in mid-execution`(isForked: Bool) async throws {
+    try await withKernel(isForked: isForked) { kernel, _ in
       var process = ""
       let code = """
         import os, signal, time
@@ -94,8 +99,22 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     }
   }
 
-  @Test func `what does not start says why`() async throws {
-    try await withHost { host in
+  @Test func `a forked kernel is in its directory, has its output read, and belongs to itself`() async throws
+  {
+    try await withKernel(isForked: true) { kernel, _ in
+      let code = """
+        import os, sys
+        parent = open(f'/proc/{os.getppid()}/cmdline').read()
+        print(os.getcwd(), os.getsid(0) == os.getpid(), 'fork_server' in parent, sorted(os.listdir('/proc/self/fd'))[:3])
+        """
+      let output = try await kernel.output(of: code)
+      #expect(output == "/usr True True ['0', '1', '10']\\n")
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `what does not start says why`(isForked: Bool) async throws {
+    try await withHost(isForked: isForked) { host in
       let spec = try #require(try await host.specs().first { $0.language == "python" })
       await #expect(throws: KernelHostError.self) {
         _ = try await host.start(spec, in: "/nonexistent", environment: [:])
@@ -109,14 +128,19 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
 
   @LoopActor private final class Ended { var how: KernelEnd? }
 
-  private func withHost(_ body: @escaping @LoopActor (LocalKernelHost) async throws -> Void) async throws {
+  private func withHost(
+    isForked: Bool = false, _ body: @escaping @LoopActor (LocalKernelHost) async throws -> Void
+  ) async throws {
     let prefix = try #require(prefix)
     try await TestLoop.run {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let host = LocalKernelHost(
         python: "\(prefix)/bin/python", environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"],
-        logger: logger)
-      do { try await body(host) } catch {
+        preload: isForked ? [] : nil, logger: logger)
+      do {
+        try await host.untilPrepared()
+        try await body(host)
+      } catch {
         await host.close()
         throw error
       }
@@ -126,10 +150,10 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   private func withKernel(
-    environment: [String: String] = [:],
+    isForked: Bool = false, environment: [String: String] = [:],
     _ body: @escaping @LoopActor (Kernel, LocalKernelHost) async throws -> Void
   ) async throws {
-    try await withHost { host in
+    try await withHost(isForked: isForked) { host in
       let spec = try #require(try await host.specs().first { $0.language == "python" })
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let kernel = try await Kernel.start(

@@ -1,0 +1,104 @@
+import Logging
+import Loop
+
+/// Has kernels forked by a fork server, which it keeps running. While there is none that could, others make them.
+@LoopActor
+final class ForkLauncher: KernelLauncher {
+  /// A fork server that has ended is started again after this, and after twice as long each time it ends before it could
+  /// fork.
+  private static let pause: Duration = .seconds(1)
+  private static let longestPause: Duration = .seconds(60)
+
+  private let spec: LocalKernelSpec
+  private let python: PythonInstallation
+  private let command: ForkServer.Command
+  private let orphans: Orphans
+  private let logger: Logger
+  private var server: ForkServer?
+  private var keeping: Task<Void, Never>?
+  private var isClosed = false
+
+  /// Starts a fork server in the background.
+  ///
+  /// - Parameters:
+  ///   - spec: the kind of kernel that it forks.
+  ///   - preload: the modules that it loads beforehand, where they are installed.
+  ///   - environment: the variables of all kernels, the mark of our processes with them.
+  init(
+    for spec: LocalKernelSpec, _ python: PythonInstallation, preload: [String], environment: [String: String],
+    orphans: Orphans, logger: Logger
+  ) {
+    self.spec = spec
+    self.python = python
+    self.orphans = orphans
+    self.logger = logger
+    let plan = LaunchPlan(spec, connectionFile: "", python: python, environment: environment)
+    command = ForkServer.Command(
+      executable: plan.executable,
+      arguments: ["-m", "code_interpreter_kernel.fork_server", "--preload", preload.joined(separator: ",")],
+      environment: plan.environment)
+    keeping = LoopActor.task { await self.keep() }
+  }
+
+  func untilPrepared() async throws { _ = try await server?.isPrepared.get() }
+
+  /// Forks a kernel that is as all others are. Variables of its own may be meant for what is loaded already.
+  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
+    guard let server, server.canFork, order.spec == spec, !order.hasOwnVariables else { return nil }
+    let plan = LaunchPlan(
+      spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
+    let request = ForkRequest(
+      arguments: plan.arguments.dropFirst(2).map { $0 }, directory: order.directory,
+      environment: plan.environment, log: order.log)
+    let log = try SocketStream.makeFIFO(order.log)
+    if let child = await server.fork(request) { return ForkedKernel(child, log: log, logger: logger) }
+    await log.close()
+    return nil
+  }
+
+  func close() async {
+    isClosed = true
+    keeping?.cancel()
+    server?.kill()
+    await keeping?.value
+  }
+
+  private func keep() async {
+    var pause = Self.pause
+    while !isClosed {
+      do {
+        let server = try ForkServer(command, orphans: orphans, logger: logger)
+        self.server = server
+        let start = EventLoop.now
+        if await server.isPrepared.getRegardless() {
+          pause = Self.pause
+          let duration = Duration.nanoseconds(EventLoop.now - start)
+          logger.debug("the fork server is ready", metadata: ["after": "\(duration)"])
+        }
+        let how = await server.exit()
+        if isClosed { return }
+        logger.warning("the fork server ended; it is started again", metadata: ["reason": "\(how)"])
+      } catch {
+        logger.warning("the fork server cannot be started", metadata: ["reason": "\(error)"])
+      }
+      try? await EventLoop.sleep(for: pause)
+      pause = min(pause * 2, Self.longestPause)
+    }
+  }
+}
+
+extension LocalKernelSpec {
+  /// Where our package, whose kernel this is, has its modules; nil where it is another's, or is not started as ours is.
+  private var package: String? {
+    let isOurs = arguments.dropFirst() == ["-m", "code_interpreter_kernel.kernel", "-f", "{connection_file}"]
+    let parts = resourceDirectory.split(separator: "/", omittingEmptySubsequences: false)
+    guard isOurs, isPython, !arguments[0].contains("/"), environment.isEmpty, parts.count > 2 else {
+      return nil
+    }
+    return parts.dropLast(2).joined(separator: "/")
+  }
+
+  /// True where kernels of this kind can be forked; false where our package is too old for that, nil where it is not
+  /// ours.
+  var isForkable: Bool? { package.map { SmallFile.exists("\($0)/fork_server.py") } }
+}
