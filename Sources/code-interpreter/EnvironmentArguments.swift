@@ -7,8 +7,14 @@ enum EnvironmentArguments {
   private static let repeated: Set<String> = ["kernel-env"]
   private static let options = [
     "host", "port", "workspace", "python-environment", "backend", "warm", "jupyter-url", "jupyter-token",
-    "jupyter-ca", "kernel-env", "max-contexts", "max-queued", "max-body", "grace", "log-level", "log-format",
+    "jupyter-ca", "preload", "kernel-env", "max-contexts", "max-queued", "max-body", "grace", "log-level",
+    "log-format",
   ]
+
+  /// Those for which nothing is a value too.
+  private static let emptyable: Set<String> = ["preload"]
+  /// Those that have no value: `true` or `1` stands for the option.
+  private static let flags = ["no-fork-server"]
 
   /// Puts the environment's options before those of the command line: of equal options, the last counts.
   static func inserted(
@@ -18,13 +24,23 @@ enum EnvironmentArguments {
     let hasCommand = arguments.first == "serve"
     if hasCommand { arguments.removeFirst() }
     guard arguments.first?.hasPrefix("-") ?? true else { return arguments }
-    return ["serve"] + options.flatMap { values(of: $0, environment) } + arguments
+    return ["serve"] + options.flatMap { values(of: $0, environment) }
+      + flags.filter { isSet($0, environment) }.map { "--\($0)" } + arguments
   }
 
   private static func values(of option: String, _ environment: [String: String]) -> [String] {
-    let name = prefix + option.uppercased().replacing("-", with: "_")
-    guard let value = environment[name], !value.isEmpty else { return [] }
+    guard let value = environment[name(of: option)], !value.isEmpty || emptyable.contains(option) else {
+      return []
+    }
     let values = repeated.contains(option) ? value.split(separator: "\n").map(String.init) : [value]
     return values.map { "--\(option)=\($0)" }
+  }
+
+  private static func isSet(_ flag: String, _ environment: [String: String]) -> Bool {
+    ["1", "true", "yes", "on"].contains(environment[name(of: flag)]?.lowercased())
+  }
+
+  private static func name(of option: String) -> String {
+    prefix + option.uppercased().replacing("-", with: "_")
   }
 }
