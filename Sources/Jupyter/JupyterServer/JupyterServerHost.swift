@@ -19,6 +19,8 @@ public final class JupyterServerHost: KernelHost {
   public let sharesFileSystem: Bool
   /// A server of others may have any root directory, to which the paths that it takes are relative.
   public let startsInDirectory = false
+  /// See `KernelHost`.
+  public let overlapsKernels = false
 
   private let location: ServerLocation
   private let client: HTTPClient
@@ -70,7 +72,7 @@ public final class JupyterServerHost: KernelHost {
     do {
       return KernelConnection(identifier: identifier, channel: try await open(identifier))
     } catch {
-      await shutDown(identifier)
+      await kill(identifier)
       throw error
     }
   }
@@ -86,8 +88,11 @@ public final class JupyterServerHost: KernelHost {
     _ = try await ask("POST", "/api/kernels/\(identifier)/interrupt", expecting: [200, 204])
   }
 
-  /// Ends the kernel.
-  public func shutDown(_ identifier: String) async {
+  /// Ends the kernel; the server asks it, for as long as it is configured to.
+  public func shutDown(_ identifier: String, isBusy: Bool) async { await kill(identifier) }
+
+  /// The same: the server knows one way alone.
+  public func kill(_ identifier: String) async {
     guard kernels.remove(identifier) != nil else { return }
     for attempt in 1...Self.shutdownAttempts {
       do {
@@ -110,7 +115,7 @@ public final class JupyterServerHost: KernelHost {
   /// Ends all kernels, and the server where it is ours.
   public func close() async {
     await withTaskGroup { group in
-      for kernel in kernels { group.addTask { await self.shutDown(kernel) } }
+      for kernel in kernels { group.addTask { await self.kill(kernel) } }
     }
   }
 

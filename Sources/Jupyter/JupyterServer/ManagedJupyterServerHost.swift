@@ -11,6 +11,8 @@ public final class ManagedJupyterServerHost: KernelHost {
   public let sharesFileSystem = true
   /// See `KernelHost`.
   public let startsInDirectory = true
+  /// See `KernelHost`.
+  public let overlapsKernels = false
   private let python: String
   private let environment: [String: String]
   private let logger: Logger
@@ -46,7 +48,12 @@ public final class ManagedJupyterServerHost: KernelHost {
   public func interrupt(_ identifier: String) async throws { try await host().interrupt(identifier) }
 
   /// Ends the kernel.
-  public func shutDown(_ identifier: String) async { await (try? host())?.shutDown(identifier) }
+  public func shutDown(_ identifier: String, isBusy: Bool) async {
+    await (try? host())?.shutDown(identifier, isBusy: isBusy)
+  }
+
+  /// Ends the kernel.
+  public func kill(_ identifier: String) async { await (try? host())?.kill(identifier) }
 
   /// Ends all kernels, and the server where it is ours.
   public func close() async {

@@ -49,7 +49,7 @@ public final class Kernel {
     do {
       try await kernel.becomeReady()
     } catch {
-      await kernel.shutDown(because: .shutDown("it did not start"))
+      await kernel.kill(because: .shutDown("it did not start"))
       throw error
     }
     return kernel
@@ -106,12 +106,24 @@ public final class Kernel {
   /// Interrupts what runs; see `KernelHost.interrupt`.
   public func interrupt() async throws { try await host.interrupt(identifier) }
 
-  /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return.
+  /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return. The
+  /// kernel is asked first, so that it can write what it has to write.
   public func shutDown(because reason: KernelEnd) async {
+    let isBusy = !exchanges.isEmpty
+    await hangUp(because: reason)
+    await host.shutDown(identifier, isBusy: isBusy)
+  }
+
+  /// The same, but the kernel is not asked.
+  public func kill(because reason: KernelEnd) async {
+    await hangUp(because: reason)
+    await host.kill(identifier)
+  }
+
+  private func hangUp(because reason: KernelEnd) async {
     onEnd = nil
     finish(because: reason, of: channel)
     await channel.close()
-    await host.shutDown(identifier)
   }
 
   /// Opens the channel again after it was lost, and waits until the kernel takes code.

@@ -26,14 +26,23 @@ public protocol KernelHost: AnyObject, Sendable {
   /// that is sent afterwards.
   func interrupt(_ identifier: String) async throws
 
-  /// Ends the kernel and all its children; they are gone when it returns.
-  func shutDown(_ identifier: String) async
+  /// Ends the kernel and all its children; they are gone when it returns. The kernel is asked first, and gets a moment to
+  /// write what it has to write.
+  ///
+  /// - Parameter isBusy: code of ours runs in it, which would keep it from hearing the request.
+  func shutDown(_ identifier: String, isBusy: Bool) async
+
+  /// Ends the kernel and all its children at once, where the host can do that, without asking it.
+  func kill(_ identifier: String) async
 
   /// Ends all kernels, and what was started to run them.
   func close() async
 
   /// True where a directory of this machine is what the host's kernels see under that path.
   var sharesFileSystem: Bool { get }
+
+  /// True where a kernel may be started while the one that it is to replace is ending. Others count both against a limit.
+  var overlapsKernels: Bool { get }
 
   /// True where kernels start in the directory that `start` was given; gateways start them in their own.
   var startsInDirectory: Bool { get }

@@ -133,9 +133,10 @@ final class LocalKernel {
   }
 
   /// Asks the kernel to end, then makes it; it and all that it started are gone on return.
-  func shutDown() async {
-    // Code that runs would keep the kernel from hearing the request.
-    if plan.spec.interruptMode == .signal { process.signal(.interrupt) }
+  ///
+  /// - Parameter isBusy: code runs in it, which would keep it from hearing the request.
+  func shutDown(isBusy: Bool) async {
+    if isBusy, plan.spec.interruptMode == .signal { process.signal(.interrupt) }
     try? await channel?.send(ControlRequest.shutdown.make())
     if await !hasEnded(within: Self.politeness) {
       process.signal(.terminate)

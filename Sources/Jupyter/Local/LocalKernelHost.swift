@@ -10,6 +10,8 @@ public final class LocalKernelHost: KernelHost {
   public let sharesFileSystem = true
   /// See `KernelHost`.
   public let startsInDirectory = true
+  /// See `KernelHost`.
+  public let overlapsKernels = true
 
   private let python: PythonInstallation
   private let environment: [String: String]
@@ -100,7 +102,9 @@ public final class LocalKernelHost: KernelHost {
   }
 
   /// Ends the kernel and all that it started, politely where it lets itself be asked.
-  public func shutDown(_ identifier: String) async { await end(identifier) { await $0.shutDown() } }
+  public func shutDown(_ identifier: String, isBusy: Bool) async {
+    await end(identifier) { await $0.shutDown(isBusy: isBusy) }
+  }
 
   /// Ends the kernel and all that it started at once, without asking: for one whose place another is to take, and that
   /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
@@ -120,8 +124,9 @@ public final class LocalKernelHost: KernelHost {
   /// Ends all kernels, and clears away what was made for them.
   public func close() async {
     isClosed = true
-    for kernel in Array(kernels.keys) { LoopActor.task { await self.shutDown(kernel) } }
-    while let kernel = kernels.keys.first ?? endings.keys.first { await shutDown(kernel) }
+    // What was in use has been shut down before: these wait in reserve, or are just starting.
+    for kernel in Array(kernels.keys) { LoopActor.task { await self.kill(kernel) } }
+    while let kernel = kernels.keys.first ?? endings.keys.first { await kill(kernel) }
     guard let facilities = try? await facilities?.value else { return }
     for launcher in facilities.launchers { await launcher.close() }
     facilities.orphans.close()

@@ -52,6 +52,8 @@ public final class WarmPool: KernelHost {
   public var sharesFileSystem: Bool { host.sharesFileSystem }
   /// See `KernelHost`.
   public var startsInDirectory: Bool { host.startsInDirectory }
+  /// See `KernelHost`.
+  public var overlapsKernels: Bool { host.overlapsKernels }
 
   /// What is installed.
   public func specs() async throws -> [KernelSpec] { try await host.specs() }
@@ -78,7 +80,9 @@ public final class WarmPool: KernelHost {
   public func interrupt(_ identifier: String) async throws { try await host.interrupt(identifier) }
 
   /// Ends the kernel.
-  public func shutDown(_ identifier: String) async { await host.shutDown(identifier) }
+  public func shutDown(_ identifier: String, isBusy: Bool) async {
+    await host.shutDown(identifier, isBusy: isBusy)
+  }
 
   /// Ends the kernel at once.
   public func kill(_ identifier: String) async { await host.kill(identifier) }
@@ -99,7 +103,7 @@ public final class WarmPool: KernelHost {
         return kernel.connection
       } catch {
         logger.info("a waiting kernel would not do", metadata: ["reason": "\(error)"])
-        await host.shutDown(kernel.connection.identifier)
+        await host.kill(kernel.connection.identifier)
       }
     }
     return nil
@@ -141,7 +145,7 @@ public final class WarmPool: KernelHost {
     do {
       return try await WarmKernel(connection)
     } catch {
-      await host.shutDown(connection.identifier)
+      await host.kill(connection.identifier)
       throw error
     }
   }
@@ -152,7 +156,7 @@ public final class WarmPool: KernelHost {
     guard waiting.contains(where: { $0 === entry }), !isClosed else { return }
     logger.warning("a waiting kernel died")
     waiting.removeAll { $0 === entry }
-    await host.shutDown(kernel.connection.identifier)
+    await host.kill(kernel.connection.identifier)
     refill(after: Self.pauseAfterFailure)
   }
 }

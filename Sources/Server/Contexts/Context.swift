@@ -77,8 +77,8 @@ final class Context {
     if let deletion { throw deletion }
     let previous = kernel
     provide {
-      await (try? previous.value)?.shutDown(because: .restarted)
-      return try await self.start()
+      guard let lost = try? await previous.value else { return try await self.start() }
+      return try await self.exchange(lost, because: .restarted) { try await self.start() }
     }
     _ = try await kernel.value
   }
@@ -107,7 +107,7 @@ final class Context {
       if !host.startsInDirectory { try await enterDirectory(kernel) }
       return kernel
     } catch {
-      await kernel.shutDown(because: .shutDown("it is not wanted"))
+      await kernel.kill(because: .shutDown("it is not wanted"))
       throw error
     }
   }
@@ -138,8 +138,24 @@ final class Context {
     if case .connectionLost = reason { isAway = true }
     provide {
       if case .connectionLost = reason, await self.recover(lost, interrupting: wasRunning) { return lost }
-      await lost.shutDown(because: reason)
-      return try await self.startPersistently()
+      return try await self.exchange(lost, because: reason) { try await self.startPersistently() }
+    }
+  }
+
+  /// Ends a kernel whose state nobody wants any more, and starts another, at the same time where that goes. What the old
+  /// one had started is gone when the new one is there.
+  private func exchange(
+    _ lost: Kernel, because reason: KernelEnd, for start: @escaping @LoopActor () async throws -> Kernel
+  ) async throws -> Kernel {
+    let ending = LoopActor.task { await lost.kill(because: reason) }
+    if !host.overlapsKernels { await ending.value }
+    do {
+      let kernel = try await start()
+      await ending.value
+      return kernel
+    } catch {
+      await ending.value
+      throw error
     }
   }
 
