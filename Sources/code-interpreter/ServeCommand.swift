@@ -12,8 +12,9 @@ struct ServeCommand: ParsableCommand {
     abstract: "Serves the HTTP API.",
     discussion: """
       Every option has an environment variable: CODE_INTERPRETER_PORT for --port, CODE_INTERPRETER_MAX_BODY for \
-      --max-body, CODE_INTERPRETER_NO_FORK_SERVER=true for --no-fork-server. Without --jupyter-url the server starts and owns what runs the kernels. SIGTERM and SIGINT let \
-      running executions end within --grace; a second signal ends at once.
+      --max-body, CODE_INTERPRETER_NO_FORK_SERVER=true for --no-fork-server. Without --jupyter-url the server \
+      starts and owns what runs the kernels. SIGTERM and SIGINT let running executions end within --grace; a second \
+      signal ends at once.
       """)
 
   @Option(help: "The address to listen on. Anything but loopback lets others run code here.")
@@ -25,40 +26,8 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "The directory of the file API, and the working directory of kernels.")
   var workspace = "/home/user"
 
-  @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
-  var pythonEnvironment: String?
-
-  @Option(help: "How kernels are run: local, by this server, or jupyter, by a Jupyter Server that it starts.")
-  var backend = Backend.jupyter
-
-  @Option(help: "How many kernels stand ready for new contexts, with --backend local.")
-  var warm = 1
-
-  @Option(
-    help: """
-      Modules that Python kernels find imported, where they are installed, with commas between; "" for none. They are \
-      loaded once, and kernels forked from there: imports take no time, and kernels share their memory.
-      """)
-  var preload = "numpy,pandas,matplotlib.pyplot"
-
-  @Flag(
-    help: """
-      Start each kernel as a process of its own instead of forking it, with --backend local. For modules that do not \
-      bear to be loaded before a fork; a new kernel then takes some tenths of a second longer.
-      """)
-  var noForkServer = false
-
-  @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
-  var jupyterUrl: String?
-
-  @Option(help: "The token of that server; a token in the URL will do too.")
-  var jupyterToken: String?
-
-  @Option(help: "A file of certificates (PEM) to trust for an https URL instead of the system's.")
-  var jupyterCa: String?
-
-  @Option(help: "KEY=VALUE in the environment of every kernel; may be repeated.")
-  var kernelEnv: [String] = []
+  @OptionGroup(title: "Kernels")
+  var kernels: KernelOptions
 
   @Option(help: "How many contexts there may be at once.")
   var maxContexts = 64
@@ -79,12 +48,8 @@ struct ServeCommand: ParsableCommand {
   var logFormat = LogFormat.text
 
   func validate() throws {
-    _ = try kernelEnvironment()
     guard maxContexts > 0, maxQueued > 0, maxBody > 0 else {
       throw ValidationError("--max-contexts, --max-queued and --max-body should be at least 1.")
-    }
-    guard warm >= 0, warm <= maxContexts else {
-      throw ValidationError("--warm should be from 0 to --max-contexts.")
     }
     guard grace >= 0, grace <= 86_400 else {
       throw ValidationError("--grace should be from 0 to 86400 seconds.")
@@ -119,7 +84,7 @@ struct ServeCommand: ParsableCommand {
 
   @LoopActor
   private func openService(logger: Logger) async throws -> Service {
-    let host = try makeHost(logger: logger)
+    let host = try kernels.makeHost(workspace: absolute(workspace), logger: logger)
     do {
       return try await Service(configuration(), host: host, logger: logger)
     } catch let error as UVError {
@@ -142,31 +107,6 @@ struct ServeCommand: ParsableCommand {
     if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }
   }
 
-  @LoopActor
-  private func makeHost(logger: Logger) throws -> any KernelHost {
-    let environment = try kernelEnvironment()
-    if let jupyterUrl {
-      let trust = jupyterCa.map { TLSTrust.file($0) } ?? .system
-      let location = try ServerLocation(url: jupyterUrl, token: jupyterToken, trust: trust)
-      return JupyterServerHost(location, kernelEnvironment: environment, logger: logger)
-    }
-    let python = try PythonEnvironment(pythonEnvironment)
-    let variables = python.environment.merging(environment) { $1 }
-    switch backend {
-    case .jupyter:
-      return ManagedJupyterServerHost(python: python.interpreter, environment: variables, logger: logger)
-    case .local:
-      let host = LocalKernelHost(
-        python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
-        logger: logger)
-      return warm > 0 ? WarmPool(host, size: warm, directory: absolute(workspace), logger: logger) : host
-    }
-  }
-
-  private var preloadedModules: [String] {
-    preload.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
-  }
-
   private func configuration() -> ServiceConfiguration {
     var configuration = ServiceConfiguration(workspace: absolute(workspace))
     configuration.maximumContexts = maxContexts
@@ -178,17 +118,6 @@ struct ServeCommand: ParsableCommand {
 
   private func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
-  }
-
-  private func kernelEnvironment() throws -> [String: String] {
-    var result: [String: String] = [:]
-    for pair in kernelEnv {
-      guard let equals = pair.firstIndex(of: "="), equals != pair.startIndex else {
-        throw ValidationError("--kernel-env should be KEY=VALUE, not '\(pair)'.")
-      }
-      result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
-    }
-    return result
   }
 
   @LoopActor
@@ -203,11 +132,6 @@ struct ServeCommand: ParsableCommand {
 
       """)
   }
-}
-
-/// How kernels are run.
-enum Backend: String, ExpressibleByArgument, CaseIterable {
-  case local, jupyter
 }
 
 /// The levels by the names that swift-log gives them.

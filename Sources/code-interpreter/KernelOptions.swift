@@ -1,0 +1,104 @@
+import ArgumentParser
+import Jupyter
+import Logging
+import Loop
+
+/// Where kernels come from, and what they get.
+struct KernelOptions: ParsableArguments {
+  /// As many as there may be contexts, where nothing else is asked for; each is a process.
+  private static let mostWarm = 64
+
+  @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
+  var pythonEnvironment: String?
+
+  @Option(
+    help: """
+      Who runs the kernels: local, this server itself, with the lowest latency, or jupyter, a Jupyter Server that it \
+      starts (default: local; with --jupyter-url, that server).
+      """)
+  var backend: Backend?
+
+  @Option(help: "How many Python kernels stand ready for new contexts and restarts, with --backend local.")
+  var warm = 1
+
+  @Option(
+    help: """
+      Modules that Python kernels find imported, where they are installed, with commas between; "" for none. They are \
+      loaded once, and kernels forked from there: imports take no time, and kernels share their memory.
+      """)
+  var preload = "numpy,pandas,matplotlib.pyplot"
+
+  @Flag(
+    help: """
+      Start each kernel as a process of its own instead of forking it, with --backend local. For modules that do not \
+      bear to be loaded before a fork; a new kernel then takes some tenths of a second longer.
+      """)
+  var noForkServer = false
+
+  @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
+  var jupyterUrl: String?
+
+  @Option(help: "The token of that server; a token in the URL will do too.")
+  var jupyterToken: String?
+
+  @Option(help: "A file of certificates (PEM) to trust for an https URL instead of the system's.")
+  var jupyterCa: String?
+
+  @Option(help: "KEY=VALUE in the environment of every kernel; may be repeated.")
+  var kernelEnv: [String] = []
+
+  func validate() throws {
+    _ = try kernelEnvironment()
+    guard (0...Self.mostWarm).contains(warm) else {
+      throw ValidationError("--warm should be from 0 to \(Self.mostWarm).")
+    }
+    if backend == .local, jupyterUrl != nil {
+      throw ValidationError(
+        "--backend local runs the kernels here, --jupyter-url elsewhere: give one of them.")
+    }
+  }
+
+  /// The host of the kernels.
+  ///
+  /// - Parameter workspace: where kernels in reserve are started, absolute.
+  @LoopActor
+  func makeHost(workspace: String, logger: Logger) throws -> any KernelHost {
+    let environment = try kernelEnvironment()
+    if let jupyterUrl {
+      let trust = jupyterCa.map { TLSTrust.file($0) } ?? .system
+      let location = try ServerLocation(url: jupyterUrl, token: jupyterToken, trust: trust)
+      return JupyterServerHost(location, kernelEnvironment: environment, logger: logger)
+    }
+    let python = try PythonEnvironment(pythonEnvironment)
+    let variables = python.environment.merging(environment) { $1 }
+    switch backend ?? .local {
+    case .jupyter:
+      return ManagedJupyterServerHost(python: python.interpreter, environment: variables, logger: logger)
+    case .local:
+      let host = LocalKernelHost(
+        python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
+        logger: logger)
+      return warm > 0 ? WarmPool(host, size: warm, directory: workspace, logger: logger) : host
+    }
+  }
+
+  private var preloadedModules: [String] {
+    preload.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
+  }
+
+  private func kernelEnvironment() throws -> [String: String] {
+    var result: [String: String] = [:]
+    for pair in kernelEnv {
+      guard let equals = pair.firstIndex(of: "="), equals != pair.startIndex else {
+        throw ValidationError("--kernel-env should be KEY=VALUE, not '\(pair)'.")
+      }
+      result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+    }
+    return result
+  }
+}
+
+/// Who runs the kernels.
+enum Backend: String, ExpressibleByArgument, CaseIterable {
+  case local, jupyter
+}
