@@ -1,13 +1,31 @@
-"""Fixtures. `server` is shared by all tests that need nothing special of it; `start_server` gives others."""
+"""Fixtures. `server` is shared by all tests that need nothing special of it; `start_server` gives others. `backend`, how
+they run kernels, is a parameter of every test that has a server."""
 
 import shutil
 import uuid
 
 import pytest
 
-from support import processes
 from support.server import BINARY, KERNEL_ENVIRONMENT, Server
 from support.waiting import wait_until
+
+BACKENDS = ("local", "jupyter")
+"""How the server can run kernels. The first is for tests to which it makes no difference."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--backend", choices=BACKENDS, help="run the tests on this back end only")
+
+
+def pytest_generate_tests(metafunc):
+    """A test that has a server runs once on each back end, or on those that its mark `backends` names."""
+    if "backend" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("backends")
+        names = mark.args if mark else BACKENDS
+        chosen = metafunc.config.getoption("backend")
+        if names == ("any",):
+            names = (chosen or BACKENDS[0],)
+        metafunc.parametrize("backend", [name for name in names if chosen in (None, name)], scope="session")
 
 
 def pytest_sessionstart(session):
@@ -28,8 +46,9 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("workspace"))
+def shared_server(backend, tmp_path_factory):
+    # Without kernels in reserve, so that every kernel there is belongs to a context of the test.
+    server = Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", backend=backend)
     yield server
     server.stop()
 
@@ -48,16 +67,9 @@ def server(shared_server, servers_in_use):
     assert shared_server.process.poll() is None, f"the server died:\n{shared_server.log[-6000:]}"
     for context in shared_server.client.contexts():
         shared_server.client.delete_context(context["id"]).expect(200)
-    wait_until(lambda: not kernels_of(shared_server), "no kernel is left when all contexts are deleted", 20)
+    wait_until(lambda: not shared_server.kernels(), "no kernel is left when all contexts are deleted", 20)
     for entry in shared_server.workspace.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-
-
-def kernels_of(server):
-    """The kernels' processes among what the server has started."""
-    lines = processes.describe(server.leftovers()).splitlines()
-    names = ("code_interpreter_kernel.kernel", "ipykernel", "bash_kernel", "deno")
-    return [line for line in lines if any(name in line for name in names)]
 
 
 @pytest.fixture
@@ -83,7 +95,7 @@ def run(client, context):
 
 
 @pytest.fixture
-def start_server(tmp_path, servers_in_use):
+def start_server(backend, tmp_path, servers_in_use):
     """Makes servers with other options. Each is stopped at the end, with exit code 0 and nothing left, or was already."""
     servers = []
 
@@ -91,7 +103,7 @@ def start_server(tmp_path, servers_in_use):
         if workspace is None:
             workspace = tmp_path / f"workspace-{len(servers)}"
             workspace.mkdir()
-        server = Server(workspace, *options, **settings)
+        server = Server(workspace, *options, backend=backend, **settings)
         server.log_at_start_of_test = 0
         servers.append(server)
         servers_in_use.append(server)

@@ -12,10 +12,10 @@ PORT = 49999
 
 
 @pytest.fixture(scope="module")
-def e2b_server(tmp_path_factory):
+def e2b_server(backend, tmp_path_factory):
     if is_taken(PORT):
         pytest.skip(f"port {PORT}, which the client wants, is taken by another process")
-    server = Server(tmp_path_factory.mktemp("e2b"), port=PORT)
+    server = Server(tmp_path_factory.mktemp("e2b"), port=PORT, backend=backend)
     yield server
     server.stop()
 

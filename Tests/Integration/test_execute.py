@@ -310,6 +310,7 @@ def test_a_reader_that_stalls_loses_nothing_and_stops_nobody_else(client, contex
     assert stalled.finish().succeeded().stdout == expected
 
 
+@pytest.mark.backends("any")
 @pytest.mark.slow
 def test_a_silent_cell_sends_one_space_every_15_seconds(client, context, gate):
     stream = client.stream("print('a', flush=True)\n" + gate.code, context_id=context["id"])
@@ -400,6 +401,7 @@ def test_unknown_fields_and_nulls_are_ignored(client):
     assert execution.succeeded().text == "1"
 
 
+@pytest.mark.backends("any")
 @pytest.mark.parametrize(
     "body, field",
     [
@@ -419,11 +421,13 @@ def test_a_field_of_the_wrong_type_is_named(client, body, field):
     check_error(client.post("/execute", body), 422, field)
 
 
+@pytest.mark.backends("any")
 @pytest.mark.parametrize("body", [b"[]", b'"code"', b"null", b"1"])
 def test_json_that_is_no_object_has_the_wrong_shape(client, body):
     check_error(client.request("POST", "/execute", body, {"Content-Type": "application/json"}), 422, "object")
 
 
+@pytest.mark.backends("any")
 @pytest.mark.parametrize(
     "body",
     [
@@ -437,6 +441,7 @@ def test_bytes_that_are_not_json_are_refused(client, body):
     assert client.is_healthy()
 
 
+@pytest.mark.backends("any")
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", None]
 )
@@ -446,12 +451,14 @@ def test_a_form_cannot_run_code(client, media_type, path):
     check_error(client.request("POST", path, b'{"code": "1"}', headers), 415)
 
 
+@pytest.mark.backends("any")
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"])
 def test_parameters_and_case_of_the_media_type_do_not_matter(client, media_type):
     reply = client.request("POST", "/execute", b'{"code": "1"}', {"Content-Type": media_type})
     assert reply.expect(200).body.endswith(b'"end_of_execution"}\n') or b"end_of_execution" in reply.body
 
 
+@pytest.mark.backends("any")
 def test_other_methods_are_refused(client):
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         assert "POST" in check_error(client.request(method, "/execute"), 405).headers["Allow"]

@@ -16,6 +16,8 @@ from support.client import at_once, check_error
 from support.raw import RawConnection
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.backends("any")
+
 NAMES = [
     "plain.txt", "with space", "ü-😀", "100%", "a%41", "plus+plus", "a#b", "a?b=c", "a&b", "-dash", ".hidden", "'\"",
     "back\\slash", "new\nline", "tab\t", "a:b", "~", "...", "x" * 255,

@@ -11,6 +11,8 @@ from support.ports import free_port
 from support.proxy import Proxy
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.backends("jupyter")
+
 ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 
 
@@ -107,6 +109,7 @@ def test_kernel_env_reaches_the_kernels(start_gateway, start_on, kind):
     assert server.client.execute("import os; os.environ['KERNEL_OWN']").succeeded().text == "a=b c"
 
 
+@pytest.mark.backends("local", "jupyter")
 def test_kernel_env_reaches_kernels_of_our_own_too(start_server):
     server = start_server("--kernel-env", "FIRST=a=b c", "--kernel-env", "SECOND=")
     code = "import os; (os.environ['FIRST'], os.environ['SECOND'])"

@@ -6,6 +6,8 @@ import pytest
 
 from support.raw import RawConnection, exchange
 
+pytestmark = pytest.mark.backends("any")
+
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

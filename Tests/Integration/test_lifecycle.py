@@ -39,7 +39,7 @@ def jupyter_of(server):
 def test_help_names_every_option_and_how_its_variable_is_called():
     text = command("serve", "--help").stdout
     options = ["host", "port", "workspace", "jupyter-url", "jupyter-token", "kernel-env", "max-contexts", "max-body",
-               "max-queued", "grace", "log-level", "log-format", "python-environment"]  # fmt: skip
+               "max-queued", "grace", "log-level", "log-format", "python-environment", "backend", "warm"]  # fmt: skip
     for option in options:
         assert f"--{option}" in text
     assert "CODE_INTERPRETER_PORT" in text and "CODE_INTERPRETER_MAX_BODY" in text
@@ -63,6 +63,7 @@ def test_what_makes_no_sense_is_refused_with_a_reason(arguments, tmp_path):
     assert arguments[0] in result.stderr or arguments[-1] in result.stderr
 
 
+@pytest.mark.backends("any")
 def test_a_port_that_is_taken_is_a_clear_error(server, tmp_path):
     result = command("serve", "--port", str(server.port), "--workspace", str(tmp_path), "--python-environment", str(KERNEL_ENVIRONMENT))
     assert result.returncode != 0
@@ -76,6 +77,7 @@ def test_a_workspace_that_cannot_be_is_a_clear_error(tmp_path):
     assert str(tmp_path / "file") in result.stderr + result.stdout
 
 
+@pytest.mark.backends("any")
 def test_options_can_be_given_by_variables(start_server):
     server = start_server(environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1", "CODE_INTERPRETER_LOG_FORMAT": "json"})
     server.client.execute("1").succeeded()
@@ -83,6 +85,7 @@ def test_options_can_be_given_by_variables(start_server):
     assert any(line.startswith("{") for line in server.log.splitlines())
 
 
+@pytest.mark.backends("any")
 def test_an_option_wins_over_its_variable(start_server):
     server = start_server("--max-contexts", "3", environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1"})
     server.client.create_context()
@@ -198,6 +201,7 @@ def test_sigkill_in_mid_execution_leaves_no_process_behind(start_server):
     server.check_nothing_is_left()
 
 
+@pytest.mark.backends("any")
 def test_the_socket_is_free_for_the_next_one_at_once(start_server):
     first = start_server()
     with RawConnection(first.port) as connection:
@@ -210,6 +214,7 @@ def test_the_socket_is_free_for_the_next_one_at_once(start_server):
 # The Jupyter Server that it has started
 
 
+@pytest.mark.backends("jupyter")
 def test_a_jupyter_server_that_dies_is_started_again(start_server):
     server = start_server()
     client = server.client
@@ -228,6 +233,7 @@ def test_a_jupyter_server_that_dies_is_started_again(start_server):
     assert context in client.contexts() and default in client.contexts()
 
 
+@pytest.mark.backends("jupyter")
 def test_a_jupyter_server_that_dies_while_idle_is_started_again(start_server):
     server = start_server()
     client = server.client
@@ -244,6 +250,7 @@ def test_a_jupyter_server_that_dies_while_idle_is_started_again(start_server):
         wait_until(fresh, "the default context is there again, and fresh", pause=0.1)
 
 
+@pytest.mark.backends("jupyter")
 def test_the_kernels_of_a_dead_jupyter_server_do_not_live_on(start_server):
     server = start_server()
     pid = int(server.client.execute("import os; os.getpid()").text)

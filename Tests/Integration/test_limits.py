@@ -71,6 +71,7 @@ def test_queues_have_a_limit(start_server, gate):
     client.execute(**body).succeeded()
 
 
+@pytest.mark.backends("any")
 def test_bodies_of_requests_have_a_limit(start_server):
     server = start_server("--max-body", "100000")
     client = server.client
@@ -91,6 +92,7 @@ def test_bodies_of_requests_have_a_limit(start_server):
 # Time
 
 
+@pytest.mark.backends("any")
 @pytest.mark.slow
 def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
     """All at once, since each takes the server's 30 seconds: slow heads, bodies that stand still, and an upload likewise."""
@@ -129,6 +131,7 @@ def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
 # Connections
 
 
+@pytest.mark.backends("any")
 def test_800_idle_connections_disturb_nobody(server, client):
     limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(limit, 2048)), hard))
@@ -180,7 +183,7 @@ def test_contexts_leave_no_descriptor_open(server, client):
 
 
 def test_a_server_out_of_descriptors_neither_dies_nor_spins(start_server):
-    server = start_server()
+    server = start_server("--warm", "0")
     used = processes.open_descriptors(server.pid)
     limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 10, limits[1]))

@@ -33,6 +33,7 @@ def test_neither_code_nor_values_nor_output_are_logged(start_server, level, log_
         assert secret not in server.log
 
 
+@pytest.mark.backends("any")
 def test_each_request_has_a_line(start_server):
     server = start_server()
     server.client.get("/nowhere").expect(404)
@@ -58,6 +59,7 @@ def test_json_logs_are_one_object_a_line(start_server):
     assert any("POST" in one and "200" in one for one in requests), requests
 
 
+@pytest.mark.backends("any")
 def test_a_request_cannot_forge_a_line(start_server):
     server = start_server()
     server.client.get("/%0d%0aforged%20line").expect(404)
@@ -65,12 +67,14 @@ def test_a_request_cannot_forge_a_line(start_server):
     assert not [line for line in server.log.splitlines() if line.startswith("forged")]
 
 
+@pytest.mark.backends("any")
 def test_warnings_only_where_asked(start_server):
     server = start_server("--log-level", "error")
     server.client.execute("1").succeeded()
     assert "/execute" not in "".join(server.log_lines)
 
 
+@pytest.mark.backends("jupyter")
 def test_the_token_of_the_back_end_is_not_shown_to_other_processes(start_server):
     """A command line is for all to read; the token of the Jupyter Server that we start must not stand in one."""
     from pathlib import Path

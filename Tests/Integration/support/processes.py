@@ -8,6 +8,10 @@ MARK = "INTEGRATION_TEST_MARK"
 that begin with CODE_INTERPRETER_ to itself.)"""
 
 
+KERNEL_MARK = "CODE_INTERPRETER_KERNEL"
+"""The server gives each kernel a value of its own in this variable: SERVER/KERNEL, where a KERNEL of zeros is none."""
+
+
 def state(pid):
     """The state letter in /proc/PID/stat, or None where there is no such process."""
     try:
@@ -19,6 +23,14 @@ def state(pid):
 
 def is_alive(pid):
     return state(pid) not in (None, "Z", "X")
+
+
+def started(pid):
+    """When it was started, in ticks of the machine's clock."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
 
 
 def parent(pid):
@@ -45,18 +57,29 @@ def descendants(pid):
     return [one for one in found if is_alive(one)]
 
 
+def variable(pid, name):
+    """A variable that the process was started with, or None."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    start = f"{name}=".encode()
+    values = [entry[len(start) :] for entry in environment.split(b"\0") if entry.startswith(start)]
+    return values[0].decode(errors="replace") if values else None
+
+
 def marked(mark):
     """The living processes that carry `mark` in their environment, wherever they hang in the tree."""
-    entry = f"{MARK}={mark}".encode()
-    found = []
-    for pid in everyone():
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            continue
-        if entry in environment.split(b"\0") and is_alive(pid):
-            found.append(pid)
-    return found
+    return [pid for pid in everyone() if variable(pid, MARK) == mark and is_alive(pid)]
+
+
+def kernels(pids):
+    """Of these processes those of kernels: for each kernel its own, which is the oldest, and those that it started."""
+    found = {}
+    for pid in sorted(pids, key=started):
+        if (mark := variable(pid, KERNEL_MARK)) and mark.rpartition("/")[2].strip("0-"):
+            found.setdefault(mark, []).append(pid)
+    return list(found.values())
 
 
 def describe(pids):

@@ -23,13 +23,13 @@ LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|\[::1\]|localhost):
 class Server:
     """Started at once; `client` speaks to it; `stop` ends it as an operator would, and looks at what is left."""
 
-    def __init__(self, workspace, *options, environment=None, port=0, wait=True):
+    def __init__(self, workspace, *options, backend, environment=None, port=0, wait=True):
         self.workspace = Path(workspace)
         self.mark = uuid.uuid4().hex
         self.output, self.log_lines = [], []
         self.process = subprocess.Popen(
             [BINARY, "serve", "--host", "127.0.0.1", "--port", str(port), "--workspace", workspace,
-             "--python-environment", KERNEL_ENVIRONMENT, *options],
+             "--backend", backend, "--python-environment", KERNEL_ENVIRONMENT, *options],
             cwd=ROOT,
             env=self._environment(environment or {}),
             stdin=subprocess.DEVNULL,
@@ -109,6 +109,10 @@ class Server:
 
     def leftovers(self):
         return [pid for pid in processes.marked(self.mark) if pid != self.pid]
+
+    def kernels(self):
+        """The living kernels, those in reserve too, and what they have started: each kernel has a list of its own."""
+        return processes.kernels(self.leftovers())
 
     def check_nothing_is_left(self):
         """No process of the server's, or started by it, lives on."""
