@@ -120,6 +120,9 @@ final class LocalKernel {
 
   // MARK: Its life and end
 
+  /// True while the process lives, as far as we have been told.
+  var isRunning: Bool { process.exitStatus == nil }
+
   /// Interrupts what runs, the way that the kernelspec asks for.
   ///
   /// - Throws: `KernelHostError`, `DeadlineExceeded`, `UVError`.

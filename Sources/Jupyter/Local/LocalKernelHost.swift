@@ -110,6 +110,9 @@ public final class LocalKernelHost: KernelHost {
   /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
   public func kill(_ identifier: String) async { await end(identifier) { await $0.kill() } }
 
+  /// True while the kernel's process lives, as far as we have been told.
+  func isRunning(_ identifier: String) -> Bool { kernels[identifier]?.isRunning ?? false }
+
   private func end(_ identifier: String, _ ending: @escaping @LoopActor (LocalKernel) async -> Void) async {
     if let kernel = kernels.removeValue(forKey: identifier) {
       // In a task of its own: whoever waits may be cancelled, the kernel ends all the same.

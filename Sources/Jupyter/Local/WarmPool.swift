@@ -98,6 +98,11 @@ public final class WarmPool: KernelHost {
   private func take(for directory: String) async -> KernelConnection? {
     while !waiting.isEmpty {
       guard let kernel = try? await waiting.removeFirst().start.value else { continue }
+      // It may have died without anybody having had the time to replace it.
+      guard host.isRunning(kernel.connection.identifier) else {
+        LoopActor.task { await self.host.kill(kernel.connection.identifier) }
+        continue
+      }
       do {
         if directory != self.directory { try await kernel.move(from: self.directory, to: directory) }
         return kernel.connection

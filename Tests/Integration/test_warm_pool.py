@@ -1,0 +1,241 @@
+"""`--warm`: kernels in reserve, which nobody can tell from kernels that were started for their context."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from support import processes
+from support.client import at_once, check_error
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.backends("local")
+
+PORTRAIT = """
+import gc, json, locale, os, resource, signal, sys, threading
+shell = get_ipython()
+print(json.dumps({
+    "directory": os.getcwd(), "directories": [str(one) for one in _dh], "magic": str(get_ipython().run_line_magic("pwd", "")),
+    "path": sys.path, "arguments": [one for one in sys.argv if not one.endswith(".json")], "umask": os.umask(0o22),
+    "names": sorted(globals()), "modules": sorted(sys.modules), "history": [In[:-1], dict(Out), _ih[:-1], _, __, _i, _ii],
+    "count": shell.execution_count, "threads": threading.active_count(), "collects": gc.isenabled(),
+    "signals": [str(signal.getsignal(number)) for number in (2, 13, 15)], "locale": locale.getlocale(),
+    "files": resource.getrlimit(resource.RLIMIT_NOFILE), "parent": os.getppid(), "leads": os.getsid(0) == os.getpid() == os.getpgid(0),
+    "variables": {name: value for name, value in os.environ.items() if name not in OWN}, "main": sys.modules["__main__"].__dict__ is globals(),
+}))
+""".replace("OWN", '("CODE_INTERPRETER_KERNEL", "MPLCONFIGDIR", "IPYTHONDIR", "INTEGRATION_TEST_MARK", "JPY_PARENT_PID")')  # fmt: skip
+
+
+def portrait(client, context):
+    """All that code can see of where it is."""
+    return json.loads(client.execute(PORTRAIT, context_id=context["id"]).succeeded().stdout)
+
+
+def pid_of(client, context):
+    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
+
+
+class Pool:
+    """A server's kernels in reserve: those that belong to no context."""
+
+    def __init__(self, server, size):
+        self.server, self.size = server, size
+
+    def pids(self):
+        contexts = [context for context in self.server.client.contexts() if context["language"] == "python"]
+        taken = {pid_of(self.server.client, context) for context in contexts}
+        return {kernel[0] for kernel in self.server.kernels()} - taken
+
+    def full(self):
+        """Waits until as many are there as shall be; their process ids."""
+        return wait_until(lambda: pids if len(pids := self.pids()) == self.size else None, "the reserve is full", pause=0.1)
+
+
+@pytest.fixture
+def start_pool(start_server):
+    def start(size, *options, **settings):
+        return Pool(start_server("--warm", str(size), *options, **settings), size)
+
+    return start
+
+
+def test_a_context_gets_a_kernel_that_was_there_before(start_pool):
+    pool = start_pool(1)
+    client = pool.server.client
+    (reserve,) = pool.full()
+    context = client.create_context()
+    assert pid_of(client, context) == reserve
+    assert pool.full() != {reserve}
+
+
+def test_without_a_reserve_there_is_no_kernel_beside_those_of_contexts(start_server):
+    server = start_server("--warm", "0")
+    context = server.client.create_context()
+    pids = {pid_of(server.client, one) for one in server.client.contexts()}
+    assert {kernel[0] for kernel in server.kernels()} == pids
+    server.client.delete_context(context["id"]).expect(200)
+    assert len(server.kernels()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a ü 'b' \"c\" {d} %e \\f"], ids=["the same directory", "another directory"])
+def test_a_kernel_of_the_reserve_looks_as_a_fresh_one(start_pool, start_server, tmp_path, name):
+    workspace = tmp_path / "workspace"
+    directory = workspace / name
+    directory.mkdir(parents=True)
+    (directory / "neighbour.py").write_text("value = 'imported'")
+    pool = start_pool(1, workspace=workspace)
+    fresh = start_server("--warm", "0", workspace=workspace).client
+    client = pool.server.client
+    (reserve,) = pool.full()
+    context = client.create_context(cwd=str(directory))
+    seen, expected = portrait(client, context), portrait(fresh, fresh.create_context(cwd=str(directory)))
+    assert seen.pop("parent") and expected.pop("parent")
+    assert seen == expected
+    assert seen["directory"] == seen["directories"][0] == str(directory).rstrip("/")
+    execution = client.execute("import neighbour; neighbour.value", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.text) == (2, "imported")
+    assert pid_of(client, context) == reserve
+
+
+def test_what_is_only_in_the_workspace_is_not_imported_elsewhere(start_pool, tmp_path):
+    pool = start_pool(1)
+    (pool.server.workspace / "neighbour.py").write_text("")
+    pool.full()
+    context = pool.server.client.create_context(cwd=str(tmp_path))
+    assert pool.server.client.execute("import neighbour", context_id=context["id"]).error["name"] == "ModuleNotFoundError"
+
+
+def test_random_numbers_differ_from_context_to_context(start_pool):
+    pool = start_pool(2)
+    pool.full()
+    client = pool.server.client
+    code = "import random, uuid, tempfile, numpy\nprint(random.random(), numpy.random.rand(), uuid.uuid4(), tempfile.mktemp())"
+    contexts = [client.create_context() for _ in range(5)]
+    drawn = [client.execute(code, context_id=context["id"]).succeeded().stdout.split() for context in contexts]
+    for numbers in zip(*drawn, strict=True):
+        assert len(set(numbers)) == len(contexts), numbers
+
+
+def test_what_one_context_does_is_not_seen_in_the_next(start_pool):
+    pool = start_pool(1)
+    client = pool.server.client
+    code = "import os, sys, builtins\nos.environ['LEFT'] = builtins.left = 'left'; os.chdir('/'); sys.path.append('/left'); left = 1"
+    for context in [*client.contexts(), client.create_context()]:
+        client.execute(code, context_id=context["id"], env_vars={"FOR_ONE": "1"}).succeeded()
+    pool.full()
+    context = client.create_context()
+    code = "import os, sys\n('LEFT' in os.environ, 'FOR_ONE' in os.environ, 'left' in dir(__builtins__), '/left' in sys.path, 'left' in globals())"
+    assert client.execute(code, context_id=context["id"]).succeeded().text == str((False,) * 5)
+
+
+def test_variables_for_all_kernels_reach_the_reserve(start_pool):
+    pool = start_pool(1, "--kernel-env", "GIVEN=a=b c")
+    (reserve,) = pool.full()
+    context = pool.server.client.create_context()
+    execution = pool.server.client.execute("import os; os.environ['GIVEN'], os.getpid()", context_id=context["id"])
+    assert execution.succeeded().text == str(("a=b c", reserve))
+
+
+def test_a_reserve_of_three_is_filled_again_each_time(start_pool):
+    pool = start_pool(3)
+    client = pool.server.client
+    for _ in range(2):
+        reserve = pool.full()
+        contexts = [client.create_context() for _ in range(3)]
+        assert {pid_of(client, context) for context in contexts} == reserve
+    assert not pool.full() & reserve
+    for context in client.contexts():
+        client.delete_context(context["id"]).expect(200)
+    assert len(pool.full()) == 3
+
+
+def test_more_contexts_at_once_than_there_are_in_reserve_all_get_a_kernel_each(start_pool):
+    pool = start_pool(2)
+    client = pool.server.client
+    pool.full()
+    contexts = at_once(7, lambda _: client.create_context())
+    pids = at_once(7, lambda index: pid_of(client, contexts[index]))
+    assert len(set(pids)) == 7
+    counts = at_once(7, lambda index: client.execute("1", context_id=contexts[index]["id"]).succeeded().count)
+    assert counts == [2] * 7
+    assert not pool.full() & set(pids)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_kernel_that_dies_in_reserve_is_replaced(start_pool, size):
+    pool = start_pool(size)
+    client = pool.server.client
+    dead = pool.full()
+    for pid in dead:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(processes.is_alive, dead)), "they are dead", pause=0)
+    # Who comes before there are others gets none of the dead.
+    context = client.create_context()
+    assert client.execute("'alive'", context_id=context["id"]).succeeded().text == "alive"
+    assert pid_of(client, context) not in dead
+    assert not pool.full() & dead
+    assert client.is_healthy()
+
+
+def test_a_restart_takes_a_kernel_of_the_reserve(start_pool, tmp_path):
+    pool = start_pool(1)
+    client = pool.server.client
+    context = client.create_context(cwd=str(tmp_path))
+    client.execute("left = 1", context_id=context["id"]).succeeded()
+    old, (reserve,) = pid_of(client, context), pool.full()
+    client.restart_context(context["id"]).expect(200)
+    execution = client.execute("import os; print('left' in globals(), os.getcwd(), os.getpid())", context_id=context["id"])
+    assert (execution.succeeded().count, execution.stdout) == (1, f"False {tmp_path} {reserve}\n")
+    assert not processes.is_alive(old)
+
+
+def test_a_kernel_that_died_is_replaced_from_the_reserve(start_pool):
+    pool = start_pool(1)
+    client = pool.server.client
+    context = client.create_context()
+    (reserve,) = pool.full()
+    assert client.execute("import os; os._exit(1)", context_id=context["id"]).error["name"] == "KernelDied"
+    assert pid_of(client, context) == reserve
+
+
+def test_the_reserve_is_no_context(start_pool):
+    pool = start_pool(1, "--max-contexts", "1")
+    client = pool.server.client
+    pool.full()
+    (default,) = client.contexts()
+    check_error(client.post("/contexts", {}), 429)
+    client.delete_context(default["id"]).expect(200)
+    assert client.contexts() == []
+    client.create_context()
+
+
+def test_other_languages_leave_the_reserve_alone(start_pool):
+    pool = start_pool(1)
+    reserve = pool.full()
+    context = pool.server.client.create_context(language="bash")
+    assert reserve < pool.pids()
+    pool.server.client.delete_context(context["id"]).expect(200)
+    assert pool.pids() == reserve
+
+
+@pytest.mark.parametrize("arguments", [["--warm", "-1"], ["--warm", "many"], ["--warm", "9", "--max-contexts", "8"]], ids=" ".join)
+def test_a_reserve_that_makes_no_sense_is_refused(start_server, arguments):
+    with pytest.raises(AssertionError, match="the server ended with [1-9]"):
+        start_server(*arguments)
+
+
+def test_contexts_from_the_reserve_leave_no_descriptor_open(start_pool):
+    pool = start_pool(1)
+    client = pool.server.client
+
+    def use():
+        pool.full()
+        client.delete_context(client.create_context()["id"]).expect(200)
+
+    use()
+    pool.full()
+    before = processes.open_descriptors(pool.server.pid)
+    for _ in range(4):
+        use()
+    wait_until(lambda: processes.open_descriptors(pool.server.pid) <= before + 2, "the descriptors are closed again", 20)
