@@ -1,0 +1,241 @@
+"""Kernels that are processes of our own: their files, their sockets, their signatures, and what becomes of them."""
+
+import json
+import os
+import signal
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from jupyter_client import BlockingKernelClient
+
+from support import processes
+from support.client import at_once
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.backends("local")
+
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+CONNECTION_FILE = "from ipykernel.connect import get_connection_file\nprint(get_connection_file())"
+
+
+def connection_file(client, context):
+    return Path(client.execute(CONNECTION_FILE, context_id=context["id"]).succeeded().stdout.strip())
+
+
+def pid_of(client, context):
+    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
+
+
+# Files
+
+
+def test_connection_files_and_sockets_are_out_of_reach_for_others(client, context):
+    file = connection_file(client, context)
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert file.parent.stat().st_uid == os.getuid()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    settings = json.loads(file.read_text())
+    assert (settings["transport"], settings["signature_scheme"]) == ("ipc", "hmac-sha256")
+    assert len(settings["key"]) >= 32
+    sockets = [Path(f"{settings['ip']}-{settings[f'{name}_port']}") for name in ("shell", "iopub", "control")]
+    for socket in sockets:
+        assert socket.parent == file.parent and stat.S_ISSOCK(socket.stat().st_mode)
+
+
+def test_no_two_kernels_have_a_key_or_a_file_in_common(client, context):
+    files = [connection_file(client, one) for one in (context, client.create_context())]
+    keys = [json.loads(file.read_text())["key"] for file in files]
+    client.restart_context(context["id"]).expect(200)
+    keys.append(json.loads(connection_file(client, context).read_text())["key"])
+    assert len(set(keys)) == 3 and len(set(files)) == 2
+
+
+@pytest.mark.parametrize("end", ["delete", "restart", "death"])
+def test_a_kernels_files_are_gone_when_it_is(client, context, end):
+    file = connection_file(client, context)
+    assert len(list(file.parent.glob(f"{file.stem}*"))) > 1
+    if end == "delete":
+        client.delete_context(context["id"]).expect(200)
+    elif end == "restart":
+        client.restart_context(context["id"]).expect(200)
+    else:
+        client.execute("import os; os._exit(1)", context_id=context["id"])
+    wait_until(lambda: not list(file.parent.glob(f"{file.stem}[.-]*")), "its files are gone")
+    assert file.parent.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_the_directory_is_gone_when_the_server_is(start_server, number):
+    server = start_server()
+    directory = connection_file(server.client, server.client.create_context()).parent
+    server.signal(number)
+    server.wait()
+    wait_until(lambda: not directory.exists(), "the directory is gone")
+    server.check_nothing_is_left()
+
+
+# Signatures
+
+FORGE = """
+import os
+from jupyter_client.session import Session
+def say(text, key):
+    kernel = get_ipython().kernel
+    session = Session(key=key, username="somebody")
+    session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": text}, parent=kernel.get_parent(), ident=b"stream")
+say("forged ", b"another key")
+say("unsigned ", b"")
+say("signed", get_ipython().kernel.session.key)
+"""
+
+
+def test_what_a_kernel_says_with_a_wrong_signature_is_not_believed(client, context, server):
+    execution = client.execute(FORGE, context_id=context["id"]).succeeded()
+    assert execution.stdout == "signed"
+    assert [line for line in server.log_lines if "signature" in line and "warning" in line]
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+NONSENSE = """
+socket = get_ipython().kernel.iopub_socket
+for parts in ([b""], [b"<IDS|MSG>"], [b"stream", b"<IDS|MSG>", b"signature"], [b"\\xff" * 100] * 20,
+              [b"stream", b"<IDS|MSG>", b"0" * 64, b"{", b"{", b"{", b"{"]):
+    socket.send_multipart(parts)
+"""
+
+
+def test_what_is_no_message_disturbs_nobody(client, context):
+    assert client.execute(NONSENSE + "print('after')", context_id=context["id"]).succeeded().stdout == "after\n"
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+@pytest.fixture
+def connect():
+    """Connects to a kernel beside the server, by its connection file; with another key where one is given."""
+    clients = []
+
+    def start(file, key=None):
+        other = BlockingKernelClient(connection_file=str(file))
+        other.load_connection_file()
+        if key:
+            other.session.key = key
+        other.start_channels()
+        clients.append(other)
+        return other
+
+    yield start
+    for other in clients:
+        other.stop_channels()
+
+
+def test_a_kernel_runs_nothing_that_is_not_signed_by_its_key(client, context, connect):
+    stranger = connect(connection_file(client, context), key=b"another key")
+    for _ in range(3):
+        stranger.execute("intruded = True")
+        stranger.control_channel.send(stranger.session.msg("shutdown_request", {"restart": False}))
+    # Requests are answered in their order; the stranger's came before this one, or will never.
+    time.sleep(0.3)
+    assert client.execute("'intruded' in globals()", context_id=context["id"]).succeeded().text == "False"
+
+
+def test_what_others_run_in_a_kernel_is_not_taken_for_the_output_of_ours(client, context, connect, gate):
+    guest = connect(connection_file(client, context))
+    ours = client.stream(gate.code + "print('ours')", context_id=context["id"])
+    ours.until("number_of_executions")
+    theirs = guest.execute("print('theirs'); 'theirs'")
+    gate.open()
+    execution = ours.finish().succeeded()
+    assert (execution.stdout, execution.results) == ("ours\n", [])
+    assert guest.get_shell_msg(timeout=30)["parent_header"]["msg_id"] == theirs
+    execution = client.execute("print('ours again')", context_id=context["id"]).succeeded()
+    assert execution.stdout == "ours again\n"
+
+
+# Ends
+
+
+@pytest.mark.parametrize(
+    "code, value",
+    [
+        ("import os; os._exit(3)", "exited with status 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV"),
+    ],
+    ids=["exit 3", "SIGKILL", "segfault"],
+)
+def test_the_end_of_a_kernel_is_told_in_so_many_words(run, code, value):
+    error = run(code).error
+    assert (error["name"], error["value"]) == ("KernelDied", value)
+
+
+def test_a_death_that_nobody_asked_about_is_noticed_at_once(client, context, server):
+    """Another kernel is there before anybody wants one, and the first to want it gets its answer."""
+    old = pid_of(client, context)
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: [kernel for kernel in server.kernels() if kernel[0] != old], "another kernel is started")
+    execution = client.execute("'back'", context_id=context["id"]).succeeded()
+    assert (execution.count, execution.text) == (1, "back")
+
+
+def test_kernels_that_are_killed_together_all_come_back(client):
+    contexts = at_once(6, lambda _: client.create_context())
+    pids = at_once(6, lambda index: pid_of(client, contexts[index]))
+    streams = [client.stream(ENDLESS, context_id=context["id"]) for context in contexts[:3]]
+    for stream in streams:
+        stream.until("number_of_executions")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for stream in streams:
+        assert stream.finish().error["value"] == "killed by SIGKILL"
+    wait_until(lambda: not any(map(processes.is_alive, pids)), "they are dead")
+    for context in contexts:
+        assert pid_of(client, context) not in pids
+
+
+def test_output_of_any_length_before_the_death_is_not_lost(run):
+    code = "import os\nfor index in range(20_000): print(index)\nimport sys; sys.stdout.flush()\n"
+    code += "import time; time.sleep(0.5)\nos.kill(os.getpid(), 9)"
+    execution = run(code)
+    assert execution.stdout == "".join(f"{index}\n" for index in range(20_000))
+    assert execution.error["value"] == "killed by SIGKILL"
+
+
+def test_a_kernel_whose_child_holds_its_sockets_dies_all_the_same(run):
+    """A child that lives on with copies of the kernel's sockets keeps ZeroMQ from seeing their end."""
+    code = "import os, time\nif not os.fork(): time.sleep(1000)\ntime.sleep(0.2)\nos._exit(4)"
+    assert run(code).error["value"] == "exited with status 4"
+    assert run("'back'").succeeded().text == "back"
+
+
+# Many at once
+
+
+def test_thirty_contexts_at_once_and_health_answers_meanwhile(start_server):
+    client = start_server("--warm", "0").client
+    waits, done = [], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            begun = time.monotonic()
+            client.get("/health").expect(200)
+            waits.append(time.monotonic() - begun)
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    begun = time.monotonic()
+    watcher.start()
+    try:
+        contexts = at_once(30, lambda _: client.create_context())
+    finally:
+        elapsed = time.monotonic() - begun
+        done.set()
+        watcher.join()
+    assert len({context["id"] for context in contexts}) == 30
+    # A server that did nothing else until the kernels are there would let one of these wait for most of that time.
+    assert max(waits) < elapsed / 4, f"/health took {max(waits)} of {elapsed} s"
+    texts = at_once(30, lambda index: client.execute(f"{index}", context_id=contexts[index]["id"]).succeeded().text)
+    assert texts == [str(index) for index in range(30)]
+    at_once(30, lambda index: client.delete_context(contexts[index]["id"]).expect(200))

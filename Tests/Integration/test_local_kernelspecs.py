@@ -1,0 +1,197 @@
+"""Which kernels the local back end finds, and what it makes of their kernelspecs: what Jupyter would."""
+
+import json
+import os
+
+import pytest
+
+from support.client import check_error
+from support.server import KERNEL_ENVIRONMENT
+
+pytestmark = pytest.mark.backends("local")
+
+IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+
+
+def install(directory, name="tester", argv=IPYKERNEL, language="tester", **more):
+    """Puts a kernelspec into a directory of Jupyter's data; code can tell by FOUND_IN where its own was found."""
+    resources = directory / "kernels" / name
+    resources.mkdir(parents=True)
+    environment = {"FOUND_IN": directory.name, **more.pop("env", {})}
+    specification = {"argv": argv, "display_name": name, "language": language, "env": environment, **more}
+    (resources / "kernel.json").write_text(json.dumps(specification))
+    return resources
+
+
+@pytest.fixture
+def start_with(start_server, tmp_path):
+    """Starts a server whose only kernelspecs, beside those of its Python environment, are in these places."""
+
+    def start(*jupyter_path, options=(), **environment):
+        path = os.pathsep.join(map(str, jupyter_path))
+        known = {"JUPYTER_PATH": path, "HOME": str(tmp_path / "home"), "XDG_DATA_HOME": "", "JUPYTER_DATA_DIR": ""}
+        return start_server("--warm", "0", *options, environment={**known, **environment})
+
+    return start
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    """A virtual environment like that of the kernels, with a `share` of its own."""
+    prefix = tmp_path / "prefix"
+    prefix.mkdir()
+    for entry in KERNEL_ENVIRONMENT.resolve().iterdir():
+        if entry.name != "share":
+            (prefix / entry.name).symlink_to(entry)
+    (prefix / "share/jupyter").mkdir(parents=True)
+    return prefix
+
+
+def found_in(server, language="tester"):
+    return server.client.execute("import os; os.environ['FOUND_IN']", language=language).succeeded().text
+
+
+def test_kernelspecs_of_each_folder_of_jupyter_path_are_found(start_with, tmp_path):
+    install(tmp_path / "first", "one", language="one")
+    install(tmp_path / "second", "two", language="two")
+    server = start_with(tmp_path / "first", tmp_path / "missing", tmp_path / "second")
+    assert (found_in(server, "one"), found_in(server, "two")) == ("first", "second")
+    assert found_in(server, "One") == "first"
+
+
+@pytest.mark.parametrize(
+    "place, variable, value",
+    [
+        ("home/.local/share/jupyter", "HOME", "home"),
+        ("data/jupyter", "XDG_DATA_HOME", "data"),
+        ("jupyter-data", "JUPYTER_DATA_DIR", "jupyter-data"),
+    ],
+)
+def test_kernelspecs_of_the_user_are_found(start_with, tmp_path, place, variable, value):
+    directory = tmp_path / place
+    install(directory)
+    server = start_with(**{variable: str(tmp_path / value)})
+    assert found_in(server) == directory.name
+
+
+def test_the_environments_kernelspecs_come_first_then_jupyter_path_then_the_users(start_with, tmp_path, prefix):
+    user, listed, own = tmp_path / "home/.local/share/jupyter", tmp_path / "listed", prefix / "share/jupyter"
+    for name, directories in {"all": (user, listed, own), "two": (user, listed), "one": (user,)}.items():
+        for directory in directories:
+            install(directory, name, language=name, env={"FOUND_IN": str(directory)})
+    server = start_with(listed, options=("--python-environment", prefix))
+    assert [found_in(server, name) for name in ("all", "two", "one")] == [str(own), str(listed), str(user)]
+
+
+def test_the_kernel_of_our_package_is_python_whatever_else_is_installed(start_with, tmp_path):
+    install(tmp_path / "listed", "python3", language="python")
+    install(tmp_path / "listed", "another", language="python")
+    server = start_with(tmp_path / "listed")
+    code = "import os; type(get_ipython().kernel.parent).__name__, 'FOUND_IN' in os.environ"
+    assert server.client.execute(code).succeeded().text == str(("KernelApp", False))
+    assert found_in(server, "another") == "listed"
+
+
+def test_a_kernelspec_is_asked_for_by_its_name_or_by_its_language(start_with, tmp_path):
+    install(tmp_path / "listed", "My-Kernel.1", language="Own Language")
+    server = start_with(tmp_path / "listed")
+    assert found_in(server, "my-kernel.1") == found_in(server, "own language") == "listed"
+
+
+def test_what_is_no_kernelspec_disturbs_nobody(start_with, tmp_path):
+    listed = tmp_path / "listed"
+    install(listed)
+    broken = {
+        "not-json": "{", "no-object": "[]", "no-argv": "{}", "empty-argv": '{"argv": []}', "odd-argv": '{"argv": [1]}',
+        "nothing": None, "bad name": json.dumps({"argv": IPYKERNEL, "language": "bad-name"}), "not-utf8": "\udcff",
+    }  # fmt: skip
+    for name, content in broken.items():
+        (listed / "kernels" / name).mkdir()
+        if content is not None:
+            (listed / "kernels" / name / "kernel.json").write_text(content, errors="surrogateescape")
+    (listed / "kernels/file").write_text("")
+    (listed / "kernels/loop").symlink_to("loop")
+    server = start_with(listed)
+    assert found_in(server) == "listed"
+    refusal = check_error(server.client.post("/contexts", {"language": "cobol"}), 400, "tester").text
+    assert not [name for name in [*broken, "bad-name", "file", "loop"] if name in refusal], refusal
+
+
+def test_what_a_kernelspec_leaves_open_is_filled_in(start_with, tmp_path):
+    """Names in braces in the command, variables in the values of variables, and `python` for the environment's."""
+    start = "import sys\nfrom ipykernel.kernelapp import launch_new_instance\nlaunch_new_instance(sys.argv[2:])"
+    resources = install(
+        tmp_path / "listed", argv=["python3", "{resource_dir}/start.py", "{odd}", "--f={connection_file}"],
+        env={"SEEN": "$GIVEN-${GIVEN}-$NOWHERE-$$-$", "PATH": "/first:${PATH}"},
+    )  # fmt: skip
+    (resources / "start.py").write_text(start)
+    client = start_with(tmp_path / "listed", GIVEN="a b").client
+    code = "import os, sys; print(os.environ['SEEN'], os.environ['PATH'], sys.prefix, sys.argv[1], sep='\\n')"
+    seen, path, prefix, odd = client.execute(code, language="tester").succeeded().stdout.splitlines()
+    assert seen == "a b-a b-$NOWHERE-$-$"
+    assert path.split(":")[:2] == ["/first", f"{KERNEL_ENVIRONMENT}/bin"]
+    assert (prefix, odd) == (str(KERNEL_ENVIRONMENT), "{odd}")
+
+
+def test_kernels_have_the_servers_variables_without_its_own_settings(start_with):
+    client = start_with(GIVEN="a b", CODE_INTERPRETER_MAX_QUEUED="7").client
+    code = "import os; (os.environ['GIVEN'], [n for n in os.environ if n.startswith('CODE_INTERPRETER_') and 'KERNEL' not in n])"
+    assert client.execute(code).succeeded().text == str(("a b", []))
+
+
+@pytest.mark.parametrize("mode", ["signal", "message"])
+def test_code_is_interrupted_the_way_that_the_kernelspec_asks_for(start_with, tmp_path, mode):
+    install(tmp_path / "listed", interrupt_mode=mode)
+    client = start_with(tmp_path / "listed").client
+    client.execute("kept = 'kept'", language="tester").succeeded()
+    stream = client.stream(ENDLESS, language="tester")
+    stream.until("number_of_executions")
+    stream.vanish()
+    assert client.execute("kept", language="tester").succeeded().text == "kept"
+
+
+def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path):
+    """ipykernel as it comes, which drops what is above its high-water mark: we take its output as fast as it comes."""
+    install(tmp_path / "listed")
+    client = start_with(tmp_path / "listed").client
+    stream = client.stream("for index in range(5000): display(index)", language="tester")
+    stream.until("number_of_executions")
+    execution = stream.finish().succeeded()
+    assert [result["text"] for result in execution.results] == [str(index) for index in range(5000)]
+
+
+# Kernels that do not start
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["/no/such/program", "{connection_file}"], ["/no/such/program"]),
+        (["no-such-program", "{connection_file}"], ["no-such-program"]),
+        (["/bin/sh", "-c", "exit 3"], ["exited with status 3"]),
+        (["/bin/sh", "-c", "kill -KILL $$"], ["killed by SIGKILL"]),
+        (["/bin/sh", "-c", "echo why it failed >&2; exit 1"], ["exited with status 1", "why it failed"]),
+        (["python", "-c", "import no_such_module"], ["exited with status 1", "No module named 'no_such_module'"]),
+    ],
+    ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback"],
+)
+def test_a_kernel_that_does_not_start_says_why_and_harms_nobody(start_with, tmp_path, argv, words):
+    install(tmp_path / "listed", argv=argv)
+    server = start_with(tmp_path / "listed")
+    client = server.client
+    for _ in range(2):
+        assert client.post("/contexts", {"language": "tester"}).status in (500, 503)
+    check_error(client.post("/contexts", {"language": "tester"}), 503, *words)
+    assert client.contexts() == [context for context in client.contexts() if context["language"] == "python"]
+    assert client.execute("6 * 7").succeeded().text == "42"
+    assert len(server.kernels()) == 1
+
+
+def test_a_start_that_fails_once_is_tried_again(start_with, tmp_path):
+    marker = tmp_path / "tried"
+    command = f"if [ -e {marker} ]; then exec python3 -m ipykernel_launcher -f \"$1\"; fi; touch {marker}; exit 1"
+    install(tmp_path / "listed", argv=["/bin/sh", "-c", command, "sh", "{connection_file}"])
+    client = start_with(tmp_path / "listed").client
+    context = client.create_context(language="tester")
+    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
