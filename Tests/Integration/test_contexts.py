@@ -301,6 +301,13 @@ def test_a_kernel_that_is_asked_to_exit_leaves_a_context_that_works(client, cont
     assert last.succeeded().text == "alive"
 
 
+@pytest.mark.parametrize("code", ["import os; os._exit(1)", "import os; os.kill(os.getpid(), 9)"], ids=["exit", "SIGKILL"])
+def test_a_kernel_that_dies_takes_its_children_along(client, context, code):
+    children = start_children(client, context)
+    assert client.execute(code, context_id=context["id"]).error["name"] == "KernelDied"
+    wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone")
+
+
 def test_the_death_of_one_kernel_does_not_touch_another(client, context):
     other = client.create_context()
     client.execute("x = 'kept'", context_id=other["id"]).succeeded()

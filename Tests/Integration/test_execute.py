@@ -69,6 +69,15 @@ def test_a_line_is_sent_when_it_is_known(client, context, gate):
     assert stream.finish().text == "second"
 
 
+def test_output_that_nobody_flushes_is_seen_while_the_cell_runs(client, context, gate):
+    stream = client.stream("print('a line'); print('not a line', end='')\n" + gate.code, context_id=context["id"])
+    seen = ""
+    while seen != "a line\nnot a line":
+        seen += stream.until("stdout")["text"]
+    gate.open()
+    assert stream.finish().succeeded().stdout == "a line\nnot a line"
+
+
 def test_the_first_line_does_not_wait_for_output(client, context, gate):
     stream = client.stream(gate.code, context_id=context["id"])
     stream.until("number_of_executions")
@@ -534,6 +543,32 @@ def test_code_that_refuses_interrupts_is_ended_by_a_restart(client, context):
     client.stream(stubborn, context_id=context["id"]).until("number_of_executions")
     client.restart_context(context["id"]).expect(200)
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
+
+
+def test_code_that_refuses_interrupts_loses_its_kernel_when_its_client_goes_away(client, context):
+    client.execute("kept = 1", context_id=context["id"]).succeeded()
+    code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(1000)"
+    stream = client.stream(code, context_id=context["id"])
+    stream.until("stdout")
+    waiting = client.stream("'kept' in globals()", context_id=context["id"])
+    stream.vanish()
+    execution = waiting.finish().succeeded()
+    assert (execution.count, execution.text) == (1, "False")
+
+
+def test_bash_is_interrupted_too(client):
+    context = client.create_context(language="bash")
+    client.execute("kept=kept", context_id=context["id"]).succeeded()
+    client.stream("sleep 1000", context_id=context["id"]).vanish()
+    assert client.execute("echo $kept", context_id=context["id"]).succeeded().stdout == "kept\n"
+
+
+@pytest.mark.parametrize("code", ["while (true) {}", "await new Promise(() => {})"])
+def test_javascript_makes_room_for_the_next_too(client, code):
+    """Deno takes an interrupt for its end: another kernel takes its place."""
+    context = client.create_context(language="javascript")
+    client.stream(code, context_id=context["id"]).vanish()
+    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
 
 
 def test_executions_use_one_connection_as_long_as_it_is_kept(client, context):

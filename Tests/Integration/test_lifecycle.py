@@ -190,6 +190,22 @@ def test_sigkill_leaves_no_process_behind(start_server):
     server.check_nothing_is_left()
 
 
+def test_sigkill_leaves_nothing_behind_that_kernels_have_started(start_server):
+    server = start_server()
+    code = """
+import subprocess
+child = subprocess.Popen("sleep 1000 & sleep 1000", shell=True)
+stray = subprocess.Popen("sleep 1000 & sleep 1000", shell=True, start_new_session=True)
+"""
+    context = server.client.create_context()
+    for identifier in (None, context["id"]):
+        server.client.execute(code, context_id=identifier).succeeded()
+    assert sum(map(len, server.kernels())) >= 10, processes.describe(server.leftovers())
+    server.process.kill()
+    server.process.wait()
+    server.check_nothing_is_left()
+
+
 def test_sigkill_in_mid_execution_leaves_no_process_behind(start_server):
     server = start_server()
     server.client.stream(ENDLESS).until("number_of_executions")
