@@ -5,18 +5,23 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer, StockKernel
+from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer
+from .kernels import Probe, our_kernel, stock_kernel
 from .processes import StartFailed
 
-ZEROMQ = "raw ZeroMQ"
-ZEROMQ_VERIFIED = "raw ZeroMQ, signatures checked"
+ZEROMQ = "raw ZeroMQ, stock ipykernel"
+ZEROMQ_VERIFIED = "raw ZeroMQ, stock ipykernel, signatures checked"
+ZEROMQ_OURS = "raw ZeroMQ, our kernel"
 WEBSOCKET_QUICK = "raw WebSocket, TCP_QUICKACK"
 WEBSOCKET = "raw WebSocket"
+OURS = "ours, local kernels"
+OURS_OWN = "ours, over a Jupyter Server of its own"
 OURS_SAME = "ours, on the same Jupyter Server"
-OURS = "ours, as it starts by itself"
+MODES = (OURS, OURS_OWN, OURS_SAME)
 FASTAPI = "FastAPI on uvicorn"
 FLOOR = "bare C server"
 
@@ -30,6 +35,7 @@ class Lane:
 
     name: str
     make: Callable
+    is_ours: bool = False
     clients: list = field(default_factory=list)
     given: dict = field(default_factory=dict)
 
@@ -66,16 +72,29 @@ class Arena:
     def count(self, full, quick):
         return quick if self.quick else full
 
+    def options_of(self, mode):
+        """The server's options for one of `MODES`."""
+        if mode == OURS_SAME:
+            return CodeInterpreter.over(self.jupyter)
+        return CodeInterpreter.LOCAL if mode == OURS else CodeInterpreter.OVER_JUPYTER
+
+    def server(self, mode):
+        """Ours in one of `MODES`; None where it does not come up, which is said once, and the others run without."""
+        return self._once(mode, lambda: self._started(mode))
+
+    def _started(self, mode):
+        try:
+            server = CodeInterpreter(self.scratch, self.options_of(mode))
+        except (OSError, StartFailed) as error:
+            print(f"{mode}: the server does not start: {error}", file=sys.stderr, flush=True)
+            return None
+        server.family.settle()
+        return server
+
     @property
-    def has_ours(self):
-        """Whether ours is built and comes up; where not, the others run without it, and it is said once."""
-        if "has ours" not in self.made:
-            try:
-                self.made["has ours"] = bool(self.ours_same and self.ours)
-            except (OSError, StartFailed) as error:
-                print(f"The server does not start, the opponents run alone: {error}", file=sys.stderr, flush=True)
-                self.made["has ours"] = False
-        return self.made["has ours"]
+    def modes(self):
+        """Those of `MODES` in which ours is there."""
+        return [mode for mode in MODES if self.server(mode)]
 
     def _once(self, name, make):
         if name not in self.made:
@@ -96,17 +115,15 @@ class Arena:
         return self._once("fastapi", lambda: FastAPIServer(self.scratch))
 
     @property
-    def ours_same(self):
-        return self._once("ours same", lambda: CodeInterpreter(self.scratch, self.jupyter))
-
-    @property
-    def ours(self):
-        return self._once("ours", lambda: CodeInterpreter(self.scratch))
+    def probe(self):
+        if "probe" not in self.made:
+            self.made["probe"] = Probe.built(self.scratch)
+        return self.made["probe"]
 
     @property
     def web_servers(self):
         """All that serve files and /health, and are there."""
-        servers = {FASTAPI: self.fastapi, OURS_SAME: self.ours_same if self.has_ours else None, FLOOR: self.floor}
+        servers = {FASTAPI: self.fastapi, OURS_SAME: self.server(OURS_SAME), FLOOR: self.floor}
         return {name: server for name, server in servers.items() if server}
 
     @property
@@ -120,8 +137,8 @@ class Arena:
         return [lane for lane in self.lanes if lane.name in names]
 
     def _lanes(self):
-        def stock(verify):
-            return lambda _: self.keep(StockKernel(self.scratch, verify)).client
+        def kernel(make):
+            return lambda _: self.keep(make(self.scratch)).client
 
         def jupyter(quick_acknowledge):
             return lambda _: self.jupyter.client(quick_acknowledge=quick_acknowledge)
@@ -131,11 +148,10 @@ class Arena:
 
         # A kernel for each client: what it says would go to all that listen, and burden the one who is measured.
         lanes = [
-            Lane(ZEROMQ, stock(verify=False)),
-            Lane(ZEROMQ_VERIFIED, stock(verify=True)),
+            Lane(ZEROMQ, kernel(stock_kernel)),
+            Lane(ZEROMQ_VERIFIED, kernel(partial(stock_kernel, verify=True))),
+            Lane(ZEROMQ_OURS, kernel(our_kernel)),
             Lane(WEBSOCKET_QUICK, jupyter(quick_acknowledge=True)),
             Lane(WEBSOCKET, jupyter(quick_acknowledge=False)),
         ]
-        if self.has_ours:
-            lanes += [Lane(OURS_SAME, ours(self.ours_same)), Lane(OURS, ours(self.ours))]
-        return lanes
+        return lanes + [Lane(mode, ours(self.server(mode)), is_ours=True) for mode in self.modes]

@@ -13,13 +13,19 @@ from pathlib import Path
 
 from .clients.http import ExecuteClient, HTTPClient, encode
 from .clients.websocket import WebSocketClient
-from .clients.zeromq import ZeroMQClient
-from .processes import Program, StartFailed
+from .family import Family
+from .processes import Program, StartFailed, output
 
 HARNESS = Path(__file__).resolve().parent
 REPOSITORY = HARNESS.parent.parent
 START_TIMEOUT = 60  # Seconds.
 LISTENING = "Listening on http://127.0.0.1:"
+JSON_FIELDS = (("Content-Type", "application/json"),)
+
+
+def knows_option(option):
+    """Whether the server has an option, by its help."""
+    return option in (output(server_binary(), "serve", "--help") or "")
 
 
 def server_binary():
@@ -99,7 +105,7 @@ class JupyterServer:
         client = HTTPClient(self.port)
         try:
             status, answer = client.request(
-                method, target, body, [("Authorization", f"token {self.token}"), ("Content-Type", "application/json")]
+                method, target, body, [("Authorization", f"token {self.token}"), *JSON_FIELDS]
             )
         finally:
             client.close()
@@ -120,19 +126,25 @@ class JupyterServer:
 
 
 class CodeInterpreter:
-    """Ours. `jupyter`: the server that it shall use; without it, it gets its kernels as it does by default."""
+    """Ours. `options` say where its kernels come from: `LOCAL`, `OVER_JUPYTER`, or those of `over(jupyter)`."""
 
-    def __init__(self, scratch, jupyter=None, options=(), name="ours"):
+    LOCAL = ("--backend", "local")
+    OVER_JUPYTER = ("--backend", "jupyter")
+
+    @staticmethod
+    def over(jupyter):
+        """The options for a Jupyter Server that is there already."""
+        return ("--jupyter-url", jupyter.url, "--jupyter-token", jupyter.token)
+
+    def __init__(self, scratch, options=LOCAL, name="ours", environment=None):
         self.workspace = Path(scratch) / f"workspace-{uuid.uuid4().hex}"
         self.workspace.mkdir()
         command = [server_binary(), "serve", "--host", "127.0.0.1", "--port", "0", "--workspace", self.workspace]
-        if jupyter:
-            command += ["--jupyter-url", jupyter.url, "--jupyter-token", jupyter.token]
         self.program = Program(
             name,
             [*command, *options],
             scratch,
-            environment={"CODE_INTERPRETER_PYTHON_ENVIRONMENT": str(kernel_environment())},
+            environment={"CODE_INTERPRETER_PYTHON_ENVIRONMENT": str(kernel_environment()), **(environment or {})},
             announce=LISTENING,
         )
         try:
@@ -142,6 +154,7 @@ class CodeInterpreter:
             self.program.stop()
             raise
         self.start_seconds = self.ready - self.program.started
+        self.family = Family(self.pid)
 
     @property
     def pid(self):
@@ -150,53 +163,20 @@ class CodeInterpreter:
     def client(self, context_id=None):
         return ExecuteClient(self.port, context_id)
 
-    def new_context(self):
+    def new_context(self, **wanted):
+        """The id of a new context, when the server has come to rest after it."""
         client = HTTPClient(self.port)
         try:
-            status, answer = client.request("POST", "/contexts", b"{}", [("Content-Type", "application/json")])
+            status, answer = client.request("POST", "/contexts", json.dumps(wanted).encode(), JSON_FIELDS)
         finally:
             client.close()
         if status != 200:
             raise StartFailed(f"POST /contexts: {status} {answer[:200]}")
+        self.family.settle()
         return json.loads(answer)["id"]
 
     def stop(self):
         self.program.stop()
-
-
-class StockKernel:
-    """An ipykernel as it comes, on Unix sockets, and its one client."""
-
-    CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
-
-    def __init__(self, scratch, verify=False):
-        begin = time.perf_counter()
-        name = Path(scratch) / f"kernel-{uuid.uuid4().hex[:8]}"
-        self.connection = {
-            "transport": "ipc",
-            "ip": str(name),
-            "key": secrets.token_hex(16),
-            "signature_scheme": "hmac-sha256",
-            "kernel_name": "python3",
-            **{f"{channel}_port": number for number, channel in enumerate(self.CHANNELS, 1)},
-        }
-        file = name.with_suffix(".json")
-        file.write_text(json.dumps(self.connection))
-        # Our environment turns the history off for all kernels; by itself ipykernel has it.
-        command = [kernel_environment() / "bin/python", "-m", "ipykernel_launcher", "-f", file]
-        self.program = Program(
-            "kernel", [*command, "--HistoryManager.enabled=True"], scratch, environment=jupyter_directories(scratch)
-        )
-        try:
-            self.client = ZeroMQClient(self.connection, verify)
-        except BaseException:
-            self.program.stop()
-            raise
-        self.start_seconds = time.perf_counter() - begin
-
-    def stop(self):
-        self.client.close()
-        self.program.stop(grace=2)
 
 
 class FastAPIServer:
@@ -229,17 +209,26 @@ class FastAPIServer:
         self.program.stop()
 
 
+def compiled(source, scratch, *flags):
+    """A program of one C file beside the harness; `None` where there is no compiler, or not what the program needs."""
+    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    binary = Path(scratch) / Path(source).stem
+    if compiler is None:
+        return None
+    built = subprocess.run([compiler, "-O2", HARNESS.parent / source, "-o", binary, *flags], capture_output=True, text=True)
+    if built.returncode != 0:
+        print(f"{source} cannot be compiled: {built.stderr[:500]}", file=sys.stderr, flush=True)
+        return None
+    return binary
+
+
 class Floor:
-    """The C program that the load generator is measured against; `None` where there is no compiler."""
+    """The C program that the load generator is measured against; `None` where it cannot be built."""
 
     @classmethod
     def built(cls, scratch):
-        compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-        if compiler is None:
-            return None
-        binary = Path(scratch) / "floor"
-        subprocess.run([compiler, "-O2", "-pthread", HARNESS.parent / "floor.c", "-o", binary], check=True)
-        return cls(binary, scratch)
+        binary = compiled("floor.c", scratch, "-pthread")
+        return cls(binary, scratch) if binary else None
 
     def __init__(self, binary, scratch):
         self.program = Program("floor", [binary], scratch, announce=LISTENING)

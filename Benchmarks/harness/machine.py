@@ -2,13 +2,12 @@
 
 import os
 import platform
-import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from .contestants import REPOSITORY, kernel_environment, server_binary
+from .processes import output
 
 KERNEL_PACKAGES = ("jupyter-server", "ipykernel", "pyzmq", "tornado")
 OPPONENT_PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "pyzmq")
@@ -45,13 +44,3 @@ def processor():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def output(*command):
-    """What a command says, or None where it cannot be run."""
-    try:
-        told = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return None
-    return told.stdout.strip() or None

@@ -4,6 +4,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -110,3 +111,13 @@ def processor_time(pid):
     """Seconds of processor time, user and system, that all threads of a process have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def output(*command):
+    """What a command says, or None where it cannot be run."""
+    try:
+        told = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return None
+    return told.stdout.strip() or None

@@ -40,7 +40,9 @@ def machine_section(results):
 
 
 def figures_section(results):
-    rows = [[figure.aim, figure.found, figure.verdict] for figure in figures(results)]
-    if all(row[1] == "not measured" for row in rows):
-        return ""
-    return "## Figures to reach\n\n" + table(["aim", "found", ""], rows)
+    parts = []
+    for heading, found in figures(results).items():
+        rows = [[figure.aim, figure.found, figure.verdict] for figure in found]
+        if any(figure.reached is not None for figure in found):
+            parts.append(f"### {heading}\n\n" + table(["aim", "found", ""], rows))
+    return "\n\n".join(["## Figures to reach", *parts]) if parts else ""

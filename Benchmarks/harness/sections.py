@@ -1,8 +1,10 @@
 """One section of the report for each measurement."""
 
-from .arena import FASTAPI, WEBSOCKET_QUICK, ZEROMQ
-from .figures import KIB
-from .tables import NOT_MEASURED, mib, share, spread, table
+from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
+from .figures import KIB, MB
+from .measurements.contexts import IMPORTS
+from .measurements.share import AT_ONCE, COMPUTING
+from .tables import NOT_MEASURED, mib, milliseconds, share, spread, table
 
 
 def startup_section(found):
@@ -34,23 +36,40 @@ def latency_section(found):
         "## `1+1` on kept connections\n\nMilliseconds from the first byte of the request. The first byte is the "
         "head of our answer, and a raw client's first message; the end is the last byte, and a raw client's later of "
         "`idle` and the reply. Contestants take turns of 50.\n\n"
-        + percentile_table(found, WEBSOCKET_QUICK)
+        + percentile_table(found, ZEROMQ, WEBSOCKET_QUICK)
         + "\n\n![Latency of 1+1 by percentile](latency.svg)"
     )
 
 
-def percentile_table(found, reference):
-    base = found.get(reference, {}).get("end", {}).get("p50")
+def percentile_table(found, *references):
+    bases = {name: found[name]["end"]["p50"] for name in references if name in found}
     rows = []
     for name, figure in found.items():
         end, first = figure["end"], figure["first_byte"]
-        ratio = f"{end['p50'] / base:.2f}" if base else NOT_MEASURED
         numbers = [first["p50"], first["p95"], first["p99"], end["p50"], end["p95"], end["p99"]]
-        rows.append(
-            [name, *(f"{number:.3g}" if number < 1 else f"{number:.2f}" for number in numbers), ratio, end["count"]]
-        )
+        ratios = [f"{end['p50'] / base:.2f}" for base in bases.values()]
+        rows.append([name, *map(milliseconds, numbers), *ratios, end["count"]])
     titles = ["", *(f"{what} {share}" for what in ("first byte", "end") for share in ("p50", "p95", "p99"))]
-    return table([*titles, f"p50 ÷ {reference}", "calls"], rows)
+    return table([*titles, *(f"p50 ÷ {name}" for name in bases), "calls"], rows)
+
+
+def share_section(found):
+    rows = []
+    for kind, what in ((COMPUTING, ""), (AT_ONCE, ", all messages at once")):
+        for name, figure in found.items():
+            parts = [figure[kind][part][share] for part in ("there", "back") for share in ("p50", "p99")]
+            both = [figure[kind]["both"][share] for share in ("p50", "p95", "p99")]
+            rows.append([f"{name}{what}", *(f"{number * 1e3:.0f}" for number in (*both, *parts))])
+    titles = ["", *(f"both ways {share}" for share in ("p50", "p95", "p99"))]
+    titles += [f"{way} {share}" for way in ("there", "back") for share in ("p50", "p99")]
+    return (
+        "## Our own share of an execution\n\nMicroseconds in which an execution is not with the kernel: from when the "
+        "client hands over its request until the kernel has it (there), and from the kernel's last message to the "
+        "client's last byte (back). The kernel is `probe.c`, which notes these times, says what ipykernel says of "
+        "`1+1` and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what the "
+        "server does for the earlier ones is in the way back too. The raw client shows what ZeroMQ and the scheduler "
+        "take by themselves; the clients' own work, some 10 to 20 µs, is in all of them.\n\n" + table(titles, rows)
+    )
 
 
 def connections_section(found):
@@ -76,17 +95,17 @@ def prints_section(found):
 
 def rate_section(title, unit):
     def section(found):
-        base = found.get(WEBSOCKET_QUICK, {}).get("rate")
+        bases = {name: found[name]["rate"] for name in (ZEROMQ, WEBSOCKET_QUICK) if name in found}
         rows = [
             [
                 name,
                 f"{figure['rate']:,.0f}",
                 spread(figure["rates"], ",.0f"),
-                f"{figure['rate'] / base:.2f}" if base else "",
+                *(f"{figure['rate'] / base:.2f}" for base in bases.values()),
             ]
             for name, figure in found.items()
         ]
-        return f"## {title}\n\n" + table(["", unit, "from – to", f"÷ {WEBSOCKET_QUICK}"], rows)
+        return f"## {title}\n\n" + table(["", unit, "from – to", *(f"÷ {name}" for name in bases)], rows)
 
     return section
 
@@ -104,12 +123,46 @@ def parallel_section(found):
 
 
 def contexts_section(found):
+    kinds = {"new": "until a new kernel takes code", "imports": "the imports in it", "restart": "restart, then `1+1`"}
+    rows = []
+    for name, figure in found.items():
+        row = [name]
+        for kind in kinds:
+            row += [milliseconds(figure[kind][share]) if kind in figure else NOT_MEASURED for share in ("p50", "p95")]
+        rows.append([*row, figure["new"]["count"]])
+    titles = [f"{title} {share}" for title in kinds.values() for share in ("p50", "p95")]
+    return (
+        "## New contexts\n\nMilliseconds, on a server at rest: where there is a pool of kernels, it is full. The imports "
+        f"are the first thing that runs in a context: `{IMPORTS}`. Without `--warm 0` a kernel is taken from the pool.\n\n"
+        + table(["", *titles, "calls"], rows)
+    )
+
+
+def crowd_section(found):
     rows = [
-        [name, *(f"{figure[kind]:.0f}" if kind in figure else NOT_MEASURED for kind in ("new", "restart"))]
-        for name, figure in found.items()
+        [name, one["contexts"], *(f"{one[kind] / MB:.1f}" for kind in ("each", "each_imported")), mib(one["own"])]
+        for name, one in found.items()
     ]
-    return "## New contexts\n\nMilliseconds, medians.\n\n" + table(
-        ["", "until a new kernel takes code", "restart, then `1+1`"], rows
+    titles = ["", "further contexts", "each, MB", "each after the imports, MB", "our process, MiB"]
+    return (
+        "## Many contexts\n\nMemory of all processes of the kernels, of shared pages each one's share (PSS): how much more "
+        "it is with the further contexts, divided by their number. Our own process is not in it; its resident memory is "
+        "in the last column.\n\n" + table(titles, rows) + "\n\n" + at_once(found[OURS]["at_once"])
+    )
+
+
+def at_once(found):
+    rows = [
+        [name, *(milliseconds(found[key][share]) for share in ("p50", "p99", "max")), found[key]["count"]]
+        for name, key in ((OURS, "health"), (FLOOR, "floor"))
+        if found[key]
+    ]
+    return (
+        f"{found['contexts']} contexts posted at once are there after {found['seconds']:.2f} s (from – to "
+        f"{spread(found['all'])}; our process has {mib(found['own'])} MiB after all rounds). Milliseconds that an answer to "
+        "`/health` takes meanwhile, asked for every 5 ms by a process that goes before all others where the system "
+        "allows it; the bare C server, asked likewise, shows what the busy machine does to any server:\n\n"
+        + table(["", "p50", "p99", "most", "calls"], rows)
     )
 
 
@@ -153,12 +206,14 @@ def health_section(found):
 
 SECTIONS = {
     "latency": latency_section,
+    "share": share_section,
     "connections": connections_section,
     "prints": prints_section,
     "displays": rate_section("3,000 displays", "a second"),
     "message": rate_section("One message of 64 MiB", "MB/s"),
     "parallel": parallel_section,
     "contexts": contexts_section,
+    "crowd": crowd_section,
     "files": files_section,
     "health": health_section,
     "memory": memory_section,

@@ -20,3 +20,7 @@ def share(value):
 
 def spread(values, form=".2f"):
     return f"{min(values):{form}} – {max(values):{form}}"
+
+
+def milliseconds(number):
+    return f"{number:.3g}" if number < 1 else f"{number:.2f}" if number < 100 else f"{number:.0f}"

@@ -1,9 +1,7 @@
 """How it is known that the load generator is not what was measured."""
 
-from .arena import FLOOR, OURS, OURS_SAME
+from .arena import FLOOR, MODES
 from .tables import share
-
-OURS_BOTH = (OURS, OURS_SAME)
 
 
 def generator_section(measured):
@@ -20,7 +18,7 @@ def calls(measured):
             "The HTTP client against the bare C server, which answers at once: "
             f"p50 {floor['end']['p50'] * 1e3:.0f} µs a call, {floor['client_microseconds']:.0f} µs of them on the "
             "client's processor."
-            + "".join(f" Against {name}: {found[name]['end']['p50']:.2f} ms." for name in OURS_BOTH if name in found)
+            + "".join(f" Against {name}: {found[name]['end']['p50']:.2f} ms." for name in MODES if name in found)
         )
     if shares := client_shares(found):
         yield f"The client's share of a core while it measures `1+1`: {shares}."

@@ -28,6 +28,7 @@ class ZeroMQClient:
         self.key = connection["key"].encode()
         self.session = new_session()
         self.identifiers = Identifiers()
+        self.sent = 0
         self.context = zmq.Context()
         self._open()
 
@@ -91,6 +92,7 @@ class ZeroMQClient:
 
     def _send(self, header, content):
         signature = self._sign((header, b"{}", b"{}", content))
+        self.sent = perf_counter_ns()
         self.shell.send_multipart((DELIMITER, signature, header, b"{}", b"{}", content))
 
     def _sign(self, parts):

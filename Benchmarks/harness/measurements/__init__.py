@@ -1,22 +1,27 @@
 """What is measured. Each function takes the arena and answers plain data: {contestant: {figure: number}}."""
 
-from .executions import contexts, displays, message, parallel, prints
+from .contexts import contexts
+from .crowd import crowd
+from .executions import displays, message, parallel, prints
 from .files import files
 from .health import health
 from .latency import connections, latency
 from .memory import memory_use
+from .share import share
 from .startup import startup
 
 MEASUREMENTS = {
     "startup": startup,
     "memory": memory_use,
     "latency": latency,
+    "share": share,
     "connections": connections,
     "prints": prints,
     "displays": displays,
     "message": message,
     "parallel": parallel,
     "contexts": contexts,
+    "crowd": crowd,
     "files": files,
     "health": health,
 }

@@ -5,8 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, process_time, time_ns
 
-from ..arena import OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ, ZEROMQ_VERIFIED
-from ..contestants import StockKernel
+from ..arena import WEBSOCKET, ZEROMQ_VERIFIED
 from .recording import Recording, middle
 
 DISPLAYS = 3000
@@ -55,7 +54,7 @@ def displays(arena):
 def display_once(lane):
     pieces = []
     _, nanoseconds = lane.client().collect(DISPLAY, lambda piece: pieces.append(bytes(piece)))
-    marker = b'"is_main_result"' if lane.name in (OURS, OURS_SAME) else b'"transient"'
+    marker = b'"is_main_result"' if lane.is_ours else b'"transient"'
     found = b"".join(pieces).count(marker)
     if found != DISPLAYS:
         raise Incomplete(f"{lane.name}: {found} of {DISPLAYS} displays arrived")
@@ -93,7 +92,7 @@ def rounds(arena, lanes, once):
 
 def parallel(arena):
     """Executions of `1+1` a second over 1, 2 and 6 contexts, a connection and a thread for each."""
-    lanes = arena.lanes_named(ZEROMQ, WEBSOCKET_QUICK, OURS_SAME, OURS)
+    lanes = [lane for lane in arena.lanes if lane.name not in (ZEROMQ_VERIFIED, WEBSOCKET)]
     results = {lane.name: {} for lane in lanes}
     for count in (1, 2, 6):
         for lane in lanes:
@@ -122,46 +121,3 @@ def executions_within(client, start, seconds):
         client.execute(prepared)
         count += 1
     return count
-
-
-def contexts(arena):
-    """Milliseconds until a new kernel takes code, and from a restart to the answer of `1+1`."""
-    count = arena.count(full=3, quick=1)
-    results = {ZEROMQ: {"new": middle([stock_start(arena) for _ in range(count)])}}
-    results[WEBSOCKET] = {"new": middle([jupyter_start(arena.jupyter) for _ in range(count)])}
-    if arena.has_ours:
-        for name, server in ((OURS_SAME, arena.ours_same), (OURS, arena.ours)):
-            made, restarted = zip(*(our_start(server) for _ in range(count)), strict=True)
-            results[name] = {"new": middle(made), "restart": middle(restarted)}
-    return results
-
-
-def stock_start(arena):
-    kernel = StockKernel(arena.scratch)
-    kernel.stop()
-    return kernel.start_seconds * 1e3
-
-
-def jupyter_start(jupyter):
-    begin = perf_counter()
-    kernel = jupyter.start_kernel()
-    jupyter.client(kernel).close()
-    taken = (perf_counter() - begin) * 1e3
-    jupyter.request("DELETE", f"/api/kernels/{kernel}")
-    return taken
-
-
-def our_start(server):
-    begin = perf_counter()
-    identifier = server.new_context()
-    made = (perf_counter() - begin) * 1e3
-    client = server.client(identifier)
-    begin = perf_counter()
-    status, answer = client.request("POST", f"/contexts/{identifier}/restart", b"")
-    client.execute(client.prepare("1+1"))
-    restarted = (perf_counter() - begin) * 1e3
-    client.request("DELETE", f"/contexts/{identifier}")
-    client.close()
-    if status != 200:
-        raise Incomplete(f"restart: {status} {answer[:200]}")
-    return made, restarted

@@ -28,11 +28,10 @@ def health(arena):
         return {"missing": "wrk is not installed (Debian: apt-get install wrk)"}
     servers = {FLOOR: arena.floor, FASTAPI: arena.fastapi}
     servers[FASTAPI_LOGGING] = arena.keep(FastAPIServer(arena.scratch, access_log=True))
-    if arena.has_ours:
-        servers[OURS_SAME] = arena.ours_same
-        servers[OURS_QUIET] = arena.keep(
-            CodeInterpreter(arena.scratch, arena.jupyter, options=("--log-level", "warning"), name="ours quiet")
-        )
+    if server := arena.server(OURS_SAME):
+        quiet = (*CodeInterpreter.over(arena.jupyter), "--log-level", "warning")
+        servers[OURS_SAME] = server
+        servers[OURS_QUIET] = arena.keep(CodeInterpreter(arena.scratch, quiet, name="ours quiet"))
     servers = {name: server for name, server in servers.items() if server}
     found = {name: {"1": [], "64": []} for name in servers}
     for _ in range(arena.count(full=3, quick=1)):

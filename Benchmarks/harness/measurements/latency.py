@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter, perf_counter_ns, process_time
 
-from ..arena import FLOOR, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ_VERIFIED
+from ..arena import FLOOR, OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ_VERIFIED
 from ..clients.http import HTTPClient, encode
 from .recording import Recording
 
@@ -66,7 +66,7 @@ def connections(arena):
 
 
 def executing_anew(arena):
-    lanes = arena.lanes_named(WEBSOCKET_QUICK, OURS_SAME)
+    lanes = arena.lanes_named(WEBSOCKET_QUICK, OURS, OURS_SAME)
     return {lane.name: (lane.client().execute_anew, lane.client().prepare(CODE)) for lane in lanes}
 
 

@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack
 from time import sleep
 
-from ..arena import FASTAPI, OURS, OURS_SAME
+from ..arena import FASTAPI
 from ..clients.http import HTTPClient, encode
 from ..contestants import CodeInterpreter, FastAPIServer
 from ..processes import forget_peak, memory
@@ -23,13 +23,12 @@ def memory_use(arena):
         results[FASTAPI] = Phases(fastapi).all(executes=False)
     finally:
         fastapi.stop()
-    if arena.has_ours:
-        for name, jupyter in ((OURS_SAME, arena.jupyter), (OURS, None)):
-            server = CodeInterpreter(arena.scratch, jupyter, name="ours memory")
-            try:
-                results[name] = Phases(server).all(executes=True)
-            finally:
-                server.stop()
+    for mode in arena.modes:
+        server = CodeInterpreter(arena.scratch, arena.options_of(mode), name="ours memory")
+        try:
+            results[mode] = Phases(server).all(executes=True)
+        finally:
+            server.stop()
     return results
 
 

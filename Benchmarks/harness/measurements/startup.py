@@ -2,7 +2,6 @@
 
 from time import perf_counter
 
-from ..arena import OURS, OURS_SAME
 from ..contestants import CodeInterpreter, JupyterServer
 from .recording import middle
 
@@ -15,7 +14,7 @@ def startup(arena):
 
     Ours answers it only when its first kernel is ready, so Jupyter Server is timed to that point, too.
     """
-    found = {name: [] for name in (JUPYTER, JUPYTER_KERNEL, OURS, OURS_SAME)}
+    found = {name: [] for name in (JUPYTER, JUPYTER_KERNEL, *arena.modes)}
     arena.jupyter.client().close()  # Reads from disk what all of them need.
     for _ in range(arena.count(full=3, quick=1)):
         jupyter = JupyterServer(arena.scratch)
@@ -23,9 +22,8 @@ def startup(arena):
         jupyter.client().close()
         found[JUPYTER_KERNEL].append(perf_counter() - jupyter.program.started)
         jupyter.stop()
-        if arena.has_ours:
-            for name, given in ((OURS, None), (OURS_SAME, arena.jupyter)):
-                server = CodeInterpreter(arena.scratch, given)
-                found[name].append(server.start_seconds)
-                server.stop()
+        for mode in arena.modes:
+            server = CodeInterpreter(arena.scratch, arena.options_of(mode))
+            found[mode].append(server.start_seconds)
+            server.stop()
     return {name: {"seconds": middle(times), "all": times} for name, times in found.items() if times}

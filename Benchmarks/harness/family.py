@@ -1,0 +1,84 @@
+"""What a server has started: how many processes, whether they rest, and what memory they have."""
+
+import time
+from pathlib import Path
+
+from .processes import processor_time
+
+STEP = 0.1  # Seconds.
+RESTING_STEPS = 4  # Longer than the server waits before it fills its pool again.
+RESTING_TIME = 0.011  # Seconds of processor time a step: one tick of the counter, which is more than idle kernels use.
+LIMIT = 30  # Seconds; a machine that does other things may never rest.
+FORK_SERVER = b"code_interpreter_kernel.fork_server"
+
+
+class Family:
+    """All processes that descend from one, which is not counted."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def members(self):
+        children = {}
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdigit() and (parent := parent_of(directory)):
+                children.setdefault(parent, []).append(int(directory.name))
+        found, left = [], [self.pid]
+        while left:
+            born = children.get(left.pop(), [])
+            found += born
+            left += born
+        return found
+
+    def settle(self, count=None):
+        """Waits until nobody is born, dies or works any more, and there are `count` of them where it is given.
+
+        So a pool of kernels can be seen to be full, by whatever way they are made. Answers how many there are.
+        """
+        end, resting, before = time.monotonic() + LIMIT, 0, None
+        while time.monotonic() < end and resting < RESTING_STEPS:
+            members = self.members()
+            now = (set(members), sum(map(used_time, members)))
+            rests = before and now[0] == before[0] and now[1] - before[1] < RESTING_TIME
+            resting = resting + 1 if rests and count in (None, len(members)) else 0
+            before = now
+            time.sleep(STEP)
+        return len(self.members())
+
+    def proportional_memory(self):
+        """Bytes of memory, of each shared page its share (PSS)."""
+        return sum(map(proportional_memory, self.members()))
+
+    @property
+    def forks(self):
+        """Whether there is a fork server."""
+        return any(FORK_SERVER in command_line(pid) for pid in self.members())
+
+
+def parent_of(directory):
+    try:
+        return int((directory / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return None  # Gone meanwhile.
+
+
+def used_time(pid):
+    try:
+        return processor_time(pid)
+    except (OSError, IndexError):
+        return 0
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def proportional_memory(pid):
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:")), 0)

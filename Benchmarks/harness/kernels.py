@@ -1,0 +1,103 @@
+"""Kernels that a raw client speaks to, each with its one client."""
+
+import json
+import secrets
+import time
+import uuid
+from pathlib import Path
+
+from .clients.zeromq import ZeroMQClient
+from .contestants import compiled, jupyter_directories, kernel_environment
+from .processes import Program
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+class RawKernel:
+    """A kernel on Unix sockets: `command` and the path of its connection file start it."""
+
+    def __init__(self, scratch, command, options=(), environment=None, verify=False):
+        begin = time.perf_counter()
+        name = Path(scratch) / f"kernel-{uuid.uuid4().hex[:8]}"
+        connection = connection_at(name)
+        file = name.with_suffix(".json")
+        file.write_text(json.dumps(connection))
+        self.program = Program(
+            "kernel",
+            [*command, file, *options],
+            scratch,
+            environment={**jupyter_directories(scratch), **(environment or {})},
+        )
+        try:
+            self.client = ZeroMQClient(connection, verify)
+        except BaseException:
+            self.program.stop()
+            raise
+        self.start_seconds = time.perf_counter() - begin
+
+    def stop(self):
+        self.client.close()
+        self.program.stop(grace=2)
+
+
+def connection_at(name):
+    return {
+        "transport": "ipc",
+        "ip": str(name),
+        "key": secrets.token_hex(16),
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": "python3",
+        **{f"{channel}_port": number for number, channel in enumerate(CHANNELS, 1)},
+    }
+
+
+def stock_kernel(scratch, verify=False):
+    """ipykernel as it comes."""
+    # Our environment turns the history off for all kernels; by itself ipykernel has it.
+    return RawKernel(scratch, python("ipykernel_launcher"), ["--HistoryManager.enabled=True"], verify=verify)
+
+
+def our_kernel(scratch):
+    """ipykernel by our launcher, as the server starts it with `--backend local --no-fork-server`."""
+    return RawKernel(scratch, python("code_interpreter_kernel.kernel"))
+
+
+def python(module):
+    return [kernel_environment() / "bin/python", "-m", module, "-f"]
+
+
+class Probe:
+    """The kernel that tells when it was spoken to: for raw clients, and as a kernelspec for servers."""
+
+    LANGUAGE = "probe"
+
+    @classmethod
+    def built(cls, scratch):
+        binary = compiled("probe.c", scratch, "-lzmq", "-lcrypto")
+        return cls(binary, Path(scratch)) if binary else None
+
+    def __init__(self, binary, scratch):
+        self.binary = binary
+        self.scratch = scratch
+
+    def raw_kernel(self, stamps):
+        return RawKernel(self.scratch, [self.binary], environment={"PROBE_STAMPS": str(stamps)})
+
+    def environment(self, stamps):
+        """Variables with which a server finds the kernelspec and the kernel finds the file of its times."""
+        home = self.scratch / f"jupyter-path-{uuid.uuid4().hex[:8]}"
+        directory = home / "kernels" / self.LANGUAGE
+        directory.mkdir(parents=True)
+        (directory / "kernel.json").write_text(json.dumps(self._kernelspec()))
+        return {"JUPYTER_PATH": str(home), "PROBE_STAMPS": str(stamps)}
+
+    def _kernelspec(self):
+        # By way of Python, as it is to programs in Python alone that the server speaks over Unix sockets.
+        become = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+        return {
+            "argv": ["python", "-c", become, str(self.binary), "{connection_file}"],
+            "display_name": "Probe",
+            "language": self.LANGUAGE,
+            # As our own kernels: what a client does not read waits in the kernel.
+            "metadata": {"code_interpreter": {"keeps_output": True}},
+        }

@@ -1,0 +1,79 @@
+"""What a server adds to an execution, told by a kernel that knows when it was spoken to and when it had said all."""
+
+import mmap
+import struct
+from contextlib import ExitStack
+from time import perf_counter_ns  # CLOCK_MONOTONIC, as the probe's.
+
+from ..arena import OURS, OURS_OWN
+from ..contestants import CodeInterpreter
+from ..kernels import Probe
+from .recording import Recording
+
+ZEROMQ_PROBE = "raw ZeroMQ"
+COMPUTING, AT_ONCE = "computing", "at_once"
+PAUSES = {COMPUTING: "200", AT_ONCE: "0"}  # Microseconds before each message.
+BLOCK = 50
+STAMPS = struct.Struct("=QQ")
+
+
+def share(arena):
+    """Microseconds between client and kernel, both ways: of the server, and of ZeroMQ alone."""
+    if arena.probe is None:
+        return {"missing": "the probe cannot be built (Debian: apt-get install gcc libzmq3-dev libssl-dev)"}
+    with ExitStack() as stack:
+        watches = list(contestants(arena, stack))
+        for _ in range(arena.count(full=20, quick=2)):
+            for watch in watches:
+                watch.take(BLOCK)
+        return {watch.name: watch.summary() for watch in watches}
+
+
+def contestants(arena, stack):
+    def stamps(number):
+        return arena.scratch / f"stamps-{number}"
+
+    kernel = arena.probe.raw_kernel(stamps(0))
+    stack.callback(kernel.stop)
+    yield Stopwatch(ZEROMQ_PROBE, kernel.client, stamps(0))
+    for number, mode in enumerate((OURS, OURS_OWN), 1):
+        if not arena.server(mode):
+            continue
+        environment = arena.probe.environment(stamps(number))
+        server = CodeInterpreter(arena.scratch, arena.options_of(mode), "ours share", environment)
+        stack.callback(server.stop)
+        client = server.client(server.new_context(language=Probe.LANGUAGE))
+        stack.callback(client.close)
+        yield Stopwatch(mode, client, stamps(number))
+
+
+class Stopwatch:
+    """One client and its probe: what was not the kernel's time, on the way there and on the way back."""
+
+    def __init__(self, name, client, stamps):
+        self.name, self.client = name, client
+        with open(stamps, "rb") as file:
+            self.stamps = mmap.mmap(file.fileno(), STAMPS.size, access=mmap.ACCESS_READ)
+        self.prepared = {kind: client.prepare(code) for kind, code in PAUSES.items()}
+        self.recordings = {kind: {part: Recording() for part in ("both", "there", "back")} for kind in PAUSES}
+
+    def take(self, count):
+        for kind, prepared in self.prepared.items():
+            for _ in range(3):
+                self.client.execute(prepared)  # The others had the caches.
+            for _ in range(count):
+                self._execute(prepared, self.recordings[kind])
+
+    def _execute(self, prepared, recordings):
+        self.client.execute(prepared)
+        done = perf_counter_ns()
+        received, last = STAMPS.unpack(self.stamps[:])
+        there, back = received - self.client.sent, done - last
+        for part, duration in (("both", there + back), ("there", there), ("back", back)):
+            recordings[part].add([duration])
+
+    def summary(self):
+        return {
+            kind: {part: recording.summary() for part, recording in parts.items()}
+            for kind, parts in self.recordings.items()
+        }
