@@ -59,7 +59,7 @@ struct FakeKernel {
     ZeroMQFraming.encode(
       KernelFrame(
         channel: .iopub, header: Bytes(#"{"msg_id":"x","msg_type":"\#(type)"}"#), parentHeader: parent,
-        content: content), signedBy: authentication)
+        content: content), sign: authentication.signature(of:))
   }
 
   func close() async {

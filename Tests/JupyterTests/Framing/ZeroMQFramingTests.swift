@@ -11,7 +11,7 @@ import Testing
     content: #"{"text":"hello"}"#, buffers: ["buffer", ""])
 
   @Test func `what is encoded decodes to the same, and its signature holds`() throws {
-    let parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    let parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)
     #expect(signed.frame == Self.frame)
     #expect(signed.identities.isEmpty)
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func `the layout is that of the protocol`() {
-    let parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    let parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     #expect(parts[0] == "<IDS|MSG>")
     // As Python's hmac module has it.
     #expect(parts[1] == "607816f1300db8111ac6978de459ae460afbe76d69c9bdfe5d512d9b0c606616")
@@ -30,7 +30,8 @@ import Testing
   }
 
   @Test func `identities before the delimiter are told apart, however many`() throws {
-    let parts = ["kernel.1.stream", "x"] + ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    let parts =
+      ["kernel.1.stream", "x"] + ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)
     #expect(signed.identities == ["kernel.1.stream", "x"])
     #expect(signed.frame == Self.frame)
@@ -40,17 +41,17 @@ import Testing
     var frame = Self.frame
     frame.buffers = ["<IDS|MSG>"]
     let signed = try ZeroMQFraming.decode(
-      ZeroMQFraming.encode(frame, signedBy: Self.authentication), from: .iopub)
+      ZeroMQFraming.encode(frame, sign: Self.authentication.signature(of:)), from: .iopub)
     #expect(signed.frame.buffers == ["<IDS|MSG>"])
   }
 
   @Test(arguments: 0..<6) func `a message that is cut short is none`(length: Int) {
-    let parts = Array(ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)[..<length])
+    let parts = Array(ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))[..<length])
     #expect(throws: KernelFramingError.self) { try ZeroMQFraming.decode(parts, from: .shell) }
   }
 
   @Test(arguments: 1..<6) func `each signed part that is altered breaks the signature`(index: Int) throws {
-    var parts = ZeroMQFraming.encode(Self.frame, signedBy: Self.authentication)
+    var parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     parts[index] = Bytes(Array(parts[index]).reversed())
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)
     #expect(!Self.authentication.isValid(signed.signature, of: signed.signedParts))

@@ -1,4 +1,3 @@
-import Loop
 import Memory
 
 /// How messages of a kernel are laid out in parts of ZeroMQ messages: whom they are for, a delimiter, the signature,
@@ -34,9 +33,11 @@ enum ZeroMQFraming {
   }
 
   /// The parts of a message that says `frame`.
-  static func encode(_ frame: KernelFrame, signedBy authentication: MessageAuthentication) -> [Bytes] {
+  ///
+  /// - Parameter sign: gives the signature over all of the parts in turn, in hexadecimal.
+  static func encode(_ frame: KernelFrame, sign: ([Bytes]) -> Bytes) -> [Bytes] {
     let signed = signedParts(of: frame)
-    return [delimiter, authentication.signature(of: signed)] + signed + frame.buffers
+    return [delimiter, sign(signed)] + signed + frame.buffers
   }
 
   private static func signedParts(of frame: KernelFrame) -> [Bytes] {
