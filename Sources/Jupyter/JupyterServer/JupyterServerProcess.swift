@@ -16,7 +16,8 @@ final class JupyterServerProcess {
   let location: ServerLocation
   private let process: ChildProcess
   private let logger: Logger
-  private let log: Task<Void, Never>
+  private let output: ProcessLog
+  private let errors: ProcessLog
 
   /// Starts it and waits until it answers.
   ///
@@ -53,12 +54,8 @@ final class JupyterServerProcess {
     } catch {
       throw KernelHostError.unavailable("\(python) cannot be started: \(error)")
     }
-    let process = process
-    self.log = LoopActor.task {
-      async let output: Void = Self.pass(process.standardOutput, to: logger)
-      await Self.pass(process.standardError, to: logger)
-      await output
-    }
+    output = ProcessLog(process.standardOutput, source: "jupyter", logger: logger)
+    errors = ProcessLog(process.standardError, source: "jupyter", logger: logger)
   }
 
   /// Waits for its end.
@@ -74,7 +71,13 @@ final class JupyterServerProcess {
       process.killGroup(.kill)
       _ = await process.exit()
     }
-    await log.value
+    await output.close()
+    await errors.close()
+  }
+
+  private func explanation(of status: ExitStatus) -> String {
+    let lastLines = errors.lastLines
+    return "the Jupyter server \(status) before it answered\(lastLines.isEmpty ? "" : ": \(lastLines)")"
   }
 
   private func becomeReady() async throws {
@@ -83,7 +86,7 @@ final class JupyterServerProcess {
       try await withDeadline(Self.startLimit) {
         while true {
           if let status = self.process.exitStatus {
-            throw KernelHostError.unavailable("the Jupyter server \(status) before it answered")
+            throw KernelHostError.unavailable(self.explanation(of: status))
           }
           let reply = try? await client.send("GET", "/api", limit: .seconds(5))
           if reply?.status == 200 { return }
@@ -93,28 +96,5 @@ final class JupyterServerProcess {
     } catch is DeadlineExceeded {
       throw KernelHostError.unavailable("the Jupyter server did not answer within \(Self.startLimit)")
     }
-  }
-
-  /// Its log, a line each.
-  private static func pass(_ stream: (any ByteStream)?, to logger: Logger) async {
-    guard let stream else { return }
-    while (try? await stream.fill()) == true {
-      while let end = stream.inbound.withSpan({ $0.indexOfNewline }) {
-        let line = String(stream.inbound.take(end))
-        stream.inbound.discard(1)
-        logger.debug("jupyter: \(line)")
-      }
-      // Something without end and without a newline is no log line of anybody's.
-      if stream.inbound.count > 64 << 10 { stream.inbound.discard(stream.inbound.count) }
-    }
-    await stream.close()
-  }
-}
-
-extension Span<UInt8> {
-  /// Where the first newline stands.
-  fileprivate var indexOfNewline: Int? {
-    for index in indices where self[index] == UInt8(ascii: "\n") { return index }
-    return nil
   }
 }
