@@ -28,10 +28,10 @@ struct Languages: Sendable {
       ?? speaking.first ?? Self.standIns[canonicalName].flatMap { spec(for: $0) }
   }
 
-  /// What can be asked for, for people: `bash, javascript, python`.
+  /// What can be asked for, for people: `bash, javascript, python`, or `none`.
   var list: String {
     var names = Set(specs.map(\.language))
     for (language, standIn) in Self.standIns where names.contains(standIn) { names.insert(language) }
-    return names.sorted().joined(separator: ", ")
+    return names.isEmpty ? "none" : names.sorted().joined(separator: ", ")
   }
 }
