@@ -1,5 +1,6 @@
 #pragma once
 // What glibc of Debian 12 does not declare, or as a variadic function, which Swift does not import.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

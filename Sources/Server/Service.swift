@@ -59,6 +59,7 @@ public final class Service {
       do {
         _ = try await contexts.defaultContext(for: nil).ready()
         contexts.isWarm = true
+        Footprint.reduce()
         return
       } catch {
         logger.warning("the default kernel did not start", metadata: ["reason": "\(error)"])
