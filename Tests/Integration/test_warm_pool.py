@@ -1,6 +1,5 @@
 """`--warm`: kernels in reserve, which nobody can tell from kernels that were started for their context."""
 
-import json
 import os
 import signal
 
@@ -8,28 +7,10 @@ import pytest
 
 from support import processes
 from support.client import at_once, check_error
+from support.portrait import portrait
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
-
-PORTRAIT = """
-import gc, json, locale, os, resource, signal, sys, threading
-shell = get_ipython()
-print(json.dumps({
-    "directory": os.getcwd(), "directories": [str(one) for one in _dh], "magic": str(get_ipython().run_line_magic("pwd", "")),
-    "path": sys.path, "arguments": [one for one in sys.argv if not one.endswith(".json")], "umask": os.umask(0o22),
-    "names": sorted(globals()), "modules": sorted(sys.modules), "history": [In[:-1], dict(Out), _ih[:-1], _, __, _i, _ii],
-    "count": shell.execution_count, "threads": threading.active_count(), "collects": gc.isenabled(),
-    "signals": [str(signal.getsignal(number)) for number in (2, 13, 15)], "locale": locale.getlocale(),
-    "files": resource.getrlimit(resource.RLIMIT_NOFILE), "parent": os.getppid(), "leads": os.getsid(0) == os.getpid() == os.getpgid(0),
-    "variables": {name: value for name, value in os.environ.items() if name not in OWN}, "main": sys.modules["__main__"].__dict__ is globals(),
-}))
-""".replace("OWN", '("CODE_INTERPRETER_KERNEL", "MPLCONFIGDIR", "IPYTHONDIR", "INTEGRATION_TEST_MARK", "JPY_PARENT_PID")')  # fmt: skip
-
-
-def portrait(client, context):
-    """All that code can see of where it is."""
-    return json.loads(client.execute(PORTRAIT, context_id=context["id"]).succeeded().stdout)
 
 
 def pid_of(client, context):
@@ -85,12 +66,11 @@ def test_a_kernel_of_the_reserve_looks_as_a_fresh_one(start_pool, start_server, 
     directory.mkdir(parents=True)
     (directory / "neighbour.py").write_text("value = 'imported'")
     pool = start_pool(1, workspace=workspace)
-    fresh = start_server("--warm", "0", workspace=workspace).client
+    fresh = start_server("--warm", "0", workspace=workspace)
     client = pool.server.client
     (reserve,) = pool.full()
     context = client.create_context(cwd=str(directory))
-    seen, expected = portrait(client, context), portrait(fresh, fresh.create_context(cwd=str(directory)))
-    assert seen.pop("parent") and expected.pop("parent")
+    seen, expected = portrait(client, context), portrait(fresh.client, fresh.client.create_context(cwd=str(directory)))
     assert seen == expected
     assert seen["directory"] == seen["directories"][0] == str(directory).rstrip("/")
     execution = client.execute("import neighbour; neighbour.value", context_id=context["id"]).succeeded()
