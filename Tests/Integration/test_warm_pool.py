@@ -67,6 +67,7 @@ def test_a_kernel_of_the_reserve_looks_as_a_fresh_one(start_pool, start_server, 
     (directory / "neighbour.py").write_text("value = 'imported'")
     pool = start_pool(1, workspace=workspace)
     fresh = start_server("--warm", "0", workspace=workspace)
+    fresh.wait_until_forking()
     client = pool.server.client
     (reserve,) = pool.full()
     context = client.create_context(cwd=str(directory))

@@ -114,6 +114,27 @@ class Server:
         """The living kernels, those in reserve too, and what they have started: each kernel has a list of its own."""
         return processes.kernels(self.leftovers())
 
+    def fork_server(self):
+        """The process that kernels are forked from, or None."""
+        for pid in processes.descendants(self.pid):
+            if "code_interpreter_kernel.fork_server" in processes.describe([pid]):
+                return pid
+        return None
+
+    def wait_until_forking(self, other_than=None):
+        """Waits until the kernels of new contexts are forked, not started; the process id of what forks them."""
+
+        def forked():
+            fork_server = self.fork_server()
+            if fork_server in (None, other_than):
+                return None
+            context = self.client.create_context()
+            parent = self.client.execute("import os; os.getppid()", context_id=context["id"]).succeeded().text
+            self.client.delete_context(context["id"]).expect(200)
+            return fork_server if int(parent) == fork_server else None
+
+        return wait_until(forked, "kernels are forked", pause=0.1)
+
     def check_nothing_is_left(self):
         """No process of the server's, or started by it, lives on."""
         try:

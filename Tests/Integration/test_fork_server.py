@@ -1,0 +1,221 @@
+"""The process that kernels are forked from: nobody notices it, but by how soon kernels are there."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from support import processes
+from support.client import at_once
+from support.portrait import portrait
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.backends("local")
+
+ENDLESS = "import time\nwhile True: time.sleep(0.01)"
+PRELOADED = ["numpy", "pandas", "matplotlib.pyplot"]
+
+
+def pid_of(client, context):
+    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
+
+
+@pytest.fixture
+def forking(start_server):
+    """A server whose kernels are forked from now on, none of them beforehand."""
+    server = start_server("--warm", "0")
+    server.wait_until_forking()
+    return server
+
+
+@pytest.fixture
+def spawning(start_server):
+    """A server that starts each kernel by itself."""
+    return start_server("--warm", "0", "--no-fork-server")
+
+
+def test_kernels_are_forked_from_one_process(forking):
+    contexts = [forking.client.create_context() for _ in range(2)]
+    pids = [pid_of(forking.client, context) for context in contexts]
+    assert {processes.parent(pid) for pid in pids} == {forking.fork_server()}
+    assert len(forking.kernels()) == 3
+
+
+def test_without_a_fork_server_kernels_are_processes_of_their_own(spawning):
+    context = spawning.client.create_context()
+    assert processes.parent(pid_of(spawning.client, context)) == spawning.pid
+    assert spawning.fork_server() is None
+
+
+@pytest.mark.parametrize("name", ["", "a ü 'b' \"c\" {d} %e \\f"], ids=["the workspace", "another directory"])
+def test_a_forked_kernel_looks_as_one_that_was_started(start_server, tmp_path, name):
+    workspace = tmp_path / "workspace"
+    (workspace / name).mkdir(parents=True)
+    # What was loaded beforehand is there, of course: nothing is here.
+    forking = start_server("--warm", "0", "--preload", "", workspace=workspace)
+    spawning = start_server("--warm", "0", "--no-fork-server", workspace=workspace)
+    forking.wait_until_forking()
+    seen, expected = [
+        portrait(server.client, server.client.create_context(cwd=str(workspace / name))) for server in (forking, spawning)
+    ]
+    assert set(seen.pop("modules")) >= set(expected.pop("modules"))
+    # Its log is another kind of pipe; what else it holds is looked at below.
+    assert seen.pop("descriptors") and expected.pop("descriptors")
+    assert seen == expected
+
+
+def test_a_forked_kernel_holds_nothing_that_is_the_fork_servers(forking):
+    contexts = [forking.client.create_context() for _ in range(2)]
+
+    def held(pid):
+        targets = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        return {target for target in targets if re.match(r"(pipe|socket):\[|/.*kernel", target)}
+
+    first, second = (held(pid_of(forking.client, context)) for context in contexts)
+    assert first and not first & second
+    assert not first & held(forking.fork_server())
+
+
+def test_random_numbers_differ_from_kernel_to_kernel(forking):
+    code = "import random, uuid, secrets, tempfile, numpy\nprint(random.random(), numpy.random.rand(), uuid.uuid4(), "
+    code += "uuid.uuid1(), secrets.token_hex(), tempfile.mktemp(), numpy.random.default_rng().random(), sep='\\n')"
+    contexts = [forking.client.create_context() for _ in range(4)]
+    drawn = [forking.client.execute(code, context_id=context["id"]).succeeded().stdout.splitlines() for context in contexts]
+    for numbers in zip(*drawn, strict=True):
+        assert len(set(numbers)) == len(contexts), numbers
+
+
+# What is loaded beforehand
+
+IMPORT = """
+import sys, time
+loaded = [name for name in NAMES if name in sys.modules]
+begun = time.perf_counter()
+for name in NAMES: __import__(name)
+print(len(loaded), time.perf_counter() - begun)
+""".replace("NAMES", str(PRELOADED))  # fmt: skip
+
+
+def test_modules_are_there_before_they_are_imported_and_in_nobodys_way(forking, spawning):
+    def imported(server):
+        context = server.client.create_context()
+        names = server.client.execute("'numpy' in globals() or 'np' in globals()", context_id=context["id"]).succeeded()
+        count, seconds = server.client.execute(IMPORT, context_id=context["id"]).succeeded().stdout.split()
+        return names.text, int(count), float(seconds)
+
+    visible, count, seconds = imported(forking)
+    assert (visible, count) == ("False", len(PRELOADED))
+    _, without, seconds_without = imported(spawning)
+    assert without == 0
+    assert seconds < seconds_without / 10, f"{seconds} s in place of {seconds_without} s"
+
+
+def test_what_was_loaded_beforehand_works_as_ever(forking):
+    context = forking.client.create_context()
+    code = "import matplotlib.pyplot as plt, numpy as np, pandas\nplt.plot(np.arange(9) ** 2)\nplt.show()\npandas.DataFrame({'a': [1]})"
+    picture, frame = forking.client.execute(code, context_id=context["id"]).succeeded().results
+    assert picture["png"] and "<table" in frame["html"]
+
+
+def test_what_to_load_can_be_chosen(start_server):
+    server = start_server("--warm", "0", "--preload", " wave, no_such_module ,json.tool")
+    server.wait_until_forking()
+    context = server.client.create_context()
+    code = "import sys; print([name in sys.modules for name in ('wave', 'json.tool', 'no_such_module', 'numpy')])"
+    assert server.client.execute(code, context_id=context["id"]).succeeded().stdout == "[True, True, False, False]\n"
+
+
+@pytest.mark.parametrize(
+    "code", ["1 / 0", "import os; os._exit(3)", "import sys; sys.exit(3)", "import os; os.kill(os.getpid(), 9)"],
+    ids=["error", "exit", "sys.exit", "SIGKILL"],
+)  # fmt: skip
+def test_a_module_that_does_not_bear_to_be_loaded_harms_nobody(start_server, tmp_path, code):
+    (tmp_path / "unbearable.py").write_text(code)
+    server = start_server("--preload", "unbearable", environment={"PYTHONPATH": str(tmp_path)})
+    context = server.client.create_context()
+    assert server.client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+    assert server.client.is_healthy()
+
+
+# The end of kernels, and of the fork server
+
+
+@pytest.mark.parametrize("fork_server_lives", [True, False], ids=["with the fork server", "after its end"])
+@pytest.mark.parametrize(
+    "code, value",
+    [
+        ("import os; os._exit(3)", "exited with status 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV"),
+    ],
+    ids=["exit 3", "SIGKILL", "segfault"],
+)
+def test_the_end_of_a_forked_kernel_is_told_in_so_many_words(forking, code, value, fork_server_lives):
+    client = forking.client
+    context = client.create_context()
+    if not fork_server_lives:
+        os.kill(forking.fork_server(), signal.SIGKILL)
+    error = client.execute(code, context_id=context["id"]).error
+    assert (error["name"], error["value"]) == ("KernelDied", value)
+    assert client.execute("'back'", context_id=context["id"]).succeeded().text == "back"
+
+
+def test_the_end_of_the_fork_server_harms_no_kernel(forking):
+    client = forking.client
+    running, idle = client.create_context(), client.create_context()
+    for context in (running, idle):
+        client.execute("kept = 'kept'", context_id=context["id"]).succeeded()
+    stream = client.stream(ENDLESS, context_id=running["id"])
+    stream.until("number_of_executions")
+    old = forking.fork_server()
+    os.kill(old, signal.SIGKILL)
+    # Whoever comes before there is another gets a kernel too.
+    context = client.create_context()
+    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+    assert client.execute("kept", context_id=idle["id"]).succeeded().text == "kept"
+    stream.vanish()
+    assert client.execute("kept", context_id=running["id"]).succeeded().text == "kept"
+    pids = [pid_of(client, one) for one in (running, idle, context)]
+    client.restart_context(idle["id"]).expect(200)
+    assert client.execute("'kept' in globals()", context_id=idle["id"]).succeeded().text == "False"
+    for one in (running, idle, context):
+        client.delete_context(one["id"]).expect(200)
+    assert not any(map(processes.is_alive, pids))
+    forking.wait_until_forking(other_than=old)
+
+
+def test_contexts_that_are_made_while_the_fork_server_ends_are_made(forking):
+    client = forking.client
+
+    def work(index):
+        if index == 0:
+            os.kill(forking.fork_server(), signal.SIGKILL)
+            return "0"
+        context = client.create_context()
+        return client.execute(f"{index}", context_id=context["id"]).succeeded().text
+
+    for _ in range(2):
+        fork_server = forking.wait_until_forking()
+        assert at_once(6, work) == [str(index) for index in range(6)]
+        wait_until(lambda: not processes.is_alive(fork_server), "the fork server is gone")
+
+
+def test_a_fork_server_that_hangs_is_given_up(forking):
+    fork_server = forking.fork_server()
+    os.kill(fork_server, signal.SIGSTOP)
+    context = forking.client.create_context()
+    assert forking.client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+    wait_until(lambda: not processes.is_alive(fork_server), "the fork server is gone")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_nothing_of_forked_kernels_is_left_when_the_server_ends(forking, number):
+    code = "import subprocess; subprocess.Popen('sleep 1000 & sleep 1000', shell=True, start_new_session=True)"
+    context = forking.client.create_context()
+    forking.client.execute(code, context_id=context["id"]).succeeded()
+    assert len(forking.leftovers()) >= 6, processes.describe(forking.leftovers())
+    forking.signal(number)
+    forking.wait()
+    forking.check_nothing_is_left()
