@@ -46,6 +46,7 @@ final class LocalKernel {
       try await SmallFile.create(
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
+      await directory.note(session: process.identifier, of: plan.name)
       let kernel = LocalKernel(plan, process, context, directory, logger: logger)
       kernel.burial = LoopActor.task { await kernel.bury(explain) }
       return kernel

@@ -6,19 +6,29 @@ import Loop
 /// the end of a pipe that we alone hold, and so notices every end of ours.
 @LoopActor
 final class Reaper {
-  /// `$1` is what the environment of each such process holds, `$2` the directory. A process may fork while it is looked
-  /// for, hence several rounds.
+  /// `$1` is what the environment of such processes holds, unless they were given another; `$2` the directory, in which
+  /// there is a file with the session of each kernel that has not been cleared away. Of what stands in `stat` behind the
+  /// name, which ends with the last parenthesis, the first word is the state and the fourth the session. A process may
+  /// fork while it is looked for, hence several rounds.
   private static let script = """
+    mark=$1 directory=$2
     read -r _
+    sessions=" $(cat "$directory"/*-session 2>/dev/null | tr '\\n' ' ')"
     for round in 1 2 3 4 5; do
-      marked=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
-      [ -n "$marked" ] || break
-      for file in $marked; do
+      found=$(grep -lsF -e "$mark" /proc/[0-9]*/environ)
+      for file in /proc/[0-9]*/stat; do
+        { read -r line <"$file"; } 2>/dev/null || continue
+        set -- ${line##*) }
+        [ "$1" != Z ] || continue
+        case $sessions in *" $4 "*) found="$found $file" ;; esac
+      done
+      [ -n "$found" ] || break
+      for file in $found; do
         process=${file#/proc/}
-        kill -KILL "${process%/environ}" 2>/dev/null
+        kill -KILL "${process%/*}" 2>/dev/null
       done
     done
-    rm -rf -- "$2"
+    rm -rf -- "$directory"
     """
 
   private let process: ChildProcess
