@@ -36,6 +36,10 @@ def spawning(start_server):
     return start_server("--warm", "0", "--no-fork-server")
 
 
+def test_nobody_hears_of_it_while_all_is_well(forking):
+    assert not [line for line in forking.log_lines if "fork" in line]
+
+
 def test_kernels_are_forked_from_one_process(forking):
     contexts = [forking.client.create_context() for _ in range(2)]
     pids = [pid_of(forking.client, context) for context in contexts]

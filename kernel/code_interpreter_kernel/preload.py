@@ -27,11 +27,15 @@ OF_PRELOADED = {
 #: Read by matplotlib when it is imported. ipykernel sets it in every kernel that has no other.
 BACKEND = ("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
+#: The debugger, which ipykernel imports, warns of modules that it cannot see into; here is nothing to be seen.
+QUIET = ("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
 
 def modules(names: list[str]) -> dict[str, str]:
     """Imports these and all that kernels need; what is not installed is left out. The variables that they have set."""
     # With `-m` the first place to look for modules is where we were started.
     del sys.path[0]
+    os.environ.setdefault(*QUIET)
     os.environ.setdefault(*BACKEND)
     before = dict(os.environ)
     for name in OF_KERNELS:
