@@ -7,14 +7,25 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402 - after the choice of what draws
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: E402
 
-from .arena import OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ  # noqa: E402
+from .arena import (  # noqa: E402
+    OURS,
+    OURS_OWN,
+    OURS_SAME,
+    WEBSOCKET,
+    WEBSOCKET_QUICK,
+    ZEROMQ,
+    ZEROMQ_OURS,
+)
 
+# Ours warm and wide, others cold and narrow; in the order of the legend.
 STYLES = {
-    OURS: ("#c2410c", 2.4),
-    OURS_SAME: ("#ea9a5b", 2.0),
-    WEBSOCKET: ("#94a3b8", 1.6),
-    WEBSOCKET_QUICK: ("#475569", 1.6),
-    ZEROMQ: ("#0f766e", 1.6),
+    OURS: ("#c2410c", 2.6, "-"),
+    OURS_OWN: ("#ea8a3a", 2.0, "-"),
+    OURS_SAME: ("#eab308", 2.0, "-"),
+    ZEROMQ_OURS: ("#0f766e", 1.6, (0, (4, 2))),
+    ZEROMQ: ("#0f766e", 1.6, "-"),
+    WEBSOCKET_QUICK: ("#475569", 1.6, "-"),
+    WEBSOCKET: ("#94a3b8", 1.6, "-"),
 }
 MARKS = (0, 50, 90, 99, 99.9)
 
@@ -26,21 +37,22 @@ def draw(results, directory):
         return
     # Text as text, and the same file for the same numbers.
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latency", "font.family": "sans-serif"}):
-        figure, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
-        for name, (colour, width) in STYLES.items():
+        figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+        for name, (colour, width, dashes) in STYLES.items():
             if name in curves:
-                plot(axes, curves[name]["curve"], name, colour, width)
+                plot(axes, curves[name]["curve"], name, {"color": colour, "linewidth": width, "linestyle": dashes})
         decorate(axes)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
         figure.savefig(directory / "latency.svg", metadata={"Date": None})
         figure.savefig(directory / "latency.png", dpi=130, metadata={"Software": None})
         pyplot.close(figure)
 
 
-def plot(axes, curve, name, colour, width):
+def plot(axes, curve, name, style):
     """The percentiles stretched towards 100, so that the tail can be seen: 90, 99 and 99.9 stand equally far apart."""
     across = [100 / (100 - share) for share, _ in curve]
     median = next(value for share, value in curve if share == 50)
-    axes.plot(across, [value for _, value in curve], color=colour, linewidth=width, label=f"{name}: {median:.1f} ms")
+    axes.plot(across, [value for _, value in curve], label=f"{name}: {median:.1f} ms", **style)
 
 
 def decorate(axes):
@@ -59,4 +71,3 @@ def decorate(axes):
     axes.set_title("1+1, from the request to the last byte (in the legend: the median)", fontsize=11, loc="left")
     axes.grid(color="#e2e8f0", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=9, framealpha=0.9, edgecolor="none", loc="best")

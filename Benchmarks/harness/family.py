@@ -6,9 +6,10 @@ from pathlib import Path
 from .processes import processor_time
 
 STEP = 0.1  # Seconds.
-RESTING_STEPS = 4  # Longer than the server waits before it fills its pool again.
+RESTING_STEPS = 6  # Longer than the server waits before it begins to fill its pool again, also on a busy machine.
+RESTING_STEPS_OF_ALL = 2  # When it is known how many there are in the end: until the last of them has started.
 RESTING_TIME = 0.011  # Seconds of processor time a step: one tick of the counter, which is more than idle kernels use.
-LIMIT = 30  # Seconds; a machine that does other things may never rest.
+LIMIT = 15  # Seconds; a machine that does other things may never rest.
 FORK_SERVER = b"code_interpreter_kernel.fork_server"
 
 
@@ -36,7 +37,8 @@ class Family:
         So a pool of kernels can be seen to be full, by whatever way they are made. Answers how many there are.
         """
         end, resting, before = time.monotonic() + LIMIT, 0, None
-        while time.monotonic() < end and resting < RESTING_STEPS:
+        enough = RESTING_STEPS if count is None else RESTING_STEPS_OF_ALL
+        while time.monotonic() < end and resting < enough:
             members = self.members()
             now = (set(members), sum(map(used_time, members)))
             rests = before and now[0] == before[0] and now[1] - before[1] < RESTING_TIME

@@ -25,7 +25,7 @@ def crowd(arena):
         return {"missing": "the server does not start with --backend local"}
     with_server(arena, (), lambda server: found.update({OURS: default_server(arena, server)}))
     if found[OURS]["forks"]:
-        spawned = with_server(arena, spawning(), lambda server: memory_of_contexts(server, SPAWNED_CONTEXTS))
+        spawned = with_server(arena, ("--warm", "0", *spawning()), lambda server: memory_of_contexts(server, SPAWNED_CONTEXTS))
         found[OURS_SPAWNED] = spawned
     return found
 
@@ -48,11 +48,11 @@ def memory_of_contexts(server, count):
     family = server.family
     family.settle()
     before, own_before = family.proportional_memory(), memory(server.pid)[0]
-    made = [server.client(server.new_context()) for _ in range(count)]
+    made = [in_new_context(server) for _ in range(count)]
     family.settle()
     idle, own = family.proportional_memory(), memory(server.pid)[0]
     for client in made:
-        client.reconnect()
+        client.reconnect()  # It may have been idle for long.
         successful(client, IMPORTS)
     family.settle()
     imported = family.proportional_memory()
@@ -67,6 +67,12 @@ def memory_of_contexts(server, count):
         "own_before": own_before,
         "own": own,
     }
+
+
+def in_new_context(server):
+    client = server.client()
+    client.context_id = json.loads(expect_success(client, NEW_CONTEXT))["id"]
+    return client
 
 
 def at_once(arena, server):
