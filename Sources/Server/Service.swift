@@ -57,14 +57,23 @@ public final class Service {
   private func warmUp() async {
     while !Task.isCancelled {
       do {
-        _ = try await contexts.defaultContext(for: nil).ready()
+        let context = try await contexts.defaultContext(for: nil)
+        _ = try await context.ready()
         contexts.isWarm = true
         Footprint.reduce()
-        return
+        return await improve(context)
       } catch {
         logger.warning("the default kernel did not start", metadata: ["reason": "\(error)"])
         try? await EventLoop.sleep(for: Self.retryInterval)
       }
+    }
+  }
+
+  private func improve(_ context: Context) async {
+    do {
+      try await context.improve()
+    } catch {
+      logger.info("the default kernel stays as it is", metadata: ["reason": "\(error)"])
     }
   }
 }

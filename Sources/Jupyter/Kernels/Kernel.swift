@@ -106,6 +106,9 @@ public final class Kernel {
   /// Interrupts what runs; see `KernelHost.interrupt`.
   public func interrupt() async throws { try await host.interrupt(identifier) }
 
+  /// Waits until its host makes kernels as well as it can; see `KernelHost.isOutdone`.
+  public func isOutdone() async throws -> Bool { try await host.isOutdone(identifier) }
+
   /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return. The
   /// kernel is asked first, so that it can write what it has to write.
   public func shutDown(because reason: KernelEnd) async {

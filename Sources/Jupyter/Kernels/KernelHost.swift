@@ -35,6 +35,12 @@ public protocol KernelHost: AnyObject, Sendable {
   /// Ends the kernel and all its children at once, where the host can do that, without asking it.
   func kill(_ identifier: String) async
 
+  /// Waits until the host makes kernels as well as it can; true where one that it made before is worse than those that
+  /// it makes now.
+  ///
+  /// - Throws: `CancellationError`, `KernelHostError`.
+  func isOutdone(_ identifier: String) async throws -> Bool
+
   /// Ends all kernels, and what was started to run them.
   func close() async
 
@@ -46,6 +52,11 @@ public protocol KernelHost: AnyObject, Sendable {
 
   /// True where kernels start in the directory that `start` was given; gateways start them in their own.
   var startsInDirectory: Bool { get }
+}
+
+extension KernelHost {
+  /// Most hosts make all kernels alike.
+  public func isOutdone(_ identifier: String) async throws -> Bool { false }
 }
 
 /// A kernel that a host has started.

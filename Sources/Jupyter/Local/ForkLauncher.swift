@@ -8,6 +8,9 @@ final class ForkLauncher: KernelLauncher {
   /// fork.
   private static let pause: Duration = .seconds(1)
   private static let longestPause: Duration = .seconds(60)
+  /// While the fork server loads, a first kernel is made by others, as somebody waits for the program to be up. The next
+  /// ones are there sooner if they do not take the processors from it, unless it takes longer than it should.
+  private static let loadingNanoseconds: UInt64 = 3_000_000_000
 
   private let spec: LocalKernelSpec
   private let python: PythonInstallation
@@ -17,6 +20,8 @@ final class ForkLauncher: KernelLauncher {
   private var server: ForkServer?
   private var keeping: Task<Void, Never>?
   private var isClosed = false
+  private var hasLetPass = false
+  private var loadingEnd: UInt64 = 0
 
   /// Starts a fork server in the background.
   ///
@@ -42,9 +47,18 @@ final class ForkLauncher: KernelLauncher {
 
   func untilPrepared() async throws { _ = try await server?.isPrepared.get() }
 
+  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool {
+    process is SpawnedKernel && canFork(order)
+  }
+
+  private func canFork(_ order: LaunchOrder) -> Bool {
+    order.spec == spec && !order.hasOwnVariables && server?.canFork == true
+  }
+
   /// Forks a kernel that is as all others are. Variables of its own may be meant for what is loaded already.
   func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
-    guard let server, server.canFork, order.spec == spec, !order.hasOwnVariables else { return nil }
+    if order.spec == spec { try await awaitLoading() }
+    guard let server, canFork(order) else { return nil }
     let plan = LaunchPlan(
       spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
     let request = ForkRequest(
@@ -54,6 +68,15 @@ final class ForkLauncher: KernelLauncher {
     if let child = await server.fork(request) { return ForkedKernel(child, log: log, logger: logger) }
     await log.close()
     return nil
+  }
+
+  private func awaitLoading() async throws {
+    defer { hasLetPass = true }
+    let now = EventLoop.now
+    guard let server, server.isPrepared.value == nil, hasLetPass, now < loadingEnd else { return }
+    do {
+      _ = try await withDeadline(.nanoseconds(loadingEnd - now)) { try await server.isPrepared.get() }
+    } catch is DeadlineExceeded {}
   }
 
   func close() async {
@@ -70,6 +93,7 @@ final class ForkLauncher: KernelLauncher {
         let server = try ForkServer(command, orphans: orphans, logger: logger)
         self.server = server
         let start = EventLoop.now
+        loadingEnd = start + Self.loadingNanoseconds
         if await server.isPrepared.getRegardless() {
           pause = Self.pause
           let duration = Duration.nanoseconds(EventLoop.now - start)

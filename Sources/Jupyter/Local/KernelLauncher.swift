@@ -15,6 +15,9 @@ protocol KernelLauncher: AnyObject, Sendable {
   /// - Throws: `CancellationError`.
   func untilPrepared() async throws
 
+  /// True where it would make a better kernel now than the one that was made for `order`.
+  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool
+
   /// Ends what was started to make kernels; kernels have been ended before.
   func close() async
 }

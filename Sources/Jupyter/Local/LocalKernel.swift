@@ -124,6 +124,11 @@ final class LocalKernel {
   /// True while the process lives, as far as we have been told.
   var isRunning: Bool { process.exitStatus == nil }
 
+  /// True where one of `launchers` would make a better one.
+  func isOutdone(by launchers: [any KernelLauncher]) -> Bool {
+    launchers.contains { $0.wouldRather(make: plan.order, than: process) }
+  }
+
   /// Interrupts what runs, the way that the kernelspec asks for.
   ///
   /// - Throws: `KernelHostError`, `DeadlineExceeded`, `UVError`.

@@ -148,6 +148,12 @@ public final class LocalKernelHost: KernelHost {
     for launcher in try await shared().launchers { try await launcher.untilPrepared() }
   }
 
+  /// Waits until kernels start as fast as they will; see `KernelHost`.
+  public func isOutdone(_ identifier: String) async throws -> Bool {
+    try await untilPrepared()
+    return try await kernels[identifier]?.isOutdone(by: shared().launchers) ?? false
+  }
+
   private func launch(
     _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
   ) async throws -> LocalKernel {

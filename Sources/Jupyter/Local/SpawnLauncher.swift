@@ -15,6 +15,8 @@ final class SpawnLauncher: KernelLauncher {
 
   func untilPrepared() async throws {}
 
+  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool { false }
+
   func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
     let plan = LaunchPlan(
       order.spec, connectionFile: order.connectionFile, python: python, environment: order.environment)

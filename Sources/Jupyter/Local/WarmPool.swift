@@ -84,6 +84,9 @@ public final class WarmPool: KernelHost {
     await host.shutDown(identifier, isBusy: isBusy)
   }
 
+  /// See `KernelHost`.
+  public func isOutdone(_ identifier: String) async throws -> Bool { try await host.isOutdone(identifier) }
+
   /// Ends the kernel at once.
   public func kill(_ identifier: String) async { await host.kill(identifier) }
 

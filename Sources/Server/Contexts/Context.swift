@@ -83,6 +83,24 @@ final class Context {
     _ = try await kernel.value
   }
 
+  /// Puts a better kernel in the place of one that nobody has used yet, where the host makes better ones by now: such as
+  /// has loaded what takes time. Nobody has to wait for that.
+  func improve() async throws {
+    let provision = kernel
+    let first = try await provision.value
+    guard try await first.isOutdone(), isUntouched(provision) else { return }
+    let better = try await start()
+    guard isUntouched(provision) else { return await better.kill(because: .shutDown("it is not wanted")) }
+    first.onEnd = nil
+    kernel = LoopActor.task { better }
+    adopt(better)
+    await first.kill(because: .shutDown("a better one has taken its place"))
+  }
+
+  private func isUntouched(_ provision: Task<Kernel, any Error>) -> Bool {
+    kernel == provision && isReady && deletion == nil && !turns.hasBeenTaken
+  }
+
   /// Ends the kernel and everything that waits for it; clients are told the reason.
   func delete(because reason: String) async {
     let deletion = KernelEnd.shutDown(reason)

@@ -22,6 +22,9 @@ final class Turns {
   private var closingError: (any Error)?
   private var queue: Deque<Ticket> = []
 
+  /// True once somebody has had the turn.
+  private(set) var hasBeenTaken = false
+
   /// True while nobody has the turn.
   var isFree: Bool { !isTaken }
 
@@ -42,6 +45,7 @@ final class Turns {
         queue.append(ticket)
       } else {
         isTaken = true
+        hasBeenTaken = true
         continuation.resume()
       }
     }
