@@ -200,7 +200,7 @@ def test_other_languages_leave_the_reserve_alone(start_pool):
     assert pool.pids() == reserve
 
 
-@pytest.mark.parametrize("arguments", [["--warm", "-1"], ["--warm", "many"], ["--warm", "9", "--max-contexts", "8"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--warm", "-1"], ["--warm", "many"], ["--warm", "1000"]], ids=" ".join)
 def test_a_reserve_that_makes_no_sense_is_refused(start_server, arguments):
     with pytest.raises(AssertionError, match="the server ended with [1-9]"):
         start_server(*arguments)
