@@ -206,6 +206,22 @@ def test_contexts_that_are_made_while_the_fork_server_ends_are_made(forking):
         wait_until(lambda: not processes.is_alive(fork_server), "the fork server is gone")
 
 
+def test_all_kernels_and_the_fork_server_may_die_together(start_server):
+    """As when code kills all that is called python."""
+    server = start_server("--warm", "2")
+    client = server.client
+    fork_server = server.wait_until_forking()
+    context = client.create_context()
+    pids = [fork_server, *(kernel[0] for kernel in server.kernels())]
+    assert len(pids) >= 3
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(processes.is_alive, pids)), "they are dead")
+    assert client.execute("'back'", context_id=context["id"]).succeeded().text == "back"
+    assert client.execute("'back'", context_id=client.create_context()["id"]).succeeded().text == "back"
+    server.wait_until_forking(other_than=fork_server)
+
+
 def test_a_fork_server_that_hangs_is_given_up(forking):
     fork_server = forking.fork_server()
     os.kill(fork_server, signal.SIGSTOP)
