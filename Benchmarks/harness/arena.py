@@ -31,13 +31,27 @@ STALE = 5  # Seconds after which a server may have closed a connection for being
 
 @dataclass
 class Lane:
-    """A contestant that runs code. `make(number)`: a client of a kernel of its own, the first of them number 0."""
+    """A contestant that runs code. `make(number)`: a client of a kernel of its own, the first of them number 0.
+
+    `server` is ours, where the lane leads over it.
+    """
 
     name: str
     make: Callable
-    is_ours: bool = False
+    server: CodeInterpreter | None = None
     clients: list = field(default_factory=list)
     given: dict = field(default_factory=dict)
+
+    @property
+    def is_ours(self):
+        return self.server is not None
+
+    def several(self, count):
+        """The clients of that many kernels, when all is quiet again after the making of them."""
+        found = [self.client(number) for number in range(count)]
+        if self.server:
+            self.server.family.settle()
+        return found
 
     def client(self, number=0):
         """The client of that kernel, connected anew where it may have been idle for long."""
@@ -154,4 +168,4 @@ class Arena:
             Lane(WEBSOCKET_QUICK, jupyter(quick_acknowledge=True)),
             Lane(WEBSOCKET, jupyter(quick_acknowledge=False)),
         ]
-        return lanes + [Lane(mode, ours(self.server(mode)), is_ours=True) for mode in self.modes]
+        return lanes + [Lane(mode, ours(self.server(mode)), self.server(mode)) for mode in self.modes]

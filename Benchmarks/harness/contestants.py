@@ -164,7 +164,7 @@ class CodeInterpreter:
         return ExecuteClient(self.port, context_id)
 
     def new_context(self, **wanted):
-        """The id of a new context, when the server has come to rest after it."""
+        """The id of a new context; what the server does behind it, such as filling a pool, goes on."""
         client = HTTPClient(self.port)
         try:
             status, answer = client.request("POST", "/contexts", json.dumps(wanted).encode(), JSON_FIELDS)
@@ -172,7 +172,6 @@ class CodeInterpreter:
             client.close()
         if status != 200:
             raise StartFailed(f"POST /contexts: {status} {answer[:200]}")
-        self.family.settle()
         return json.loads(answer)["id"]
 
     def stop(self):

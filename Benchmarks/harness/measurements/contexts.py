@@ -17,7 +17,7 @@ NO_FORK_SERVER = "--no-fork-server"
 
 def contexts(arena):
     """Milliseconds until a new kernel takes code, for the imports in it, and from a restart to the answer of `1+1`."""
-    few, many = arena.count(full=3, quick=1), arena.count(full=15, quick=2)
+    few, many = arena.count(full=3, quick=1), arena.count(full=12, quick=2)
     results = {
         ZEROMQ: {"new": recorded(stock_start(arena) for _ in range(few))},
         WEBSOCKET: {"new": recorded(jupyter_start(arena.jupyter) for _ in range(few))},

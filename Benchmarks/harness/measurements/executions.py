@@ -96,8 +96,8 @@ def parallel(arena):
     results = {lane.name: {} for lane in lanes}
     for count in (1, 2, 6):
         for lane in lanes:
-            clients = [lane.client(number) for number in range(count)]
-            results[lane.name][str(count)] = executions_a_second(clients, arena.count(2.0, 0.5))
+            seconds = arena.count(full=1.5, quick=0.5)
+            results[lane.name][str(count)] = executions_a_second(lane.several(count), seconds)
     return results
 
 

@@ -44,6 +44,7 @@ def contestants(arena, stack):
         stack.callback(server.stop)
         client = server.client(server.new_context(language=Probe.LANGUAGE))
         stack.callback(client.close)
+        server.family.settle()
         yield Stopwatch(mode, client, stamps(number))
 
 
