@@ -2,9 +2,9 @@
  * not the kernel's time. Of an execution it says what ipykernel says of `1+1`. The code is a number: how many
  * microseconds it computes before each message, as a kernel does.
  *
- * The times, in nanoseconds of CLOCK_MONOTONIC, are in the file that PROBE_STAMPS names: when it had the request, and just
- * before it sent its last message. Build: cc -O2 probe.c -lzmq -lcrypto -o probe. Started with the path of a connection
- * file. It believes whoever knows where its sockets are, and signs what it says. */
+ * The times, in nanoseconds of CLOCK_MONOTONIC, are in the file that PROBE_STAMPS names: when it had the request, and
+ * just before it sent its last message. It is started with the path of a connection file, believes whoever knows where
+ * its sockets are, and signs what it says. Build: cc -O2 probe.c -lzmq -lcrypto -o probe. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -106,8 +106,8 @@ static void say(void *to, const struct request *request, const char *type, const
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
   snprintf(header, sizeof header,
-           "{\"msg_id\":\"probe-%u\",\"session\":\"probe\",\"username\":\"probe\",\"date\":\"2024-01-01T00:00:00.000000Z\","
-           "\"msg_type\":\"%s\",\"version\":\"5.3\"}", ++count, type);
+           "{\"msg_id\":\"probe-%u\",\"session\":\"probe\",\"username\":\"probe\","
+           "\"date\":\"2024-01-01T00:00:00.000000Z\",\"msg_type\":\"%s\",\"version\":\"5.3\"}", ++count, type);
   int size = snprintf(all, sizeof all, "%s%s{}%s", header, header_of(request), content);
   HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)all, (size_t)size, digest, &length);
   for (unsigned index = 0; index < length; index++) sprintf(signature + 2 * index, "%02x", digest[index]);

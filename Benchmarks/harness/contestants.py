@@ -214,7 +214,8 @@ def compiled(source, scratch, *flags):
     binary = Path(scratch) / Path(source).stem
     if compiler is None:
         return None
-    built = subprocess.run([compiler, "-O2", HARNESS.parent / source, "-o", binary, *flags], capture_output=True, text=True)
+    command = [compiler, "-O2", HARNESS.parent / source, "-o", binary, *flags]
+    built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode != 0:
         print(f"{source} cannot be compiled: {built.stderr[:500]}", file=sys.stderr, flush=True)
         return None

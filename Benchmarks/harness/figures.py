@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .arena import FASTAPI, OURS, OURS_OWN, OURS_SAME, WEBSOCKET_QUICK, ZEROMQ
+from .arena import FASTAPI, FLOOR, OURS, OURS_OWN, OURS_SAME, WEBSOCKET_QUICK, ZEROMQ
 from .measurements.contexts import OURS_FORKED
 from .measurements.executions import MESSAGE_LENGTH
 from .measurements.health import OURS_QUIET
@@ -182,16 +182,15 @@ def own_memory(measured):
 
 
 def all_there(measured):
-    found = measured["crowd"][OURS]["at_once"]
+    found = measured["burst"]
     return f"{found['seconds']:.2f} s (at most {max(found['all']):.2f})", found["seconds"] <= 4
 
 
 def health_meanwhile(measured):
-    found = measured["crowd"][OURS]["at_once"]
-    floor = f"; the bare C server's {found['floor']['max']:.1f}" if found["floor"] else ""
-    return f"at most {found['health']['max']:.1f} ms (p99 {found['health']['p99']:.1f}{floor})", (
-        found["health"]["max"] <= 20
-    )
+    found = measured["burst"]["health"]
+    ours = found[OURS]
+    floor = f"; the bare C server's {found[FLOOR]['max']:.1f}" if FLOOR in found else ""
+    return f"at most {ours['max']:.1f} ms (p99 {ours['p99']:.1f}{floor})", ours["max"] <= 20
 
 
 def mebibytes(count):

@@ -34,7 +34,7 @@ def ask(client):
 
 
 def come_first():
-    """Before all that is not so urgent, where that is allowed: what is measured is not when this process has its turn."""
+    """Before all others, where that is allowed: what is measured is not when this process has its turn."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:

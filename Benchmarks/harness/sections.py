@@ -1,6 +1,6 @@
 """One section of the report for each measurement."""
 
-from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
+from .arena import FASTAPI, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
 from .measurements.contexts import IMPORTS
 from .measurements.share import AT_ONCE, COMPUTING
@@ -65,10 +65,11 @@ def share_section(found):
     return (
         "## Our own share of an execution\n\nMicroseconds in which an execution is not with the kernel: from when the "
         "client hands over its request until the kernel has it (there), and from the kernel's last message to the "
-        "client's last byte (back). The kernel is `probe.c`, which notes these times, says what ipykernel says of "
-        "`1+1` and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what the "
-        "server does for the earlier ones is in the way back too. The raw client shows what ZeroMQ and the scheduler "
-        "take by themselves; the clients' own work, some 10 to 20 µs, is in all of them.\n\n" + table(titles, rows)
+        "client's last byte (back). The kernel is `probe.c`, which notes these times. It says what ipykernel says of "
+        "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what "
+        "the server does for the earlier ones is in the way back too. The raw client shows what ZeroMQ and the "
+        "scheduler take by themselves; the clients' own work, some 10 to 20 µs, is in all of them.\n\n"
+        + table(titles, rows)
     )
 
 
@@ -132,9 +133,9 @@ def contexts_section(found):
         rows.append([*row, figure["new"]["count"]])
     titles = [f"{title} {share}" for title in kinds.values() for share in ("p50", "p95")]
     return (
-        "## New contexts\n\nMilliseconds, on a server at rest: where there is a pool of kernels, it is full. The imports "
-        f"are the first thing that runs in a context: `{IMPORTS}`. Without `--warm 0` a kernel is taken from the pool.\n\n"
-        + table(["", *titles, "calls"], rows)
+        "## New contexts\n\nMilliseconds, on a server at rest: where there is a pool of kernels, it is full. The "
+        f"imports are the first thing that runs in a context: `{IMPORTS}`. A kernel of the lane “{OURS}” is from its "
+        "pool; with `--warm 0` there is none.\n\n" + table(["", *titles, "calls"], rows)
     )
 
 
@@ -145,23 +146,22 @@ def crowd_section(found):
     ]
     titles = ["", "further contexts", "each, MB", "each after the imports, MB", "our process, MiB"]
     return (
-        "## Many contexts\n\nMemory of all processes of the kernels, of shared pages each one's share (PSS): how much more "
-        "it is with the further contexts, divided by their number. Our own process is not in it; its resident memory is "
-        "in the last column.\n\n" + table(titles, rows) + "\n\n" + at_once(found[OURS]["at_once"])
+        "## Memory of contexts\n\nMemory of all processes that the server has started, of shared pages each one's "
+        "share (PSS): how much more it is with the further contexts, divided by their number. Our own process is not "
+        "in it; its resident memory is in the last column.\n\n" + table(titles, rows)
     )
 
 
-def at_once(found):
+def burst_section(found):
     rows = [
-        [name, *(milliseconds(found[key][share]) for share in ("p50", "p99", "max")), found[key]["count"]]
-        for name, key in ((OURS, "health"), (FLOOR, "floor"))
-        if found[key]
+        [name, *(milliseconds(one[share]) for share in ("p50", "p99", "max")), one["count"]]
+        for name, one in found["health"].items()
     ]
     return (
-        f"{found['contexts']} contexts posted at once are there after {found['seconds']:.2f} s (from – to "
-        f"{spread(found['all'])}; our process has {mib(found['own'])} MiB after all rounds). Milliseconds that an answer to "
-        "`/health` takes meanwhile, asked for every 5 ms by a process that goes before all others where the system "
-        "allows it; the bare C server, asked likewise, shows what the busy machine does to any server:\n\n"
+        f"## {found['contexts']} contexts posted at once\n\nThe last of them is there after {found['seconds']:.2f} s "
+        f"(from – to {spread(found['all'])}). Milliseconds that an answer to `/health` takes meanwhile, asked for "
+        "every 5 ms by a process that goes before all others where the system allows it; the bare C server, asked "
+        "likewise, shows what the busy machine does to any server:\n\n"
         + table(["", "p50", "p99", "most", "calls"], rows)
     )
 
@@ -214,6 +214,7 @@ SECTIONS = {
     "parallel": parallel_section,
     "contexts": contexts_section,
     "crowd": crowd_section,
+    "burst": burst_section,
     "files": files_section,
     "health": health_section,
     "memory": memory_section,

@@ -1,5 +1,6 @@
 """What is measured. Each function takes the arena and answers plain data: {contestant: {figure: number}}."""
 
+from .burst import burst
 from .contexts import contexts
 from .crowd import crowd
 from .executions import displays, message, parallel, prints
@@ -22,6 +23,7 @@ MEASUREMENTS = {
     "parallel": parallel,
     "contexts": contexts,
     "crowd": crowd,
+    "burst": burst,
     "files": files,
     "health": health,
 }

@@ -13,6 +13,7 @@ OURS_FORKED = f"{OURS}, --warm 0"
 OURS_SPAWNED = f"{OURS}, --warm 0 --no-fork-server"
 IMPORTS = "import numpy, pandas, matplotlib.pyplot"
 NO_FORK_SERVER = "--no-fork-server"
+NEW_CONTEXT = encode("POST", "/contexts", b"{}", JSON_FIELDS)
 
 
 def contexts(arena):
@@ -72,7 +73,7 @@ class ContextTimes:
     def _round(self):
         client = self.server.client()
         begin = perf_counter_ns()
-        made = expect_success(client, encode("POST", "/contexts", b"{}", JSON_FIELDS))
+        made = expect_success(client, NEW_CONTEXT)
         self.recordings["new"].add([perf_counter_ns() - begin])
         client.context_id = json.loads(made)["id"]
         self.recordings["imports"].add([successful(client, IMPORTS)])
