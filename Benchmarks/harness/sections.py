@@ -134,7 +134,7 @@ def contexts_section(found):
     titles = [f"{title} {share}" for title in kinds.values() for share in ("p50", "p95")]
     return (
         "## New contexts\n\nMilliseconds, on a server at rest: where there is a pool of kernels, it is full. The "
-        f"imports are the first thing that runs in a context: `{IMPORTS}`. A kernel of the lane “{OURS}” is from its "
+        f"imports are the first thing that runs in a context: `{IMPORTS}`. A kernel of “{OURS}” is from its "
         "pool; with `--warm 0` there is none.\n\n" + table(["", *titles, "calls"], rows)
     )
 
