@@ -53,8 +53,10 @@ def connection_at(name):
 
 def stock_kernel(scratch, verify=False):
     """ipykernel as it comes."""
-    # Our environment turns the history off for all kernels; by itself ipykernel has it.
-    return RawKernel(scratch, python("ipykernel_launcher"), ["--HistoryManager.enabled=True"], verify=verify)
+    # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed and
+    # does not install itself.
+    options = ["--HistoryManager.enabled=True", "--Session.packer=json", "--Session.unpacker=json"]
+    return RawKernel(scratch, python("ipykernel_launcher"), options, verify=verify)
 
 
 def our_kernel(scratch):
