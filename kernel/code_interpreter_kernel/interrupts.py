@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Callable
 
 
@@ -47,22 +47,22 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != self.keep:
             # Code that runs code: who called it has seen to it.
             return code()
+        result: Any = self
+        interrupt = KeyboardInterrupt()
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             result = code()
-            self.hold()
-            return result
-        except KeyboardInterrupt as interrupt:
-            self.hold()
-            return otherwise(interrupt)
+            signal.signal(signal.SIGINT, self.keep)
+        except KeyboardInterrupt as error:
+            interrupt = error
+            # Interrupts may come as fast as they can be sent. Each of these steps is lost to one alone.
+            try:
+                signal.signal(signal.SIGINT, self.keep)
+            except KeyboardInterrupt:
+                try:
+                    signal.signal(signal.SIGINT, self.keep)
+                except KeyboardInterrupt:
+                    signal.signal(signal.SIGINT, self.keep)
         finally:
             self.hold()
-
-
-def runs(code: CodeType, frame: FrameType | None) -> bool:
-    """Whether the frame, or one that called it, runs that code."""
-    while frame is not None:
-        if frame.f_code is code:
-            return True
-        frame = frame.f_back
-    return False
+        return otherwise(interrupt) if result is self else result

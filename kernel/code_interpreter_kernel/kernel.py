@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any, Sequence
 
+import zmq
 from ipykernel.kernelapp import IPKernelApp
 from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel.execution import Kernel
+from code_interpreter_kernel.publisher import Publisher
 
 
 class KernelApp(IPKernelApp):
@@ -31,6 +33,16 @@ class KernelApp(IPKernelApp):
         self.argv = arguments
         self.cli_config = Config(IPKernelApp={"connection_file": arguments[1]})
         self.update_config(self.cli_config)
+
+    def init_iopub(self, context: Any) -> None:
+        """Makes the socket for output."""
+        self.iopub_socket = context.socket(zmq.PUB)
+        self.iopub_socket.linger = 1000
+        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
+        self.configure_tornado_logger()
+        self.iopub_thread = Publisher(self.iopub_socket, pipe=True)
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
 
     def _bind_socket(self, s: Any, port: int) -> int:
         # Without a high-water mark: a publisher drops in silence what is above it.

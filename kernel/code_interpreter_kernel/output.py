@@ -3,62 +3,153 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from typing import Any, ClassVar, Iterator
+import sys
+import threading
+import time
+from queue import SimpleQueue
+from typing import Any, ClassVar, Iterator, NamedTuple
 
 from ipykernel.iostream import OutStream
 
-#: How long a write waits for more to go with it, in seconds: less than anyone sees, and still few messages when many lines
-#: are printed. ipykernel waits ten times as long.
-FLUSH_SECONDS = 0.02
+from code_interpreter_kernel.publisher import Publisher
+
+#: A line that comes so long after the last message is sent by who writes it, in seconds.
+ALONE_SECONDS = 0.008
+
+#: What comes sooner is sent by a thread, which rests so long between two messages. Where code works without a pause, up to
+#: 5 ms pass until Python lets that thread run: all together less than 10 ms.
+PAUSE_SECONDS = 0.004
+
+
+class Text(NamedTuple):
+    """What a stream was given, and the header of the request that it belongs to."""
+
+    stream: Stream
+    parent: dict[str, Any]
+    text: str
 
 
 class Stream(OutStream):
-    """`sys.stdout` and `sys.stderr`: what was written first is sent first, also across the two."""
+    """One of the two. What was written first is sent first, also across them."""
 
-    flush_interval = FLUSH_SECONDS
+    #: What is to be sent, of both.
+    _texts: ClassVar[list[Text]] = []
 
-    #: Who wrote last. When another one writes, what this one holds moves to the outbox, so that it keeps its place.
-    _writer: ClassVar[Stream | None] = None
+    #: Held by one who adds to them or sends them. Code that a signal, or the end of an object, runs meanwhile in the same thread
+    #: may print.
+    _lock: ClassVar[threading.RLock] = threading.RLock()
 
-    #: What is sent before anything that is written now: the stream, and texts with the request that each belongs to.
-    _outbox: ClassVar[deque[tuple[Stream, list[tuple[Any, str]]]]] = deque()
+    #: Wakes the thread that sends.
+    _written: ClassVar[SimpleQueue[None]] = SimpleQueue()
+    _is_awake: ClassVar[bool] = False
+    _sender: ClassVar[threading.Thread | None] = None
+    _is_sending: ClassVar[bool] = False
+    _sent_at: ClassVar[float] = 0.0
 
-    #: What `OutStream._flush` is to send.
-    _outgoing: list[tuple[Any, str]] = []
+    _outgoing: tuple[dict[str, Any], str] | None = None
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        if Stream._sender is None:
+            Stream._sender = threading.Thread(target=Stream._send_again_and_again, name="Output", daemon=True)
+            # A debugger is not to stop it.
+            Stream._sender.pydev_do_not_trace = Stream._sender.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+            Stream._sender.start()
 
     def write(self, string: str) -> int | None:
-        """Keeps the text until the next flush."""
-        before = Stream._writer
-        if before is not self:
-            Stream._writer = self
-            if before is not None:
-                before._move_to_outbox()
-        return super().write(string)
+        """Keeps the text for the thread that sends."""
+        if not isinstance(string, str):
+            raise TypeError(f"write() argument must be str, not {type(string)}")
+        if self.pub_thread is None:
+            raise ValueError("I/O operation on closed file")
+        if self.echo is not None:
+            self.echo.write(string)
+        parent = self.parent_header
+        text = Text(self, parent, string)
+        with Stream._lock:
+            Stream._texts.append(text)
+        is_alone = string.endswith("\n") and time.monotonic() - Stream._sent_at > ALONE_SECONDS
+        # In a forked child there is no thread that sends.
+        if is_alone or not self._is_master_process():
+            Stream._send_all()
+        elif not Stream._is_awake:
+            Stream._is_awake = True
+            Stream._written.put(None)
+        return len(string)
 
     def flush(self) -> None:
-        """Sends what is there. Where nothing is, it does not wait for the thread that sends: twice in every cell."""
-        if self._buffers or Stream._outbox or self.echo is not None:
-            super().flush()
-
-    def _move_to_outbox(self) -> None:
-        with self._buffer_lock:
-            texts = [(parent, text) for parent, text in super()._flush_buffers() if text]
-            if texts:
-                Stream._outbox.append((self, texts))
+        """Sends all that was written, here and now."""
+        Stream._send_all()
+        if isinstance(self.pub_thread, Publisher):
+            self.pub_thread.hear_children()
+        if self.echo is not None:
+            self.echo.flush()
 
     def _flush(self) -> None:
-        # Before the texts are taken: what is written from here on asks for a flush of its own.
-        self._flush_pending = False
-        self._move_to_outbox()
-        while Stream._outbox:
-            stream, stream._outgoing = Stream._outbox.popleft()
-            OutStream._flush(stream)
+        self.flush()
 
-    def _flush_buffers(self) -> Iterator[tuple[Any, str]]:
-        texts, self._outgoing = self._outgoing, []
-        return iter(texts)
+    @classmethod
+    def _send_again_and_again(cls) -> None:
+        while True:
+            cls._written.get()
+            cls._is_awake = False
+            try:
+                cls._send_all()
+            except Exception:
+                # One that cannot be sent must not keep those that follow.
+                sys.excepthook(*sys.exc_info())
+            time.sleep(PAUSE_SECONDS)
+
+    @classmethod
+    def _send_all(cls) -> None:
+        with cls._lock:
+            # What is written in the midst of this, by the code of a signal, is for the one who is at it.
+            if cls._is_sending:
+                return
+            try:
+                cls._is_sending = True
+                while cls._texts:
+                    cls._send_first()
+                cls._sent_at = time.monotonic()
+            finally:
+                cls._is_sending = False
+
+    @classmethod
+    def _send_first(cls) -> None:
+        texts = cls._texts
+        stream, parent, _ = first = texts[0]
+        end = next((n for n in range(1, len(texts)) if not _belong_together(texts[n], first)), len(texts))
+        publisher = stream.pub_thread
+        begun = publisher and publisher.begun
+        try:
+            if publisher is not None:
+                stream._outgoing = (parent, "".join(text.text for text in texts[:end]))
+                OutStream._flush(stream)
+            del texts[:end]
+        except KeyboardInterrupt:
+            # It is code that was interrupted: all that it had printed is to be seen, once.
+            if publisher is not None and publisher.begun is not begun:
+                del texts[:end]
+            raise
+
+    @classmethod
+    def _forget(cls) -> None:
+        cls._texts.clear()
+        cls._is_sending = False
+
+    def _flush_buffers(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """What `OutStream._flush` sends."""
+        outgoing, self._outgoing = self._outgoing, None
+        if outgoing is not None:
+            yield outgoing
 
 
-# A forked child would send again what its parent is about to send.
-os.register_at_fork(after_in_child=Stream._outbox.clear)
+def _belong_together(one: Text, other: Text) -> bool:
+    return one.stream is other.stream and (one.parent is other.parent or one.parent == other.parent)
+
+
+# A child has what its parent is about to send, and nobody who holds the lock.
+os.register_at_fork(
+    before=Stream._lock.acquire, after_in_parent=Stream._lock.release, after_in_child=Stream._lock.release
+)
+os.register_at_fork(after_in_child=Stream._forget)

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel import zmqshell
 
-from code_interpreter_kernel.interrupts import Interrupts, runs
+from code_interpreter_kernel.interrupts import Interrupts
 
 
 class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
@@ -26,6 +26,13 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         before = self.last_execution_result
         run = super().run_cell
 
+        def run_cell() -> ExecutionResult:
+            try:
+                return run(raw_cell, *args, **kwargs)
+            except UnboundLocalError as error:
+                # IPython's own, where an interrupt comes while it shows another.
+                raise KeyboardInterrupt from error
+
         def interrupted(interrupt: KeyboardInterrupt) -> ExecutionResult:
             # It came when all was done, or in IPython's own code.
             if self.last_execution_result is not before:
@@ -35,7 +42,7 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             self.showtraceback((KeyboardInterrupt, interrupt, interrupt.__traceback__), running_compiled_code=True)
             return result
 
-        return self._interrupts.run(lambda: run(raw_cell, *args, **kwargs), interrupted)
+        return self._interrupts.run(run_cell, interrupted)
 
     async def run_code(self, code_obj: Any, result: ExecutionResult | None = None, *, async_: bool = False) -> bool:
         """Runs a part of a cell; True where it failed. Not where there is a reason not to run it."""
@@ -55,5 +62,10 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         return self._interrupts.run(lambda: evaluate(expressions), lambda interrupt: {}) if expressions else {}
 
     def runs(self, frame: FrameType | None) -> bool:
-        """Whether the code of a cell is what runs there."""
-        return runs(InteractiveShell.run_code.__code__, frame)
+        """Whether the code of a cell is what runs there, in the frame or in one that called it."""
+        called = None
+        while frame is not None:
+            if frame.f_code is InteractiveShell.run_code.__code__:
+                return called is not None and called.f_globals is self.user_global_ns
+            frame, called = frame.f_back, frame
+        return False

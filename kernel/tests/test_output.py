@@ -1,0 +1,177 @@
+"""Output: when it is sent, in how many messages, in what order, and none of it lost or torn."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from typing import Any, Iterator
+
+import pytest
+from client import Spawned, text
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
+    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.close()
+
+
+def streams(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [m["content"] for m in messages if m["type"] == "stream"]
+
+
+SPIN = "end = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(time.monotonic()); time.sleep(0.1)",
+        f"print(time.monotonic())\n{SPIN}",
+        # Only the second is soon after another.
+        f"print('first'); print(time.monotonic())\n{SPIN}",
+        f"print(time.monotonic(), end=' ')\n{SPIN}",
+        "print(time.monotonic()); sum(range(8_000_000))",
+        f"print(time.monotonic(), file=__import__('sys').stderr)\n{SPIN}",
+    ],
+)
+def test_what_is_printed_is_sent_while_the_cell_runs(kernel: Spawned, code: str) -> None:
+    kernel.run("import time")
+    delays = []
+    for _ in range(9):
+        for message in kernel.messages(kernel.execute(code)):
+            for word in message["content"]["text"].split() if message["type"] == "stream" else []:
+                if word != "first":
+                    delays.append(message["at"] - float(word))
+    # The machine may have other things to do as well.
+    assert min(delays) < 0.01
+
+
+def test_many_prints_are_few_messages(kernel: Spawned) -> None:
+    began = time.monotonic()
+    messages = streams(kernel.run("for i in range(200_000): print(i)"))
+    seconds = time.monotonic() - began
+    assert "".join(m["text"] for m in messages).split() == [str(i) for i in range(200_000)]
+    assert len(messages) < 20 + 400 * seconds
+
+
+def test_streams_threads_and_displays_keep_their_order(kernel: Spawned) -> None:
+    code = """
+import sys, threading
+from IPython.display import display
+for i in range(300):
+    print(i, file=sys.stderr if i % 3 else sys.stdout)
+    if i % 5 == 0: display(str(i))
+def work(name):
+    for n in range(300): print(f"{name}-{n}", file=sys.stderr if n % 2 else sys.stdout)
+threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    output = text(kernel.run(code))
+    assert output.startswith("".join(f"{i}\n" + (f"'{i}'" if i % 5 == 0 else "") for i in range(300)))
+    for name in "abc":
+        assert re.findall(rf"{name}-\d+", output) == [f"{name}-{n}" for n in range(300)]
+
+
+def test_large_and_small_messages_keep_their_order(kernel: Spawned) -> None:
+    code = """
+from IPython.display import display
+for i in range(60):
+    print(f"before {i}")
+    display({"text/plain": f"shown {i}", "x/y": "x" * (3_000_000 if i % 3 == 0 else 10)}, raw=True)
+    print(f"after {i}", flush=i % 2 == 0)
+"""
+    assert text(kernel.run(code)) == "".join(f"before {i}\nshown {i}after {i}\n" for i in range(60))
+
+
+def test_nothing_is_torn_lost_or_doubled_by_interrupts(kernel: Spawned) -> None:
+    code = """
+import signal, sys
+from IPython.display import display
+def interrupt(number, frame):
+    while frame:
+        if frame.f_code.co_filename.endswith(("/output.py", "/publisher.py", "/iostream.py")): raise KeyboardInterrupt
+        frame = frame.f_back
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+hits = []
+for n in range(20_000):
+    try:
+        sys.stdout.write(f"{n}\\n")
+        if n % 10 == 0: sys.stdout.flush()
+    except KeyboardInterrupt:
+        hits.append(n)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("hits", len(hits), *hits)
+"""
+    # What Python has to say of an exception in the midst of its own work is on the other stream.
+    written, hits = "".join(m["text"] for m in streams(kernel.run(code)) if m["name"] == "stdout").split("hits")
+    count, *hit = map(int, hits.split())
+    assert count > 20
+    numbers = [int(word) for word in written.split()]
+    # One may be missing in whose own `write` the interrupt came; none of those before it, and none is there twice.
+    assert all(a < b for a, b in zip(numbers, numbers[1:]))
+    assert set(range(20_000)) - set(numbers) <= set(hit)
+    assert kernel.text("6 * 7") == "42"
+
+
+def test_prints_of_handlers_and_destructors_inside_of_a_print(kernel: Spawned) -> None:
+    code = """
+import gc, signal
+class Talker:
+    def __init__(self): self.me = self
+    def __del__(self): print("gone", flush=True)
+signal.signal(signal.SIGALRM, lambda *_: print("tick", flush=True))
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for i in range(5000):
+    Talker()
+    print(i, flush=i % 7 == 0)
+signal.setitimer(signal.ITIMER_REAL, 0)
+gc.collect()
+"""
+    output = "".join(m["text"] for m in streams(kernel.run(code)) if m["name"] == "stdout")
+    assert re.findall(r"\d+", output) == [str(i) for i in range(5000)]
+    assert output.count("gone") == 5000
+
+
+def test_forked_children_print_what_is_theirs(kernel: Spawned) -> None:
+    code = """
+import multiprocessing, os, threading
+stop = threading.Event()
+def talk():
+    while not stop.is_set(): print("parent", end=" ")
+thread = threading.Thread(target=talk); thread.start()
+def child(n): print(f"child{n}")
+for n in range(20):
+    process = multiprocessing.get_context("fork").Process(target=child, args=(n,))
+    process.start(); process.join(10)
+    assert process.exitcode == 0
+stop.set(); thread.join()
+"""
+    output = text(kernel.run(code))
+    assert sorted(re.findall(r"child\d+", output)) == sorted(f"child{n}" for n in range(20))
+
+
+def test_a_stream_takes_text_alone_and_none_when_closed(kernel: Spawned) -> None:
+    assert "TypeError" in kernel.text("import sys; sys.stdout.write(b'x')")
+    assert kernel.text("print(sys.stdout.write('four'), sys.stdout.isatty(), sys.stdout.writable())") == "four4 False True\n"
+    assert kernel.text("sys.stdout.writelines(['a', 'b'])") == "ab"
+
+
+def test_output_of_threads_goes_to_the_request_that_began_them(kernel: Spawned) -> None:
+    code = "import threading, time\ndef late(): time.sleep(0.3); print('late')\nthreading.Thread(target=late).start()"
+    request = kernel.execute(code)
+    list(kernel.messages(request))
+    seen = []
+    deadline = time.monotonic() + 5
+    while not seen and time.monotonic() < deadline:
+        if kernel.iopub.poll(100):
+            message = kernel._parse(kernel.iopub.recv_multipart(), "iopub")
+            if message["type"] == "stream":
+                seen.append((message["parent"], message["content"]["text"]))
+    assert seen == [(request, "late\n")]
