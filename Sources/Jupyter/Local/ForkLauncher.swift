@@ -6,7 +6,7 @@ import Loop
 final class ForkLauncher: KernelLauncher {
   /// A fork server that has ended is started again after this, and after twice as long each time it ends before it could
   /// fork.
-  private static let pause: Duration = .seconds(1)
+  static let pause: Duration = .seconds(1)
   private static let longestPause: Duration = .seconds(60)
   /// While the fork server loads, a first kernel is made by others, as somebody waits for the program to be up. The next
   /// ones are there sooner if they do not take the processors from it, unless it takes longer than it should.
@@ -17,6 +17,7 @@ final class ForkLauncher: KernelLauncher {
   private let command: ForkServer.Command
   private let orphans: Orphans
   private let logger: Logger
+  private let shortestPause: Duration
   private var server: ForkServer?
   private var keeping: Task<Void, Never>?
   private var isClosed = false
@@ -31,8 +32,9 @@ final class ForkLauncher: KernelLauncher {
   ///   - environment: the variables of all kernels, the mark of our processes with them.
   init(
     for spec: LocalKernelSpec, _ python: PythonInstallation, preload: [String], environment: [String: String],
-    orphans: Orphans, logger: Logger
+    orphans: Orphans, pause: Duration = pause, logger: Logger
   ) {
+    shortestPause = pause
     self.spec = spec
     self.python = python
     self.orphans = orphans
@@ -87,7 +89,7 @@ final class ForkLauncher: KernelLauncher {
   }
 
   private func keep() async {
-    var pause = Self.pause
+    var pause = shortestPause
     while !isClosed {
       do {
         let server = try ForkServer(command, orphans: orphans, logger: logger)
@@ -95,7 +97,7 @@ final class ForkLauncher: KernelLauncher {
         let start = EventLoop.now
         loadingEnd = start + Self.loadingNanoseconds
         if await server.isPrepared.getRegardless() {
-          pause = Self.pause
+          pause = shortestPause
           let duration = Duration.nanoseconds(EventLoop.now - start)
           logger.debug("the fork server is ready", metadata: ["after": "\(duration)"])
         }

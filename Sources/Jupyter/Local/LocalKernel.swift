@@ -7,7 +7,9 @@ final class LocalKernel {
   /// What the environment of a kernel and of all that it starts holds, with a value that no other kernel has.
   static let markName = "CODE_INTERPRETER_KERNEL"
   /// How long a kernel may take to have its sockets. Preloading kernels and loaded machines are slow.
-  private static let startLimit: Duration = .seconds(60)
+  static let startLimit: Duration = .seconds(60)
+  /// One that has had its sockets has them at once, or has lost them.
+  static let reconnectLimit: Duration = .seconds(2)
   /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
   private static let politeness: Duration = .seconds(1)
   /// A kernel that takes interrupts as messages answers within this, or is taken for deaf.
@@ -81,11 +83,11 @@ final class LocalKernel {
   /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
   ///
   /// - Throws: `KernelHostError`, `UVError`, `CancellationError`.
-  func connect() async throws -> ZeroMQKernelChannel {
+  func connect(within limit: Duration = startLimit) async throws -> ZeroMQKernelChannel {
     do {
-      return try await withDeadline(Self.startLimit) { try await self.openChannel() }
+      return try await withDeadline(limit) { try await self.openChannel() }
     } catch is DeadlineExceeded {
-      throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(Self.startLimit)")
+      throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
     } catch let error as UVError where error == .cancelled && process.exitStatus != nil {
       throw startFailure
     }

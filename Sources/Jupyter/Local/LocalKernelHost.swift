@@ -88,7 +88,9 @@ public final class LocalKernelHost: KernelHost {
   /// Connects again, where the process lives.
   public func reconnect(_ identifier: String) async throws -> any KernelChannel {
     guard let kernel = kernels[identifier] else { throw KernelHostError.kernelIsGone }
-    do { return try await kernel.connect() } catch { throw Self.hostError(for: error) }
+    do { return try await kernel.connect(within: LocalKernel.reconnectLimit) } catch {
+      throw Self.hostError(for: error)
+    }
   }
 
   /// Interrupts what the kernel runs, the way that its kernelspec asks for.

@@ -16,10 +16,14 @@ final class ZeroMQKernelChannel: KernelChannel {
   /// Between the end of iopub's connection and the end of shell's, which come in one go.
   private static let settlingTime: Duration = .milliseconds(1)
 
+  /// A kernel that has closed its sockets is about to end. One that lives on after this has lost them.
+  private static let lossLimit: Duration = .seconds(10)
+
   private let sockets: ZeroMQKernelSockets
   private let inbox: ZeroMQInbox
   private let authentication: MessageAuthentication
   private let logger: Logger
+  private let lossLimit: Duration
   private var unclaimed = Deque<Message>()
   private var questions: [String: Exchange] = [:]
   private var death: String?
@@ -30,9 +34,11 @@ final class ZeroMQKernelChannel: KernelChannel {
   ///
   /// - Parameter keepsOutput: see `LocalKernelSpec`.
   /// - Throws: `UVError`.
-  init(to connection: ConnectionInfo, in context: ZeroMQContext, keepsOutput: Bool, logger: Logger)
-    throws(UVError)
-  {
+  init(
+    to connection: ConnectionInfo, in context: ZeroMQContext, keepsOutput: Bool,
+    lossLimit: Duration = lossLimit, logger: Logger
+  ) throws(UVError) {
+    self.lossLimit = lossLimit
     authentication = MessageAuthentication(key: Bytes(connection.key))
     self.logger = logger
     sockets = try ZeroMQKernelSockets(to: connection, in: context, keepsOutput: keepsOutput)
@@ -80,6 +86,8 @@ final class ZeroMQKernelChannel: KernelChannel {
       } else if let death {
         if hasHeardLastWords { return .died(death) }
         try await awaitLastWords()
+      } else if isDisconnected {
+        try await awaitEnd()
       } else {
         try await inbox.untilReadable()
       }
@@ -117,6 +125,15 @@ final class ZeroMQKernelChannel: KernelChannel {
     } catch {
       logger.warning("message dropped", metadata: ["channel": "\(channel)", "reason": "\(error)"])
       return nil
+    }
+  }
+
+  /// The kernel's output has ended; the news of its death should follow.
+  private func awaitEnd() async throws {
+    do {
+      try await withDeadline(lossLimit) { try await self.inbox.untilReadable() }
+    } catch is DeadlineExceeded {
+      if isDisconnected, death == nil { throw UVError.connectionReset }
     }
   }
 

@@ -30,9 +30,11 @@ struct FakeKernel {
   }
 
   /// A channel to it, which hears what is published from now on.
-  func channel(keepsOutput: Bool = false) async throws -> ZeroMQKernelChannel {
+  func channel(
+    keepsOutput: Bool = false, lossLimit: Duration = .seconds(60)
+  ) async throws -> ZeroMQKernelChannel {
     let channel = try ZeroMQKernelChannel(
-      to: connection, in: context, keepsOutput: keepsOutput,
+      to: connection, in: context, keepsOutput: keepsOutput, lossLimit: lossLimit,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await channel.untilConnected()
     // The subscription is on its way before this question is, and the publisher takes it before it answers.

@@ -123,7 +123,8 @@ extension Logger {
   static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
-private let standIn = """
+/// Speaks as the fork server does, and forks shells that run the first argument; it hears of some words itself.
+let standIn = """
   import json, os, select, signal, sys
   def say(**values): os.write(1, json.dumps(values).encode() + b"\\n")
   wakeup, write = os.pipe()

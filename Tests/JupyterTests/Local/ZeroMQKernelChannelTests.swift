@@ -55,6 +55,16 @@ import Testing
     }
   }
 
+  @Test func `a kernel that lives on without its sockets is lost`() async throws {
+    try await withKernel(lossLimit: .milliseconds(1)) { kernel, channel in
+      try await kernel.publish("last words")
+      #expect(try await channel.next().summary == "iopub:last words")
+      kernel.iopub.close()
+      kernel.shell.close()
+      await #expect(throws: UVError.connectionReset) { _ = try await channel.next() }
+    }
+  }
+
   @Test func `a question on control is answered while nobody takes the output`() async throws {
     try await withKernel(keepsOutput: true) { kernel, channel in
       for _ in 0..<1000 { try await kernel.publish("flood") }
@@ -81,13 +91,13 @@ import Testing
   }
 
   private func withKernel(
-    keepsOutput: Bool = false,
+    keepsOutput: Bool = false, lossLimit: Duration = .seconds(60),
     _ body: @escaping @LoopActor (FakeKernel, ZeroMQKernelChannel) async throws -> Void
   ) async throws {
     try await TestLoop.run {
       let kernel = try FakeKernel()
       do {
-        let channel = try await kernel.channel(keepsOutput: keepsOutput)
+        let channel = try await kernel.channel(keepsOutput: keepsOutput, lossLimit: lossLimit)
         try await body(kernel, channel)
         channel.abort()
       } catch {
