@@ -154,9 +154,12 @@ def against(found, name, kind, most):
 
 
 def message_peak(measured):
-    phase = measured["memory"][OURS]["message"]
-    ratio = phase["peak"] / MESSAGE_LENGTH
-    return f"{ratio:.2f} ({mebibytes(phase['peak'])}, {mebibytes(phase['before'])} before)", ratio < 1.3
+    found = measured["memory"][OURS]
+    alone, after_all = (found[name]["peak"] for name in ("message_alone", "message"))
+    return (
+        f"{alone / MESSAGE_LENGTH:.2f} ({mebibytes(alone)}; {mebibytes(after_all)} after all else that is measured)",
+        alone < 1.3 * MESSAGE_LENGTH,
+    )
 
 
 def parallel_ratio(count, least):
@@ -209,7 +212,7 @@ LOCAL_AIMS = [
         "64 MiB message: at least 0.9 of the raw ZeroMQ client's MB/s",
         rate_ratio("message", OURS, ZEROMQ, 0.9),
     ),
-    ("… with our process's peak below 1.3 times the message", message_peak),
+    ("… with the peak of our process, a fresh one, below 1.3 times the message", message_peak),
     (
         "3,000 displays: at least 0.95 of the raw ZeroMQ client's rate",
         rate_ratio("displays", OURS, ZEROMQ, 0.95),

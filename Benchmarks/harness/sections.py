@@ -22,12 +22,14 @@ def memory_section(found):
         row = [name, mib(by_phase["idle"]["after"]), f"{by_phase['idle_connections']['each'] / KIB:.1f} KiB"]
         row += [mib(by_phase[phase]["peak"]) if phase in by_phase else NOT_MEASURED for phase in phases[1:]]
         last = next(phase for phase in reversed(phases) if phase in by_phase)
-        rows.append([*row, mib(by_phase["peak"]), mib(by_phase[last]["after"])])
+        alone = mib(by_phase["message_alone"]["peak"]) if "message_alone" in by_phase else NOT_MEASURED
+        rows.append([*row, mib(by_phase["peak"]), mib(by_phase[last]["after"]), alone])
     titles = ["", "idle", "each idle connection", "peak with 1,000", "… upload", "… download", "… 200 × `1+1`"]
     return (
         "## Resident memory\n\nOf the server's own process, a fresh one, phase by phase, MiB; the peak is the kernel's "
-        "own count (`VmHWM`, set back before each phase). Idle connections were served one request each.\n\n"
-        + table([*titles, "… 64 MiB message", "peak of all", "at the end"], rows)
+        "own count (`VmHWM`, set back before each phase). Idle connections were served one request each. The last "
+        "column is the peak of another fresh process, which does nothing else.\n\n"
+        + table([*titles, "… 64 MiB message", "peak of all", "at the end", "the message alone"], rows)
     )
 
 
