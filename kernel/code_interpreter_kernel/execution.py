@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, Iterator
 
 from ipykernel.ipkernel import IPythonKernel
-from traitlets import Type
+from traitlets import Float, Type
 
 from code_interpreter_kernel.interrupts import Interrupts
 from code_interpreter_kernel.scope import FEATURES, ExecutionScope
@@ -21,6 +21,9 @@ class Kernel(IPythonKernel):
     """ipykernel's, which sets variables and directory of one execution, and sends a reply whenever it is interrupted."""
 
     shell_class = Type(ZMQInteractiveShell)
+
+    # ipykernel rests before each reply, so that output, which goes another way, may come first. Here it has gone before.
+    _execute_sleep = Float(0.0).tag(config=True)
 
     def __init__(self, **kwargs: Any):
         self.interrupts = Interrupts()
@@ -69,6 +72,7 @@ class Kernel(IPythonKernel):
             except (OSError, ValueError, TypeError, AttributeError) as error:
                 self.shell.refusal = error
             try:
+                self.shell.prepare()
                 return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
             finally:
                 self.shell.refusal = None

@@ -34,6 +34,13 @@ class KernelApp(IPKernelApp):
         self.cli_config = Config(IPKernelApp={"connection_file": arguments[1]})
         self.update_config(self.cli_config)
 
+    def init_kernel(self) -> None:
+        """Makes the kernel."""
+        super().init_kernel()
+        if not self.logging_config:
+            # Nobody reads what is below this, and a record of every message is made.
+            self.log.setLevel(self.log_level)
+
     def init_iopub(self, context: Any) -> None:
         """Makes the socket for output."""
         self.iopub_socket = context.socket(zmq.PUB)

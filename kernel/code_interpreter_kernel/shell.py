@@ -17,6 +17,12 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     #: What is raised in place of the code that would be run next.
     refusal: BaseException | None = None
 
+    #: Whether the next cell that is transformed is asked for twice; and that cell, with what became of it.
+    _will_ask_again = False
+    _transformed: tuple[str, str] | None = None
+    #: The last cell that was looked at for an `await`, and what was found.
+    _looked_at: tuple[Any, bool] | None = None
+
     @property
     def _interrupts(self) -> Interrupts:
         return self.kernel.interrupts
@@ -44,8 +50,34 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
 
         return self._interrupts.run(run_cell, interrupted)
 
+    def prepare(self) -> None:
+        """Called by the kernel before a cell, which it transforms to see how to run it; then IPython does so again."""
+        self._will_ask_again, self._transformed = True, None
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """The Python code of a cell."""
+        if self._transformed is not None and self._transformed[0] == raw_cell:
+            transformed, self._transformed = self._transformed[1], None
+            return transformed
+        will_ask_again, self._will_ask_again = self._will_ask_again, False
+        transformed = super().transform_cell(raw_cell)
+        if will_ask_again:
+            self._transformed = (raw_cell, transformed)
+        return transformed
+
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any) -> bool:
+        """Whether a cell has an `await` at its top level; the kernel and IPython ask for it, and each time it is compiled."""
+        ask = super().should_run_async
+        if any(options.values()):
+            return ask(raw_cell, transformed_cell=transformed_cell, **options)
+        key = (transformed_cell, self.autoawait)
+        if self._looked_at is None or self._looked_at[0] != key:
+            self._looked_at = (key, ask(raw_cell, transformed_cell=transformed_cell, **options))
+        return self._looked_at[1]
+
     async def run_code(self, code_obj: Any, result: ExecutionResult | None = None, *, async_: bool = False) -> bool:
         """Runs a part of a cell; True where it failed. Not where there is a reason not to run it."""
+        self._transformed = None
         refusal, self.refusal = self.refusal, None
         if self._interrupts.take_early():
             refusal = KeyboardInterrupt()

@@ -138,6 +138,28 @@ def test_what_cannot_be_set_is_an_error_and_the_code_is_not_run(kernel: Spawned,
         assert len([m for m in messages if m["type"] == "error"]) == 1
 
 
+def test_a_cell_is_transformed_once_each_time_it_is_run(kernel: Spawned) -> None:
+    kernel.run("seen = []\nget_ipython().input_transformers_cleanup.append(lambda lines: seen.append(len(lines)) or lines)")
+    for code in ("1 + 1", "await __import__('asyncio').sleep(0)", "%%time\n1", "get_ipython().run_cell('2')", "1 +"):
+        kernel.run("seen.clear()", stop_on_error=False)
+        kernel.run(code, stop_on_error=False)
+        # The cell that asks is seen as well, and code that code runs.
+        assert kernel.value("len(seen)") == (3 if "run_cell" in code or "%%" in code else 2), code
+    kernel.run("get_ipython().input_transformers_cleanup.pop()")
+
+
+def test_what_a_cell_is_transformed_to_may_change(kernel: Spawned) -> None:
+    for name, result in (("a", "1"), ("b", "2")):
+        kernel.run(f"get_ipython().input_transformers_cleanup.append(lambda lines: ['print({result})' if 'marked' in lines[0] else lines[0]])")
+        assert kernel.text("marked") == result + "\n"
+        kernel.run("get_ipython().input_transformers_cleanup.pop()")
+    assert kernel.text("await_ = 1\nprint(await_)") == "1\n"
+    assert kernel.text("%autoawait False\nprint(1)") == "1\n"
+    assert "SyntaxError" in kernel.text("await __import__('asyncio').sleep(0)")
+    kernel.run("%autoawait True")
+    assert kernel.text("print(await __import__('asyncio').sleep(0, 5))") == "5\n"
+
+
 # Interrupts, where they come decided by the kernel itself.
 
 AT = """
