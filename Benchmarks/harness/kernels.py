@@ -99,7 +99,8 @@ class Probe:
         return {
             "argv": ["python", "-c", become, str(self.binary), "{connection_file}"],
             "display_name": "Probe",
-            "language": self.LANGUAGE,
+            # Like ipykernel, it says nothing behind its last message: of other languages the server makes sure.
+            "language": "python",
             # As our own kernels: what a client does not read waits in the kernel.
             "metadata": {"code_interpreter": {"keeps_output": True}},
         }

@@ -24,39 +24,41 @@ def streams(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [m["content"] for m in messages if m["type"] == "stream"]
 
 
+#: Code that works for a while without a pause.
 SPIN = "end = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass"
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "print(time.monotonic()); time.sleep(0.1)",
-        f"print(time.monotonic())\n{SPIN}",
+        "print('seen'); time.sleep(0.3)",
+        f"print('seen')\n{SPIN}",
         # Only the second is soon after another.
-        f"print('first'); print(time.monotonic())\n{SPIN}",
-        f"print(time.monotonic(), end=' ')\n{SPIN}",
-        "print(time.monotonic()); sum(range(8_000_000))",
-        f"print(time.monotonic(), file=__import__('sys').stderr)\n{SPIN}",
+        f"print('first'); print('seen')\n{SPIN}",
+        f"print('seen', end=' ')\n{SPIN}",
+        # One call, in which no other thread of the kernel runs but when Python makes it pause.
+        "print('seen'); sum(number for number in range(8_000_000))",
+        f"print('seen', file=__import__('sys').stderr)\n{SPIN}",
     ],
 )
-def test_what_is_printed_is_sent_while_the_cell_runs(kernel: Spawned, code: str) -> None:
+def test_what_is_printed_is_sent_while_the_cell_works(kernel: Spawned, code: str) -> None:
     kernel.run("import time")
-    delays = []
-    for _ in range(9):
-        for message in kernel.messages(kernel.execute(code)):
-            for word in message["content"]["text"].split() if message["type"] == "stream" else []:
-                if word != "first":
-                    delays.append(message["at"] - float(word))
-    # The machine may have other things to do as well.
-    assert min(delays) < 0.01
+    # The machine may have other things to do as well, and give us no time meanwhile.
+    assert any(is_seen_while_it_works(kernel, code) for _ in range(9))
+
+
+def is_seen_while_it_works(kernel: Spawned, code: str) -> bool:
+    messages = list(kernel.messages(kernel.execute(f"{code}\nprint('ended', time.monotonic())")))
+    written = [(m["at"], m["content"]["text"]) for m in messages if m["type"] == "stream"]
+    seen = next(at for at, text in written if "seen" in text)
+    ended = next(float(text.split("ended")[1]) for _, text in written if "ended" in text)
+    return seen < ended
 
 
 def test_many_prints_are_few_messages(kernel: Spawned) -> None:
-    began = time.monotonic()
     messages = streams(kernel.run("for i in range(200_000): print(i)"))
-    seconds = time.monotonic() - began
     assert "".join(m["text"] for m in messages).split() == [str(i) for i in range(200_000)]
-    assert len(messages) < 20 + 400 * seconds
+    assert len(messages) < 20_000
 
 
 def test_streams_threads_and_displays_keep_their_order(kernel: Spawned) -> None:
