@@ -8,7 +8,7 @@ final class ForkLauncher: KernelLauncher {
   /// fork.
   static let pause: Duration = .seconds(1)
   private static let longestPause: Duration = .seconds(60)
-  /// While the fork server loads, a first kernel is made by others, as somebody waits for the program to be up. The next
+  /// While the first fork server loads, one kernel is made by others, as somebody waits for the program to be up. The next
   /// ones are there sooner if they do not take the processors from it, unless it takes longer than it should.
   private static let loadingNanoseconds: UInt64 = 3_000_000_000
 
@@ -19,6 +19,8 @@ final class ForkLauncher: KernelLauncher {
   private let logger: Logger
   private let shortestPause: Duration
   private var server: ForkServer?
+  /// Whether the fork server can fork; not known while it loads, nor while another is about to be started.
+  private var isPrepared = Promise<Bool>()
   private var keeping: Task<Void, Never>?
   private var isClosed = false
   private var hasLetPass = false
@@ -47,7 +49,7 @@ final class ForkLauncher: KernelLauncher {
     keeping = LoopActor.task { await self.keep() }
   }
 
-  func untilPrepared() async throws { _ = try await server?.isPrepared.get() }
+  func untilPrepared() async throws { _ = try await isPrepared.get() }
 
   func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool {
     process is SpawnedKernel && canFork(order)
@@ -75,14 +77,15 @@ final class ForkLauncher: KernelLauncher {
   private func awaitLoading() async throws {
     defer { hasLetPass = true }
     let now = EventLoop.now
-    guard let server, server.isPrepared.value == nil, hasLetPass, now < loadingEnd else { return }
+    guard isPrepared.value == nil, hasLetPass, now < loadingEnd else { return }
     do {
-      _ = try await withDeadline(.nanoseconds(loadingEnd - now)) { try await server.isPrepared.get() }
+      try await withDeadline(.nanoseconds(loadingEnd - now)) { try await self.untilPrepared() }
     } catch is DeadlineExceeded {}
   }
 
   func close() async {
     isClosed = true
+    isPrepared.fulfil(false)
     keeping?.cancel()
     server?.kill()
     await keeping?.value
@@ -90,25 +93,37 @@ final class ForkLauncher: KernelLauncher {
 
   private func keep() async {
     var pause = shortestPause
+    loadingEnd = EventLoop.now + Self.loadingNanoseconds
     while !isClosed {
-      do {
-        let server = try ForkServer(command, orphans: orphans, logger: logger)
-        self.server = server
-        let start = EventLoop.now
-        loadingEnd = start + Self.loadingNanoseconds
-        if await server.isPrepared.getRegardless() {
-          pause = shortestPause
-          let duration = Duration.nanoseconds(EventLoop.now - start)
-          logger.debug("the fork server is ready", metadata: ["after": "\(duration)"])
-        }
-        let how = await server.exit()
-        if isClosed { return }
-        logger.warning("the fork server ended; it is started again", metadata: ["reason": "\(how)"])
-      } catch {
-        logger.warning("the fork server cannot be started", metadata: ["reason": "\(error)"])
-      }
+      if await serve() { pause = shortestPause }
+      if isClosed { return }
       try? await EventLoop.sleep(for: pause)
       pause = min(pause * 2, Self.longestPause)
+    }
+  }
+
+  /// Runs a fork server to its end; true where it could fork.
+  private func serve() async -> Bool {
+    do {
+      let start = EventLoop.now
+      let server = try ForkServer(command, orphans: orphans, logger: logger)
+      self.server = server
+      let couldFork = await server.isPrepared.getRegardless()
+      isPrepared.fulfil(couldFork)
+      if couldFork {
+        let duration = Duration.nanoseconds(EventLoop.now - start)
+        logger.debug("the fork server is ready", metadata: ["after": "\(duration)"])
+      }
+      let how = await server.exit()
+      if isClosed { return couldFork }
+      // The next one should do as well as this one has.
+      if couldFork { isPrepared = Promise() }
+      logger.warning("the fork server ended; it is started again", metadata: ["reason": "\(how)"])
+      return couldFork
+    } catch {
+      isPrepared.fulfil(false)
+      logger.warning("the fork server cannot be started", metadata: ["reason": "\(error)"])
+      return false
     }
   }
 }

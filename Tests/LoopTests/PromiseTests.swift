@@ -1,0 +1,46 @@
+import Loop
+import Testing
+
+extension LoopTests {
+  @Suite struct Promises {
+    @Test func `Who waits before, and who asks after, hears the first value`() async throws {
+      try await onLoop {
+        let promise = Promise<Int>()
+        let early = (0..<3).map { _ in LoopActor.task { try await promise.get() } }
+        await Task.yield()
+        #expect(promise.value == nil)
+        promise.fulfil(1)
+        promise.fulfil(2)
+        for waiter in early {
+          let value = try await waiter.value
+          #expect(value == 1)
+        }
+        #expect(await promise.getRegardless() == 1)
+      }
+    }
+
+    @Test func `One who waits can be cancelled, unless it does not want to`() async throws {
+      try await onLoop {
+        let promise = Promise<Int>()
+        let waiting = LoopActor.task { try await promise.get() }
+        let staying = LoopActor.task { await promise.getRegardless() }
+        await Task.yield()
+        waiting.cancel()
+        staying.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        promise.fulfil(3)
+        #expect(await staying.value == 3)
+      }
+    }
+  }
+
+  @Suite struct Footprints {
+    @Test func `Code that was let go of runs on`() async throws {
+      try await onLoop {
+        Footprint.reduce()
+        let child = try ChildProcess.spawn(executable: "true")
+        #expect(await child.exit().isSuccess)
+      }
+    }
+  }
+}
