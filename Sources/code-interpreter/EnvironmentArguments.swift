@@ -33,7 +33,8 @@ enum EnvironmentArguments {
       return []
     }
     let values = repeated.contains(option) ? value.split(separator: "\n").map(String.init) : [value]
-    return values.map { "--\(option)=\($0)" }
+    // A value that begins with a dash must stand behind `=`, and an empty one must not.
+    return values.flatMap { $0.isEmpty ? ["--\(option)", ""] : ["--\(option)=\($0)"] }
   }
 
   private static func isSet(_ flag: String, _ environment: [String: String]) -> Bool {
