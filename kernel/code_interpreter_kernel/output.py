@@ -123,7 +123,7 @@ class Stream(OutStream):
         begun = publisher and publisher.begun
         try:
             if publisher is not None:
-                stream._outgoing = (parent, "".join(text.text for text in texts[:end]))
+                stream._outgoing = (parent, _sendable("".join(text.text for text in texts[:end])))
                 OutStream._flush(stream)
             del texts[:end]
         except KeyboardInterrupt:
@@ -142,6 +142,15 @@ class Stream(OutStream):
         outgoing, self._outgoing = self._outgoing, None
         if outgoing is not None:
             yield outgoing
+
+
+def _sendable(text: str) -> str:
+    """Half a surrogate pair has no place in UTF-8: the message would not be sent, nor any that follows."""
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _belong_together(one: Text, other: Text) -> bool:

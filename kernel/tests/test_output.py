@@ -159,6 +159,11 @@ stop.set(); thread.join()
     assert sorted(re.findall(r"child\d+", output)) == sorted(f"child{n}" for n in range(20))
 
 
+def test_half_a_surrogate_pair_is_replaced_and_holds_up_nothing(kernel: Spawned) -> None:
+    code = "print('\\ud800 a \\udfff\\ud83d\\ude00')\nprint('b')"
+    assert kernel.text(code) == "\ufffd a \ufffd\U0001f600\nb\n"
+
+
 def test_a_stream_takes_text_alone_and_none_when_closed(kernel: Spawned) -> None:
     assert "TypeError" in kernel.text("import sys; sys.stdout.write(b'x')")
     assert kernel.text("print(sys.stdout.write('four'), sys.stdout.isatty(), sys.stdout.writable())") == "four4 False True\n"
