@@ -74,8 +74,22 @@ class Kernel(IPythonKernel):
             try:
                 self.shell.prepare()
                 return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
+            except (asyncio.CancelledError, KeyboardInterrupt) as error:
+                # An interrupt hit the cell where it waits, outside of its own code. Nobody would send a reply.
+                return self._interrupted_reply(error)
             finally:
                 self.shell.refusal = None
+
+    def _interrupted_reply(self, error: BaseException) -> dict[str, Any]:
+        return {
+            "status": "error",
+            "ename": type(error).__name__,
+            "evalue": "",
+            "traceback": [],
+            "execution_count": self.shell.execution_count - 1,
+            "user_expressions": {},
+            "payload": [],
+        }
 
     @contextmanager
     def _cancel_on_sigint(self, future: asyncio.Task[Any]) -> Iterator[None]:

@@ -29,6 +29,11 @@ class Interrupts:
         if self._awaits_code:
             self._came_early = True
 
+    def _interrupt(self, number: int, frame: FrameType | None, is_meant: Callable[[FrameType | None], bool]) -> None:
+        if is_meant(frame):
+            signal.default_int_handler(number, frame)
+        self.keep()
+
     def request_came(self) -> None:
         """A request was read: what comes now is meant for its code."""
         self._awaits_code, self._came_early = True, False
@@ -42,15 +47,23 @@ class Interrupts:
         came, self._came_early = self._came_early, False
         return came
 
-    def run(self, code: Callable[[], Any], otherwise: Callable[[KeyboardInterrupt], Any]) -> Any:
-        """The result of code, which the signal interrupts; where that got lost, what `otherwise` makes of the interrupt."""
+    def run(
+        self,
+        code: Callable[[], Any],
+        otherwise: Callable[[KeyboardInterrupt], Any],
+        is_meant: Callable[[FrameType | None], bool] = lambda frame: True,
+    ) -> Any:
+        """The result of code, which the signal interrupts; where that got lost, what `otherwise` makes of the interrupt.
+
+        `is_meant` says whether what runs in a frame may be interrupted; elsewhere the signal is kept for what comes next.
+        """
         if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != self.keep:
             # Code that runs code: who called it has seen to it.
             return code()
         result: Any = self
         interrupt = KeyboardInterrupt()
         try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(number, frame, is_meant))
             result = code()
             signal.signal(signal.SIGINT, self.keep)
         except KeyboardInterrupt as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
+from IPython.core.events import EventManager
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel import zmqshell
 
@@ -48,7 +49,7 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             self.showtraceback((KeyboardInterrupt, interrupt, interrupt.__traceback__), running_compiled_code=True)
             return result
 
-        return self._interrupts.run(run_cell, interrupted)
+        return self._interrupts.run(run_cell, interrupted, self.runs)
 
     def prepare(self) -> None:
         """Called by the kernel before a cell, which it transforms to see how to run it; then IPython does so again."""
@@ -94,10 +95,15 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         return self._interrupts.run(lambda: evaluate(expressions), lambda interrupt: {}) if expressions else {}
 
     def runs(self, frame: FrameType | None) -> bool:
-        """Whether the code of a cell is what runs there, in the frame or in one that called it."""
+        """Whether what runs there, in the frame or in one that called it, is the code of a cell, or a callback around it.
+
+        IPython's own code in between is not made to be left at any place: half of a cell's history stays wrong for good.
+        """
         called = None
         while frame is not None:
             if frame.f_code is InteractiveShell.run_code.__code__:
                 return called is not None and called.f_globals is self.user_global_ns
+            if frame.f_code is EventManager.trigger.__code__:
+                return called is not None
             frame, called = frame.f_back, frame
         return False

@@ -271,10 +271,10 @@ def test_code_that_runs_is_interrupted(kernel: Spawned, code: str) -> None:
 
 
 def test_code_may_handle_its_interrupts(kernel: Spawned) -> None:
-    code = "import signal, time\nprint(signal.getsignal(2) is signal.default_int_handler)\nprint('began')\n"
+    code = "import signal, time\nprint('began')\n"
     code += "try: time.sleep(9)\nexcept KeyboardInterrupt: print('caught')"
     messages = interrupt_when_it_prints(kernel, code)
-    assert status(messages) == "ok" and text(messages) == "True\nbegan\ncaught\n"
+    assert status(messages) == "ok" and text(messages) == "began\ncaught\n"
     messages = interrupt_when_it_prints(
         kernel, "signal.signal(2, lambda *_: print('handled')); print('began'); time.sleep(0.5)"
     )
@@ -311,11 +311,12 @@ def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Sp
     thread = threading.Thread(target=bombard)
     thread.start()
     scope = {"env_vars": {"A": "x", "OLD": "new"}, "cwd": "/"}
-    codes = ["pass", "1 + 1", "for i in range(10000): pass", "await __import__('asyncio').sleep(0.001)", "print(1)", "1 / 0", ""]
+    codes = ["pass", "1 + 1", "for i in range(10000): pass", "print(1)", "1 / 0", ""]
     try:
         for n in range(400):
             messages = kernel.run(codes[n % len(codes)], scope, stop_on_error=False)
-            assert status(messages) in ("ok", "KeyboardInterrupt", "CancelledError", "ZeroDivisionError")
+            errors = [message["content"] for message in messages if message["content"].get("traceback")]
+            assert status(messages) in ("ok", "KeyboardInterrupt", "ZeroDivisionError"), errors
     finally:
         done.set()
         thread.join()
