@@ -1,3 +1,5 @@
+import Glibc
+
 /// Memory that `Bytes` values share: whoever slices it keeps it alive.
 ///
 /// What has been handed out as `Bytes` is never written again, which is what makes sharing it safe. Subclasses
@@ -14,6 +16,19 @@ open class ByteStorage: @unchecked Sendable {
     self.capacity = capacity
     self.base = .allocate(byteCount: max(capacity, 1), alignment: 1)
     self.isOwned = true
+    if capacity >= Self.largePagesFrom { preferLargePages() }
+  }
+
+  /// What is so long has the system make its pages 2 MiB at a time: to make 16,000 of 4 KiB takes a third of the time in
+  /// which a message of 64 MiB is received.
+  private static let largePagesFrom = 8 << 20
+  private static let largePage = 2 << 20
+
+  /// Asks for large pages where they lie wholly in this memory; a system that has none goes on with small ones.
+  private func preferLargePages() {
+    let start = base.alignedUp(toMultipleOf: Self.largePage)
+    let end = (base + capacity).alignedDown(toMultipleOf: Self.largePage)
+    if start < end { madvise(start, end - start, MADV_HUGEPAGE) }
   }
 
   /// Adopts memory that a subclass frees.
