@@ -44,7 +44,14 @@ def modules(names: list[str]) -> dict[str, str]:
         if _load(name):
             for more in OF_PRELOADED.get(name, []):
                 _load(more)
-    return {name: value for name, value in os.environ.items() if before.get(name) != value}
+    return _coerced_locale() | {name: value for name, value in os.environ.items() if before.get(name) != value}
+
+
+def _coerced_locale() -> dict[str, str]:
+    """What Python sets when it starts in a locale that knows ASCII alone (PEP 538); the programs that code starts see it."""
+    with open("/proc/self/environ", "rb") as file:
+        names = [variable.partition(b"=")[0] for variable in file.read().split(b"\0")]
+    return {} if b"LC_CTYPE" in names or "LC_CTYPE" not in os.environ else {"LC_CTYPE": os.environ["LC_CTYPE"]}
 
 
 def _load(name: str) -> bool:

@@ -197,6 +197,13 @@ def test_marks_of_another_length_are_left_out_of_the_process_table(servers: Call
     assert kernel.value(f"__import__('os').environ['{MARK}']") == "host/short"
 
 
+def test_programs_that_code_starts_have_the_locale_that_python_chose(servers: Callable[..., ForkServer]) -> None:
+    server = servers(LC_ALL="", LANG="C")
+    spawned_anew = [PYTHON, "-c", "import os; print(os.environ['LC_CTYPE'])"]
+    expected = subprocess.run(spawned_anew, env=server.env, capture_output=True, text=True, check=True).stdout
+    assert server.start().text("import os; print(os.environ['LC_CTYPE'])") == expected
+
+
 def test_what_is_preloaded_is_imported(server: ForkServer) -> None:
     kernel = server.start()
     code = "import sys; print({'numpy', 'pandas', 'matplotlib.pyplot'} <= set(sys.modules))"
@@ -343,7 +350,8 @@ def test_its_kernels_outlive_it(servers: Callable[..., ForkServer]) -> None:
 
 def test_an_interrupt_reaches_the_code_of_a_forked_kernel(server: ForkServer) -> None:
     kernel = server.start()
-    request = kernel.execute("import time; print('began'); time.sleep(30)")
+    # Not a sleep: Python misses a signal that comes when it has made up its mind to sleep.
+    request = kernel.execute("print('began')\nwhile True: pass")
     for message in (messages := kernel.messages(request)):
         if message["type"] == "stream":
             os.kill(kernel.pid, signal.SIGINT)

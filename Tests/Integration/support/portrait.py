@@ -22,7 +22,7 @@ print(json.dumps({
     "variables": {name: value for name, value in os.environ.items() if name not in own},
     "umask": os.umask(0o22),
     "locale": locale.getlocale(),
-    "signals": {number.name: str(signal.getsignal(number)) for number in signal.valid_signals() if number < 32},
+    "signals": {number.name: re.sub(" at 0x[0-9a-f]+", "", str(signal.getsignal(number))) for number in signal.valid_signals() if number < 32},
     "blocked": [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
     "limits": {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT")},
     "descriptors": sorted(re.sub("[0-9]+", "N", os.path.basename(os.readlink(one))) for one in descriptors if os.path.lexists(one)),
