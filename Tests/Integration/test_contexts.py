@@ -7,13 +7,8 @@ import pytest
 
 from support import processes
 from support.client import at_once, check_error
+from support.code import ENDLESS, pid_of
 from support.waiting import wait_until
-
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
-
-
-def pid_of(client, context):
-    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
 
 
 # Making and listing

@@ -9,17 +9,14 @@ import pytest
 
 from support import processes
 from support.client import at_once
+from support.code import ENDLESS, pid_of
+from support.ends import each_end_of_a_kernel
 from support.portrait import portrait
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
 
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 PRELOADED = ["numpy", "pandas", "matplotlib.pyplot"]
-
-
-def pid_of(client, context):
-    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
 
 
 @pytest.fixture
@@ -153,15 +150,7 @@ def test_a_module_that_does_not_bear_to_be_loaded_harms_nobody(start_server, tmp
 # The end of kernels, and of the fork server
 
 
-@pytest.mark.parametrize(
-    "code, value",
-    [
-        ("import os; os._exit(3)", "exited with status 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
-        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV"),
-    ],
-    ids=["exit 3", "SIGKILL", "segfault"],
-)
+@each_end_of_a_kernel
 def test_the_end_of_a_kernel_that_has_outlived_its_fork_server_is_told_in_so_many_words(expendable, code, value):
     client = expendable.client
     context = client.create_context()

@@ -6,14 +6,13 @@ import pytest
 
 from support import processes
 from support.client import check_error
+from support.code import ENDLESS
 from support.gateways import Certificate, EnterpriseGateway, JupyterServer, KernelGateway
 from support.ports import free_port
 from support.proxy import Proxy
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("jupyter")
-
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 
 
 @pytest.fixture

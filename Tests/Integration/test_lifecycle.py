@@ -9,11 +9,10 @@ import pytest
 
 from support import processes
 from support.client import check_error
+from support.code import ENDLESS
 from support.raw import RawConnection
 from support.server import BINARY, KERNEL_ENVIRONMENT
 from support.waiting import wait_until
-
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 
 
 def command(*arguments, **environment):

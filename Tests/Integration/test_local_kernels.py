@@ -13,20 +13,17 @@ from jupyter_client import BlockingKernelClient
 
 from support import processes
 from support.client import at_once
+from support.code import ENDLESS, pid_of
+from support.ends import each_end_of_a_kernel
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
 
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 CONNECTION_FILE = "from ipykernel.connect import get_connection_file\nprint(get_connection_file())"
 
 
 def connection_file(client, context):
     return Path(client.execute(CONNECTION_FILE, context_id=context["id"]).succeeded().stdout.strip())
-
-
-def pid_of(client, context):
-    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
 
 
 # Files
@@ -157,15 +154,7 @@ def test_what_others_run_in_a_kernel_is_not_taken_for_the_output_of_ours(client,
 # Ends
 
 
-@pytest.mark.parametrize(
-    "code, value",
-    [
-        ("import os; os._exit(3)", "exited with status 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
-        ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV"),
-    ],
-    ids=["exit 3", "SIGKILL", "segfault"],
-)
+@each_end_of_a_kernel
 def test_the_end_of_a_kernel_is_told_in_so_many_words(run, code, value):
     error = run(code).error
     assert (error["name"], error["value"]) == ("KernelDied", value)

@@ -6,13 +6,13 @@ import os
 import pytest
 
 from support.client import check_error
+from support.code import ENDLESS
 from support.server import KERNEL_ENVIRONMENT
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
 
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-ENDLESS = "import time\nwhile True: time.sleep(0.01)"
 
 
 def install(directory, name="tester", argv=IPYKERNEL, language="tester", **more):

@@ -7,14 +7,11 @@ import pytest
 
 from support import processes
 from support.client import at_once, check_error
+from support.code import pid_of
 from support.portrait import portrait
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
-
-
-def pid_of(client, context):
-    return int(client.execute("import os; os.getpid()", context_id=context["id"]).succeeded().text)
 
 
 class Pool:

@@ -7,13 +7,16 @@ import hmac
 import json
 import os
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
 from typing import Any, Iterator
 
 import zmq
-from conftest import PYTHON
+
+#: The Python environment that is tested: this one, or the one that this variable names.
+PYTHON = os.environ.get("KERNEL_PYTHON", sys.executable)
 
 #: How long anything may take.
 SECONDS = 30

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -16,11 +15,10 @@ from typing import Any, Iterator
 
 import pytest
 import websocket
+from client import PYTHON, text
 
 TOKEN = "secret"
 
-#: The Python environment that is tested: this one, or the one that this variable names.
-PYTHON = os.environ.get("KERNEL_PYTHON", sys.executable)
 V1 = "v1.kernel.websocket.jupyter.org"
 
 
@@ -143,16 +141,7 @@ class Kernel:
 
     def text(self, code: str) -> str:
         """What code printed and what its value is."""
-        text = ""
-        for message in self.run(code):
-            content = message["content"]
-            if message["type"] == "stream":
-                text += content["text"]
-            elif message["type"] in ("execute_result", "display_data"):
-                text += content["data"].get("text/plain", "")
-            elif message["type"] == "error":
-                text += "\n".join(content["traceback"])
-        return text
+        return text(self.run(code))
 
     def delete(self) -> None:
         """Ends the kernel."""
