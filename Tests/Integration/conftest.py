@@ -49,8 +49,16 @@ def pytest_runtest_makereport(item, call):
 def shared_server(backend, tmp_path_factory):
     # Without kernels in reserve, so that every kernel there is belongs to a context of the test.
     server = Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", backend=backend)
+    end_contexts(server)
     yield server
     server.stop()
+
+
+def end_contexts(server):
+    """Deletes all contexts, the default ones too, and waits until their kernels are gone."""
+    for context in server.client.contexts():
+        server.client.delete_context(context["id"]).expect(200)
+    wait_until(lambda: not server.kernels(), "no kernel is left when all contexts are deleted", 20)
 
 
 @pytest.fixture
@@ -65,9 +73,7 @@ def server(shared_server, servers_in_use):
     servers_in_use.append(shared_server)
     yield shared_server
     assert shared_server.process.poll() is None, f"the server died:\n{shared_server.log[-6000:]}"
-    for context in shared_server.client.contexts():
-        shared_server.client.delete_context(context["id"]).expect(200)
-    wait_until(lambda: not shared_server.kernels(), "no kernel is left when all contexts are deleted", 20)
+    end_contexts(shared_server)
     for entry in shared_server.workspace.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
