@@ -27,9 +27,7 @@ final class WebSocketKernelChannel: KernelChannel {
   }
 
   func send(_ request: KernelRequest) async throws {
-    let frame = KernelFrame(
-      channel: request.channel, header: request.header, metadata: request.metadata, content: request.content)
-    let (pieces, isText) = try framing.encode(frame)
+    let (pieces, isText) = try framing.encode(request.frame)
     try await socket.send(pieces, isText: isText)
   }
 

@@ -12,4 +12,9 @@ public struct KernelRequest: Sendable {
   public let metadata: Bytes
   /// The content, a JSON object.
   public let content: Bytes
+
+  /// The request as it travels.
+  var frame: KernelFrame {
+    KernelFrame(channel: channel, header: header, metadata: metadata, content: content)
+  }
 }

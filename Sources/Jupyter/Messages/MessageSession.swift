@@ -41,7 +41,8 @@ public final class MessageSession {
     return make("execute_request", on: .shell, metadata: metadata, content: content.takeAll())
   }
 
-  private func make(
+  /// Any request.
+  func make(
     _ type: String, on channel: KernelChannelName, metadata: Bytes = "{}", content: Bytes
   ) -> KernelRequest {
     sent += 1

@@ -11,13 +11,7 @@ enum ControlRequest: String {
   /// The request, ready to be sent.
   @LoopActor
   func make() -> KernelRequest {
-    let identifier = RandomIdentifier.make()
-    let header = """
-      {"msg_id":"\(identifier)","session":"\(identifier)","username":"code-interpreter",\
-      "date":"\(Timestamp.now())","msg_type":"\(rawValue)","version":"\(MessageSession.protocolVersion)"}
-      """
     let content: Bytes = self == .shutdown ? #"{"restart":false}"# : "{}"
-    return KernelRequest(
-      identifier: identifier, channel: .control, header: Bytes(header), metadata: "{}", content: content)
+    return MessageSession().make(rawValue, on: .control, content: content)
   }
 }

@@ -56,9 +56,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   }
 
   func send(_ request: KernelRequest) async throws {
-    let frame = KernelFrame(
-      channel: request.channel, header: request.header, metadata: request.metadata, content: request.content)
-    let parts = ZeroMQFraming.encode(frame, sign: authentication.signature(of:))
+    let parts = ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
     switch request.channel {
     case .shell: try await sockets.shell.send(parts)
     case .control: try await sockets.control.send(parts)
