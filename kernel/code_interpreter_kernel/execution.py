@@ -98,10 +98,12 @@ class Kernel(IPythonKernel):
         def interrupt(number: int, frame: FrameType | None) -> None:
             if self.shell.runs(frame):
                 signal.default_int_handler(number, frame)
-            if inspect.getcoroutinestate(future.get_coro()) == inspect.CORO_CREATED:
-                # One that was cancelled before it began would not give a result.
+            state = inspect.getcoroutinestate(future.get_coro())
+            if state != inspect.CORO_SUSPENDED:
+                # IPython is at work: what it runs next may never wait for anything.
                 self.interrupts.keep()
-            else:
+            if state != inspect.CORO_CREATED:
+                # One that was cancelled before it began would not give a result.
                 future.get_loop().call_soon_threadsafe(future.cancel)
 
         signal.signal(signal.SIGINT, interrupt)

@@ -44,12 +44,22 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             # It came when all was done, or in IPython's own code.
             if self.last_execution_result is not before:
                 return self.last_execution_result
-            result = run("", silent=True)
-            result.error_in_exec = interrupt
-            self.showtraceback((KeyboardInterrupt, interrupt, interrupt.__traceback__), running_compiled_code=True)
-            return result
+            return self._interrupted(run("", silent=True), interrupt)
 
         return self._interrupts.run(run_cell, interrupted, self.runs)
+
+    async def run_cell_async(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Runs a cell, in a task where it has an `await`."""
+        try:
+            return await super().run_cell_async(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            # A task raises it in the event loop too (`Task.__step` of asyncio): the loop would end, and with it the kernel.
+            return self._interrupted(await super().run_cell_async("", silent=True, transformed_cell=""), interrupt)
+
+    def _interrupted(self, result: ExecutionResult, interrupt: KeyboardInterrupt) -> ExecutionResult:
+        result.error_in_exec = interrupt
+        self.showtraceback((KeyboardInterrupt, interrupt, interrupt.__traceback__), running_compiled_code=True)
+        return result
 
     def prepare(self) -> None:
         """Called by the kernel before a cell, which it transforms to see how to run it; then IPython does so again."""
@@ -97,13 +107,14 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     def runs(self, frame: FrameType | None) -> bool:
         """Whether what runs there, in the frame or in one that called it, is the code of a cell, or a callback around it.
 
-        IPython's own code in between is not made to be left at any place: half of a cell's history stays wrong for good.
+        IPython's own code in between is not made to be left at any place: half of a cell's history stays wrong for good. Nor
+        are its own callbacks, or how it tells of one that failed: there a second interrupt would get out of the cell.
         """
         called = None
         while frame is not None:
             if frame.f_code is InteractiveShell.run_code.__code__:
                 return called is not None and called.f_globals is self.user_global_ns
             if frame.f_code is EventManager.trigger.__code__:
-                return called is not None
+                return called is not None and not called.f_globals.get("__name__", "").startswith("IPython.core.")
             frame, called = frame.f_back, frame
         return False

@@ -199,6 +199,7 @@ BEFORE = [
     "ip, 'should_run_async'",
     "ip.input_transformer_manager, 'transform_cell'",
     "ip.display_pub, 'set_parent'",
+    "ip.logger, 'log'",
 ]
 BEHIND = [
     "kernel, '_restore_input'",
@@ -220,7 +221,7 @@ def test_an_interrupt_before_the_code_interrupts_it(kernel: Spawned, where: str,
     began = time.monotonic()
     messages = interrupted_at(kernel, where, LONG[kind], code_interpreter=scope)
     assert status(messages) in ("KeyboardInterrupt", "CancelledError")
-    assert "ended\n" not in text([m for m in messages if m["type"] == "stream"])
+    assert text([m for m in messages if m["type"] == "stream"]) == ""
     assert [m["content"]["ename"] for m in messages if m["type"] == "error"] == [status(messages)]
     assert time.monotonic() - began < 4
     assert kernel.text("6 * 7") == "42"
@@ -233,6 +234,19 @@ def test_an_interrupt_behind_the_code_does_not_take_the_reply(kernel: Spawned, w
     messages = interrupted_at(kernel, where, code, code_interpreter=scope)
     assert status(messages) == ("ZeroDivisionError" if "0" in code and "print" not in code else "ok")
     assert kernel.text("6 * 7") == "42"
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("where", ["ip, '_showtraceback'", "sys.stdout, 'write'"])
+def test_an_interrupt_while_a_failed_callback_is_told_of_ends_the_cell_alone(kernel: Spawned, where: str, kind: str) -> None:
+    kernel.run(AT)
+    code = "ip.events.unregister('pre_execute', fail); import sys; At({where}); raise ValueError"
+    kernel.run(f"def fail(): {code.format(where=where)}\nip.events.register('pre_execute', fail)")
+    count = kernel.reply(kernel.execute("", silent=True))["execution_count"]
+    messages = kernel.run(LONG[kind], {"env_vars": {"A": "x"}, "cwd": "/"}, stop_on_error=False)
+    assert status(messages) == "KeyboardInterrupt"
+    assert "began" not in text([m for m in messages if m["type"] == "stream"])
+    assert kernel.reply(kernel.execute("6 * 7"))["execution_count"] == count + 2
 
 
 def test_an_interrupt_of_nothing_does_nothing(kernel: Spawned) -> None:
@@ -315,11 +329,13 @@ def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Sp
     thread.start()
     scope = {"env_vars": {"A": "x", "OLD": "new"}, "cwd": "/"}
     codes = ["pass", "1 + 1", "for i in range(10000): pass", "print(1)", "1 / 0", ""]
+    codes += ["import asyncio; await asyncio.sleep(0.05)", "import asyncio\nfor i in range(20): await asyncio.sleep(0)"]
     try:
-        for n in range(400):
+        for n in range(600):
             messages = kernel.run(codes[n % len(codes)], scope, stop_on_error=False)
             errors = [message["content"] for message in messages if message["content"].get("traceback")]
-            assert status(messages) in ("ok", "KeyboardInterrupt", "ZeroDivisionError"), errors
+            assert status(messages) in ("ok", "KeyboardInterrupt", "CancelledError", "ZeroDivisionError"), errors
+            assert "Error in callback" not in text(messages)
     finally:
         done.set()
         thread.join()
