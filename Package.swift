@@ -20,13 +20,11 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-    // Without pkg-config, whose answer names include paths of libraries behind it by flags that SwiftPM refuses.
-    .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
     .target(name: "Memory", swiftSettings: settings),
     .target(
       name: "Loop",
       dependencies: [
-        "CUV", "COpenSSL", "CZMQ", "Memory", .product(name: "DequeModule", package: "swift-collections"),
+        "CUV", "COpenSSL", "Memory", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Memory"], swiftSettings: settings),

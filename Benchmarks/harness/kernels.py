@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 from .clients.zeromq import ZeroMQClient
@@ -16,7 +17,7 @@ CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 class RawKernel:
     """A kernel on Unix sockets: `command` and the path of its connection file start it."""
 
-    def __init__(self, scratch, command, options=(), environment=None, verify=False):
+    def __init__(self, scratch, command, options=(), environment=None, client=ZeroMQClient):
         begin = time.perf_counter()
         name = Path(scratch) / f"kernel-{uuid.uuid4().hex[:8]}"
         connection = connection_at(name)
@@ -29,7 +30,7 @@ class RawKernel:
             environment={**jupyter_directories(scratch), **(environment or {})},
         )
         try:
-            self.client = ZeroMQClient(connection, verify)
+            self.client = client(connection)
         except BaseException:
             self.program.stop()
             raise
@@ -56,7 +57,7 @@ def stock_kernel(scratch, verify=False):
     # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed and
     # does not install itself.
     options = ["--HistoryManager.enabled=True", "--Session.packer=json", "--Session.unpacker=json"]
-    return RawKernel(scratch, python("ipykernel_launcher"), options, verify=verify)
+    return RawKernel(scratch, python("ipykernel_launcher"), options, client=partial(ZeroMQClient, verify=verify))
 
 
 def our_kernel(scratch):
@@ -82,8 +83,8 @@ class Probe:
         self.binary = binary
         self.scratch = scratch
 
-    def raw_kernel(self, stamps):
-        return RawKernel(self.scratch, [self.binary], environment={"PROBE_STAMPS": str(stamps)})
+    def raw_kernel(self, stamps, client=ZeroMQClient):
+        return RawKernel(self.scratch, [self.binary], environment={"PROBE_STAMPS": str(stamps)}, client=client)
 
     def environment(self, stamps):
         """Variables with which a server finds the kernelspec and the kernel finds the file of its times."""

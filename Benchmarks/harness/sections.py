@@ -69,8 +69,9 @@ def share_section(found):
         "client hands over its request until the kernel has it (there), and from the kernel's last message to the "
         "client's last byte (back). The kernel is `probe.c`, which notes these times. It says what ipykernel says of "
         "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what "
-        "the server does for the earlier ones is in the way back too. The raw client shows what ZeroMQ and the "
-        "scheduler take by themselves; the clients' own work, some 10 to 20 µs, is in all of them.\n\n"
+        "the server does for the earlier ones is in the way back too. The raw clients show what the kernel's "
+        "ZeroMQ and the scheduler take by themselves, with libzmq in the client and without it, which is the least that "
+        "there can be; the clients' own work, some 10 to 20 µs, is in all of them.\n\n"
         + table(titles, rows)
     )
 

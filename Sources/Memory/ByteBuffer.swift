@@ -81,6 +81,13 @@ public struct ByteBuffer: ~Copyable, Sendable {
     commit(1)
   }
 
+  /// Appends the lowest `byteCount` bytes of `value`, the highest of them first: the order of the network.
+  public mutating func append(bigEndian value: UInt64, byteCount: Int) {
+    for shift in stride(from: 8 * (byteCount - 1), through: 0, by: -8) {
+      append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+    }
+  }
+
   /// Makes room for `length` more bytes after those that can be taken. Where the memory has no room, or others share
   /// it and the room is wanted from the start, what can be taken moves once, into memory that is large enough.
   public mutating func reserve(_ length: Int) {

@@ -60,7 +60,6 @@ public final class Service {
         let context = try await contexts.defaultContext(for: nil)
         _ = try await context.ready()
         contexts.isWarm = true
-        Footprint.reduce()
         return await improve(context)
       } catch {
         logger.warning("the default kernel did not start", metadata: ["reason": "\(error)"])

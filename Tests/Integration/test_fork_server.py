@@ -229,7 +229,8 @@ def test_nothing_of_forked_kernels_is_left_when_the_server_ends(expendable, numb
     code = "import subprocess; subprocess.Popen('sleep 1000 & sleep 1000', shell=True, start_new_session=True)"
     context = expendable.client.create_context()
     expendable.client.execute(code, context_id=context["id"]).succeeded()
-    assert len(expendable.leftovers()) >= 6, processes.describe(expendable.leftovers())
+    # The shell that the code has started has yet to start what it is to start.
+    wait_until(lambda: len(expendable.leftovers()) >= 6, "all processes are there")
     expendable.signal(number)
     expendable.wait()
     expendable.check_nothing_is_left()

@@ -92,7 +92,10 @@ say("signed", get_ipython().kernel.session.key)
 def test_what_a_kernel_says_with_a_wrong_signature_is_not_believed(client, context, server):
     execution = client.execute(FORGE, context_id=context["id"]).succeeded()
     assert execution.stdout == "signed"
-    assert [line for line in server.log_lines if "signature" in line and "warning" in line]
+    wait_until(
+        lambda: any("signature" in line and "warning" in line for line in server.log_lines),
+        "a warning that a signature is wrong",
+    )
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 

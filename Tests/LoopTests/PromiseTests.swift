@@ -33,14 +33,4 @@ extension LoopTests {
       }
     }
   }
-
-  @Suite struct Footprints {
-    @Test func `Code that was let go of runs on`() async throws {
-      try await onLoop {
-        Footprint.reduce()
-        let child = try ChildProcess.spawn(executable: "true")
-        #expect(await child.exit().isSuccess)
-      }
-    }
-  }
 }

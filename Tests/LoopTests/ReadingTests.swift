@@ -96,6 +96,40 @@ extension LoopTests {
       }
     }
 
+    @Test func `who has prepared for a run is woken once, when it is whole, and for less behind it`()
+      async throws
+    {
+      try await withPair { pair in
+        let (near, far) = (pair.near, pair.far)
+        for count in [1000, 100_000, 5_000_000] {
+          let sent = pattern(count)
+          try await near.write([sent[0..<10]])
+          _ = try await far.fill()
+          far.prepare(forTotal: count)
+          let writer = Task { @LoopActor in try await near.write([sent[10...]]) }
+          #expect(try await far.fill())
+          #expect(same(far.inbound.take(count), sent))
+          try await writer.value
+        }
+        try await near.write("less")
+        #expect(try await far.fill())
+        #expect(far.inbound.takeAll() == "less")
+      }
+    }
+
+    @Test func `who has prepared for a run that never comes is told of the end`() async throws {
+      try await withPair { pair in
+        let (near, far) = (pair.near, pair.far)
+        try await near.write("begin")
+        _ = try await far.fill()
+        far.prepare(forTotal: 1000)
+        try await near.write("ning")
+        try await near.shutdownOutput()
+        #expect(try await !far.fill())
+        #expect(far.inbound.takeAll() == "beginning")
+      }
+    }
+
     @Test func `reading stops at the limit, so that a reader that stalls stops the writer`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
@@ -119,6 +153,21 @@ extension LoopTests {
         for _ in 0..<64 { #expect(same(try await far.read(piece.count), piece)) }
         try await writer.value
         #expect(written == 64)
+      }
+    }
+
+    @Test func `more than the limit is read for who asks for more, and no longer than that`() async throws {
+      try await withPair { pair in
+        let (near, far) = (pair.near, pair.far)
+        let writer = Task { @LoopActor in try await near.write([pattern(64 * 1024 * 1024)]) }
+        while far.inbound.count < 4 * StreamLimits.readAhead { _ = try await far.fill() }
+        let reader = Task { @LoopActor in while try await far.fill() {} }
+        await Task.yield()
+        reader.cancel()
+        await #expect(throws: CancellationError.self) { try await reader.value }
+        while far.input.isReading { await Task.yield() }
+        near.abort()
+        _ = await writer.result
       }
     }
 

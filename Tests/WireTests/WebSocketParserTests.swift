@@ -4,25 +4,14 @@ import Testing
 @testable import Wire
 
 @Suite struct WebSocketParserTests {
-  private enum Outcome: Equatable {
-    case event(WebSocketEvent)
-    case failure(WebSocketError.Kind)
-  }
+  private typealias Outcome = ParserOutcome<WebSocketEvent, WebSocketError.Kind>
 
   /// What becomes of `bytes` when at most `step` of them arrive at a time.
   private func outcomes(_ bytes: [UInt8], step: Int, maximum: Int = 1 << 20) -> [Outcome] {
     var parser = WebSocketParser(maximumMessageLength: maximum)
-    var buffer = ByteBuffer()
-    var outcomes: [Outcome] = []
-    for start in stride(from: 0, to: bytes.count, by: step) {
-      buffer.append(contentsOf: bytes[start..<min(start + step, bytes.count)])
-      do {
-        while let event = try parser.next(&buffer) { outcomes.append(.event(event)) }
-      } catch {
-        return outcomes + [.failure(error.kind)]
-      }
+    return parserOutcomes(of: bytes, step: step, kind: \.kind) { (buffer) throws(WebSocketError) in
+      try parser.next(&buffer)
     }
-    return outcomes
   }
 
   /// Feeds `bytes` whole, byte by byte, in threes, and with another message behind them.

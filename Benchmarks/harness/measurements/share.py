@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from time import perf_counter_ns  # CLOCK_MONOTONIC, as the probe's.
 
 from ..arena import OURS, OURS_OWN
+from ..clients.zeromq import ZeroMQClient
+from ..clients.zmtp import ZMTPClient
 from ..contestants import CodeInterpreter
 from ..kernels import Probe
 from .recording import Recording
 
-ZEROMQ_PROBE = "raw ZeroMQ"
+ZEROMQ_PROBE, ZMTP_PROBE = "raw ZeroMQ", "raw ZMTP, without libzmq"
 COMPUTING, AT_ONCE = "computing", "at_once"
 PAUSES = {COMPUTING: "200", AT_ONCE: "0"}  # Microseconds before each message.
 BLOCK = 50
@@ -33,10 +35,12 @@ def contestants(arena, stack):
     def stamps(number):
         return arena.scratch / f"stamps-{number}"
 
-    kernel = arena.probe.raw_kernel(stamps(0))
-    stack.callback(kernel.stop)
-    yield Stopwatch(ZEROMQ_PROBE, kernel.client, stamps(0))
-    for number, mode in enumerate((OURS, OURS_OWN), 1):
+    clients = {ZEROMQ_PROBE: ZeroMQClient, ZMTP_PROBE: ZMTPClient}
+    for number, (name, client) in enumerate(clients.items()):
+        kernel = arena.probe.raw_kernel(stamps(number), client)
+        stack.callback(kernel.stop)
+        yield Stopwatch(name, kernel.client, stamps(number))
+    for number, mode in enumerate((OURS, OURS_OWN), len(clients)):
         if not arena.server(mode):
             continue
         environment = arena.probe.environment(stamps(number))

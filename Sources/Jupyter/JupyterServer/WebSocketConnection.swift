@@ -19,6 +19,8 @@ final class WebSocketConnection {
   private var vigil: Deadline?
   private var isListening = false
   private var isPinged = false
+  /// How much of a message there was when somebody last looked.
+  private var heardCount = 0
   private var isClosed = false
 
   /// Connects and shakes hands.
@@ -113,7 +115,10 @@ final class WebSocketConnection {
     guard !isClosed else { return }
     vigil?.start(Self.pingInterval)
     guard isListening else { return }
-    if isPinged {
+    // Of a long message, which nobody is told of before it is whole, there may be more than the last time.
+    let isArriving = stream.inbound.count > heardCount
+    heardCount = stream.inbound.count
+    if isPinged, !isArriving {
       abort()
     } else {
       isPinged = true

@@ -10,6 +10,10 @@ final class LocalKernel {
   static let startLimit: Duration = .seconds(60)
   /// One that has had its sockets has them at once, or has lost them.
   static let reconnectLimit: Duration = .seconds(2)
+  /// Between one look at whether a kernel listens and the next.
+  private static let retryInterval: Duration = .milliseconds(2)
+  /// The system tells of the end of a process right after that of its connections.
+  private static let newsLimit: Duration = .seconds(1)
   /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
   private static let politeness: Duration = .seconds(1)
   /// A kernel that takes interrupts as messages answers within this, or is taken for deaf.
@@ -27,11 +31,9 @@ final class LocalKernel {
 
   private let plan: Plan
   private let process: any KernelProcess
-  private let context: ZeroMQContext
   private let directory: RunDirectory
   private let logger: Logger
   private var channel: ZeroMQKernelChannel?
-  private var isConnected = false
   private var burial: Task<Void, Never>?
 
   /// Starts the process; `connect` waits until it can be spoken to.
@@ -41,7 +43,7 @@ final class LocalKernel {
   ///   - explain: says how it died, from how its process ended.
   /// - Throws: `KernelHostError`, `UVError`.
   static func start(
-    _ plan: Plan, by launchers: [any KernelLauncher], in context: ZeroMQContext, _ directory: RunDirectory,
+    _ plan: Plan, by launchers: [any KernelLauncher], in directory: RunDirectory,
     logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
   ) async throws -> LocalKernel {
     do {
@@ -49,7 +51,7 @@ final class LocalKernel {
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
       await directory.note(session: process.identifier, of: plan.name)
-      let kernel = LocalKernel(plan, process, context, directory, logger: logger)
+      let kernel = LocalKernel(plan, process, directory, logger: logger)
       kernel.burial = LoopActor.task { await kernel.bury(explain) }
       return kernel
     } catch {
@@ -68,12 +70,10 @@ final class LocalKernel {
   }
 
   private init(
-    _ plan: Plan, _ process: any KernelProcess, _ context: ZeroMQContext, _ directory: RunDirectory,
-    logger: Logger
+    _ plan: Plan, _ process: any KernelProcess, _ directory: RunDirectory, logger: Logger
   ) {
     self.plan = plan
     self.process = process
-    self.context = context
     self.directory = directory
     self.logger = logger
   }
@@ -88,26 +88,37 @@ final class LocalKernel {
       return try await withDeadline(limit) { try await self.openChannel() }
     } catch is DeadlineExceeded {
       throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
-    } catch let error as UVError where error == .cancelled && process.exitStatus != nil {
-      throw startFailure
+    } catch let error where !(error is KernelHostError || error is CancellationError) {
+      // Its end shows in its connections before we are told of it.
+      if await hasEnded(within: Self.newsLimit) { throw startFailure }
+      throw error
     }
   }
 
   private func openChannel() async throws -> ZeroMQKernelChannel {
     channel?.abort()
-    isConnected = false
+    channel = nil
     try await untilBound()
-    let channel = try ZeroMQKernelChannel(
-      to: plan.connection, in: context, keepsOutput: plan.spec.keepsOutput, logger: logger)
-    self.channel = channel
-    try await channel.untilConnected()
-    isConnected = true
-    return channel
+    while true {
+      do {
+        let channel = try await ZeroMQKernelChannel.open(
+          plan.connection, keepsOutput: plan.spec.keepsOutput, logger: logger)
+        self.channel = channel
+        // It may have ended meanwhile, and nobody is told of that a second time.
+        if process.exitStatus != nil { throw startFailure }
+        return channel
+      } catch let error as UVError where error == .connectionRefused && process.exitStatus == nil {
+        // It has bound the last of them, or is still to bind its ports, and does not listen yet.
+        try await EventLoop.sleep(for: Self.retryInterval)
+      }
+    }
   }
 
   /// Waits until the kernel has made its sockets, where that can be seen.
   private func untilBound() async throws {
-    let sockets = [ConnectionInfo.Port.iopub, .shell, .control].compactMap(plan.connection.path)
+    let sockets = [ConnectionInfo.Port.iopub, .shell, .control].compactMap { port in
+      if case .path(let path) = plan.connection.endpoint(port) { path } else { nil }
+    }
     while true {
       let seen = directory.watcher.changes
       if process.exitStatus != nil { throw startFailure }
@@ -135,10 +146,11 @@ final class LocalKernel {
   ///
   /// - Throws: `KernelHostError`, `DeadlineExceeded`, `UVError`.
   func interrupt() async throws {
-    guard process.exitStatus == nil, let channel else { throw KernelHostError.kernelIsGone }
+    guard process.exitStatus == nil else { throw KernelHostError.kernelIsGone }
     switch plan.spec.interruptMode {
     case .signal: process.signal(.interrupt)
     case .message:
+      guard let channel else { throw KernelHostError.kernelIsGone }
       try await withDeadline(Self.interruptLimit) { try await channel.ask(ControlRequest.interrupt.make()) }
     }
   }
@@ -176,11 +188,7 @@ final class LocalKernel {
     let status = await process.exit()
     process.signal(.kill)
     directory.watcher.wake()
-    if isConnected {
-      channel?.kernelDied(await explain(status))
-    } else {
-      channel?.abort()
-    }
+    if let channel { channel.kernelDied(await explain(status)) }
     let left = await ProcessTable.end(session: process.identifier, mark: plan.mark)
     if !left.isEmpty {
       logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])

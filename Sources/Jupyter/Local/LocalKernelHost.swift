@@ -32,7 +32,6 @@ public final class LocalKernelHost: KernelHost {
 
   /// What all kernels share, made for the first of them.
   private struct Facilities {
-    let context: ZeroMQContext
     let directory: RunDirectory
     let reaper: Reaper
     let outOfMemory: OutOfMemory
@@ -135,7 +134,6 @@ public final class LocalKernelHost: KernelHost {
     guard let facilities = try? await facilities?.value else { return }
     for launcher in facilities.launchers { await launcher.close() }
     facilities.orphans.close()
-    await facilities.context.close()
     facilities.directory.close()
     await facilities.reaper.finish()
   }
@@ -170,7 +168,7 @@ public final class LocalKernelHost: KernelHost {
       spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
       mark: mark)
     return try await LocalKernel.start(
-      plan, by: facilities.launchers, in: facilities.context, facilities.directory, logger: logger
+      plan, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
       await self.explain($0, facilities.outOfMemory)
     }
@@ -224,7 +222,7 @@ public final class LocalKernelHost: KernelHost {
       memoryKills = await outOfMemory.count()
       let orphans = try Orphans()
       return Facilities(
-        context: try ZeroMQContext(), directory: directory, reaper: reaper, outOfMemory: outOfMemory,
+        directory: directory, reaper: reaper, outOfMemory: outOfMemory,
         orphans: orphans, launchers: await makeLaunchers(directory, orphans))
     } catch {
       await directory.remove()

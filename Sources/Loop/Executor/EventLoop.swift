@@ -82,9 +82,24 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     precondition(isOnLoopThread, "this code must run on the loop")
   }
 
-  /// Runs what was queued when it began, and no more: jobs that queue jobs cannot starve the sockets.
+  /// How long jobs that queue jobs keep the sockets waiting, in nanoseconds. What a kernel says in one go takes some
+  /// ten rounds of jobs; to look at the sockets in between would cost each a system call, and what the rounds write
+  /// would go out in pieces.
+  private static let longestTurn: UInt64 = 100_000
+
+  /// Runs the jobs that are queued, and those that they queue, until none is left or the turn has lasted long enough.
   func drain() {
     assert(isOnLoopThread)
+    if !jobs.isEmpty {
+      let end = EventLoop.now + Self.longestTurn
+      repeat { runQueuedJobs() } while !jobs.isEmpty && EventLoop.now < end
+    }
+    finishTurn()
+    // With jobs left the next poll must not block.
+    pump?.keepTurning(!jobs.isEmpty)
+  }
+
+  private func runQueuedJobs() {
     let executor = asUnownedSerialExecutor()
     let preference = TaskPreference.shared.asUnownedTaskExecutor()
     for _ in 0..<jobs.count {
@@ -97,9 +112,6 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
       }
     }
     current = nil
-    finishTurn()
-    // With jobs left the next poll must not block.
-    pump?.keepTurning(!jobs.isEmpty)
   }
 
   /// Does `work` when the jobs of this turn have run, before the loop waits for anything: what many jobs add to is then

@@ -33,11 +33,12 @@ public final class File {
 @LoopActor
 public final class FileBlocks {
   /// Large enough that the way to the thread pool and back does not show, small enough for many at a time.
-  public static let blockSize = 256 * 1024
+  public static let blockSize = BlockReuse.blockSize
 
   private let file: File
   private var rest: Range<Int64>
   private var pending: Pending<Bytes>?
+  private let reuse = BlockReuse()
 
   init(_ file: File, _ range: Range<Int64>) {
     self.file = file

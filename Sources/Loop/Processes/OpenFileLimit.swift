@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// How many files and sockets this process, and those that it starts, may have open.

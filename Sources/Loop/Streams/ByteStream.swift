@@ -22,14 +22,16 @@ public protocol ByteStream: AnyObject, Sendable {
   ///
   /// Returns at once where bytes arrived since it last returned, so it may turn out that the parser has seen them
   /// already. One task at a time may fill. Reading goes on behind the caller's back until `inbound` holds
-  /// `StreamLimits.readAhead` bytes, or what `prepare` asked for; then the socket stops, and so does the peer.
+  /// `StreamLimits.readAhead` bytes, or what `prepare` asked for, and nobody waits for more; then the socket stops, and
+  /// so does the peer.
   ///
   /// Throws the `UVError` that broke the connection, after all that came before it; `UVError.cancelled` when the stream
   /// is closed meanwhile; `CancellationError`, with nothing lost.
   func fill() async throws -> Bool
 
   /// Announces that `inbound` is to grow to `count` bytes in one run: room is made once, so a large frame is read
-  /// straight to its place, and reading does not stop before it is whole.
+  /// straight to its place, and reading does not stop before it is whole. Where the stream can do so, `fill` does not
+  /// return before that either, unless the stream ends: a frame of 64 MiB comes in 300 reads.
   func prepare(forTotal count: Int)
 
   /// Waits until the peer has closed or broken the connection, to notice a client that vanishes while nobody reads from
@@ -78,5 +80,5 @@ public enum StreamLimits {
   /// The memory that a first read is given. Requests are small, and most connections idle.
   static let smallestRead = 4 * 1024
   /// What it grows to when reads fill it, as they do in uploads.
-  static let largestRead = 256 * 1024
+  static let largestRead = BlockReuse.blockSize
 }

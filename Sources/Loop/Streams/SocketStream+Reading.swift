@@ -5,19 +5,24 @@ import Memory
 /// The reading half of a stream, apart from the bytes themselves.
 @LoopActor
 final class InputState {
-  let readers = WaitQueue()
+  /// Who waits for bytes; a selector puts its own in place.
+  var readers = WaitQueue()
   let watchers = WaitQueue()
   var isReading = false
   /// Bytes came in since `fill` last returned.
   var hasNews = false
   /// Why nothing more will come; `endOfFile` for an orderly end.
   var ending: UVError?
-  /// What `prepare` asked for, until it is there; else zero.
+  /// What `prepare` asked for, until it is there; else zero. Nobody is woken before.
   var preparedTotal = 0
   var readSize = StreamLimits.smallestRead
+  /// The end of the turn will stop reading if nobody wants more by then.
+  var isStopping = false
+  /// Bytes that are read before anybody asks for them.
+  var readAheadLimit = StreamLimits.readAhead
 
   /// Where reading stops until somebody asks for more.
-  var readAhead: Int { max(preparedTotal, StreamLimits.readAhead) }
+  var readAhead: Int { max(preparedTotal, readAheadLimit) }
 
   func wakeAll() {
     readers.wakeAll()
@@ -50,17 +55,27 @@ extension SocketStream {
     inbound.reserve(count - inbound.count)
   }
 
+  /// True when nothing more will come; what came before is in `inbound`.
+  public var isInputAtEnd: Bool { input.ending != nil || !isOpen }
+
   /// True once the peer's end, or an error, has been seen.
   public var isPeerGone: Bool { input.ending != nil || output.failure != nil }
 
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
-    if inbound.count < input.readAhead { startReading() }
+    if !isFull { startReading() }
     // A task that is cancelled just returns.
-    try? await input.watchers.wait { !isOpen || isPeerGone || inbound.count >= input.readAhead }
+    try? await input.watchers.wait { !isOpen || isPeerGone || isFull }
   }
 
-  private func startReading() {
+  /// Reads whatever comes from now on, however much it is and whether anybody asks for it or not: for peers that throw
+  /// away what does not go out.
+  public func readWithoutLimit() {
+    input.readAheadLimit = .max
+    startReading()
+  }
+
+  func startReading() {
     guard !input.isReading, input.ending == nil else { return }
     input.isReading = true
     let status = uv_read_start(
@@ -77,8 +92,14 @@ extension SocketStream {
     if status < 0 { end(with: UVError(rawValue: status)) }
   }
 
-  /// Where libuv may read to. Memory comes only now, when the socket is readable.
+  private var isFull: Bool { inbound.count >= input.readAhead }
+
+  /// True where more would be read for nobody.
+  private var isSated: Bool { isFull && input.readers.isEmpty }
+
+  /// Where libuv may read to; nowhere when there is enough. Memory comes only now, when the socket is readable.
   private func freeTail() -> uv_buf_t {
+    if isSated { return uv_buf_init(nil, 0) }
     // Prepared memory is filled to its end, so that a large frame is not moved; a small rest of other memory is not
     // worth a system call.
     let leastTail = inbound.count < input.preparedTotal ? 1 : StreamLimits.smallestRead / 4
@@ -91,19 +112,34 @@ extension SocketStream {
   private func didRead(_ count: Int) {
     guard count > 0 else {
       inbound.releaseIfEmpty()
-      if count < 0 { end(with: UVError(rawValue: CInt(clamping: count))) }
+      if count == UV_ENOBUFS.rawValue {
+        pauseReading()
+      } else if count < 0 {
+        end(with: UVError(rawValue: CInt(clamping: count)))
+      }
       return
     }
     adaptReadSize(to: count)
     inbound.commit(count)
-    if inbound.count >= input.readAhead {
-      input.preparedTotal = 0
-      stopReading()
-    }
     if quickAcknowledge { acknowledgeQuickly() }
+    // Who has prepared for more can begin with nothing less.
+    guard inbound.count >= input.preparedTotal else { return }
+    input.preparedTotal = 0
     input.hasNews = true
     input.readers.wakeAll()
-    if !input.isReading { input.watchers.wakeAll() }
+    if isFull { pauseReading() }
+  }
+
+  /// Stops reading unless a reader takes some, or wants more, in this turn: to stop and to begin again is three calls to
+  /// epoll, for each 256 KiB of an upload.
+  private func pauseReading() {
+    input.watchers.wakeAll()
+    guard !input.isStopping else { return }
+    input.isStopping = true
+    EventLoop.shared.atEndOfTurn {
+      self.input.isStopping = false
+      if self.isOpen && self.isSated { self.stopReading() }
+    }
   }
 
   /// A full read asks for more the next time, a small one for less: idle requests stay cheap, uploads fast.

@@ -79,7 +79,8 @@ extension SocketStream {
     output.queuedCount += pieces.reduce(0) { $0 + $1.count }
     output.waiting += pieces
     guard output.inFlight.isEmpty else { return }
-    if output.queuedCount >= StreamLimits.largestGathering || output.waiting.count >= StreamLimits.mostPieces
+    if !gathersWrites || output.queuedCount >= StreamLimits.largestGathering
+      || output.waiting.count >= StreamLimits.mostPieces
     {
       try sendWaiting()
     } else if !output.isGathering {

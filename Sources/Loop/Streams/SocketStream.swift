@@ -12,6 +12,10 @@ public final class SocketStream: Handle, ByteStream {
   /// kernel forgets it, so it costs one system call for each read.
   public var quickAcknowledge = false
 
+  /// What is written in one turn of the loop goes out in one go at its end. False sends each write at once, for peers
+  /// that are to begin with it while we do the rest.
+  public var gathersWrites = true
+
   let input = InputState()
   let output = OutputState()
 

@@ -36,7 +36,7 @@ public enum WebSocketFrame {
     frame.reserve(14 + length)
     frame.append((isFinal ? 0x80 : 0) | opcode.rawValue)
     appendLength(length, to: &frame)
-    appendBigEndian(UInt64(maskingKey), byteCount: 4, to: &frame)
+    frame.append(bigEndian: UInt64(maskingKey), byteCount: 4)
     var mask = WebSocketMask(key: maskingKey)
     for piece in payload { mask.append(piece, to: &frame) }
     return [frame.takeAll()]
@@ -46,7 +46,7 @@ public enum WebSocketFrame {
   public static func encodeClose(code: UInt16?, reason: String = "", maskingKey: UInt32) -> [Bytes] {
     guard let code else { return encode(.close, [], maskingKey: maskingKey) }
     var payload = ByteBuffer()
-    appendBigEndian(UInt64(code), byteCount: 2, to: &payload)
+    payload.append(bigEndian: UInt64(code), byteCount: 2)
     for scalar in reason.unicodeScalars {
       let bytes = UTF8.width(scalar)
       guard payload.count + bytes <= maximumControlLength else { break }
@@ -71,16 +71,10 @@ public enum WebSocketFrame {
       frame.append(isMasked | UInt8(length))
     case ...0xFFFF:
       frame.append(isMasked | 126)
-      appendBigEndian(UInt64(length), byteCount: 2, to: &frame)
+      frame.append(bigEndian: UInt64(length), byteCount: 2)
     default:
       frame.append(isMasked | 127)
-      appendBigEndian(UInt64(length), byteCount: 8, to: &frame)
-    }
-  }
-
-  private static func appendBigEndian(_ value: UInt64, byteCount: Int, to buffer: inout ByteBuffer) {
-    for shift in stride(from: 8 * (byteCount - 1), through: 0, by: -8) {
-      buffer.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+      frame.append(bigEndian: UInt64(length), byteCount: 8)
     }
   }
 }

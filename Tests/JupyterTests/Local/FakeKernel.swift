@@ -2,51 +2,53 @@ import Logging
 import Loop
 import Memory
 import Testing
+import Wire
 
 @testable import Jupyter
 
-/// The kernel's end of the sockets, for tests that say what it says.
+/// The kernel's end of the connections, for tests that say what it says.
 @LoopActor
 struct FakeKernel {
-  let context: ZeroMQContext
   let connection: ConnectionInfo
-  let directory: TemporaryDirectory
-  let shell: ZeroMQSocket
-  let control: ZeroMQSocket
-  let iopub: ZeroMQSocket
-  let authentication: MessageAuthentication
+  let channel: ZeroMQKernelChannel
+  let shell: ZeroMQConnection
+  let control: ZeroMQConnection
+  let iopub: ZeroMQConnection
+  private let directory: TemporaryDirectory
+  private let authentication: MessageAuthentication
 
-  init() throws {
-    context = try ZeroMQContext()
+  /// A kernel with a channel to it, which hears what is published from now on.
+  init(keepsOutput: Bool, lossLimit: Duration) async throws {
     directory = try TemporaryDirectory(prefix: "fake-kernel-")
     connection = ConnectionInfo(.local(pathPrefix: "\(directory.path)/kernel"))
     authentication = MessageAuthentication(key: Bytes(connection.key))
-    shell = try ZeroMQSocket(.router, in: context)
-    control = try ZeroMQSocket(.router, in: context)
-    iopub = try ZeroMQSocket(.publisher, in: context)
-    try shell.bind(to: connection.endpoint(.shell))
-    try control.bind(to: connection.endpoint(.control))
-    try iopub.bind(to: connection.endpoint(.iopub))
+    let sockets = try await FakeKernelSockets(connection)
+    let accepting = Task { try await sockets.accept() }
+    do {
+      channel = try await ZeroMQKernelChannel.open(
+        connection, keepsOutput: keepsOutput, lossLimit: lossLimit,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      (iopub, shell, control) = try await accepting.value
+    } catch {
+      accepting.cancel()
+      await sockets.close()
+      await directory.remove()
+      throw error
+    }
+    await sockets.close()
   }
 
-  /// A channel to it, which hears what is published from now on.
-  func channel(
-    keepsOutput: Bool = false, lossLimit: Duration = .seconds(60)
-  ) async throws -> ZeroMQKernelChannel {
-    let channel = try ZeroMQKernelChannel(
-      to: connection, in: context, keepsOutput: keepsOutput, lossLimit: lossLimit,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    try await channel.untilConnected()
-    // The subscription is on its way before this question is, and the publisher takes it before it answers.
-    let request = ControlRequest.interrupt.make()
-    let answering = Task { try await answer(on: control) }
-    try await channel.ask(request)
-    try await answering.value
-    return channel
+  /// Its end of one of the connections.
+  func connection(of channel: KernelChannelName) -> ZeroMQConnection {
+    switch channel {
+    case .iopub: iopub
+    case .control: control
+    default: shell
+    }
   }
 
   /// Takes a request and replies to it.
-  func answer(on socket: ZeroMQSocket) async throws {
+  func answer(on socket: ZeroMQConnection) async throws {
     let parts = try await socket.next()
     let signed = try ZeroMQFraming.decode(parts, from: .shell)
     #expect(authentication.isValid(signed.signature, of: signed.signedParts))
@@ -65,8 +67,40 @@ struct FakeKernel {
   }
 
   func close() async {
-    await context.close()
+    for connection in [iopub, shell, control] { connection.close() }
+    channel.abort()
     await directory.remove()
+  }
+}
+
+/// Where a fake kernel listens.
+@LoopActor
+private struct FakeKernelSockets {
+  private var listeners: [Listener] = []
+
+  init(_ connection: ConnectionInfo) async throws {
+    for port in [ConnectionInfo.Port.iopub, .shell, .control] {
+      guard case .path(let path) = connection.endpoint(port) else { throw UVError.invalidArgument }
+      listeners.append(try await Listener.bind(path: path))
+    }
+  }
+
+  /// Shakes hands with who connects, first on iopub, whose subscription is taken too.
+  func accept() async throws -> (iopub: ZeroMQConnection, shell: ZeroMQConnection, control: ZeroMQConnection)
+  {
+    let iopub = try await accept(0, as: .publisher)
+    #expect(try await iopub.next() == [[1]].map { Bytes($0 as [UInt8]) })
+    return (iopub, try await accept(1, as: .router), try await accept(2, as: .router))
+  }
+
+  func close() async {
+    for listener in listeners { await listener.close() }
+  }
+
+  private func accept(_ index: Int, as type: ZMTPSocketType) async throws -> ZeroMQConnection {
+    let connection = ZeroMQConnection(try await listeners[index].accept(), as: type)
+    try await connection.shakeHands()
+    return connection
   }
 }
 

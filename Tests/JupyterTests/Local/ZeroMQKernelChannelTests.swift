@@ -2,6 +2,7 @@ import Loop
 import Memory
 import TestLoop
 import Testing
+import Wire
 
 @testable import Jupyter
 
@@ -30,14 +31,16 @@ import Testing
 
   @Test func `the end comes behind all that was said before it`() async throws {
     try await withKernel { kernel, channel in
-      for _ in 0..<1000 { try await kernel.publish("stream") }
-      kernel.iopub.close()
-      kernel.shell.close()
-      channel.kernelDied("killed by SIGKILL")
-      // Closing drops what has not left; what has left is heard, and then the end.
-      var events: [String] = []
-      while events.last != "killed by SIGKILL" { events.append(try await channel.next().summary) }
-      #expect(events.dropLast().allSatisfy { $0 == "iopub:stream" })
+      let publishing = Task { @LoopActor in
+        for _ in 0..<1000 { try await kernel.publish("stream") }
+        try await kernel.iopub.stream.flush()
+        kernel.iopub.close()
+        kernel.shell.close()
+        channel.kernelDied("killed by SIGKILL")
+      }
+      for _ in 0..<1000 { #expect(try await channel.next().summary == "iopub:stream") }
+      #expect(try await channel.next().summary == "killed by SIGKILL")
+      try await publishing.value
     }
   }
 
@@ -55,22 +58,92 @@ import Testing
     }
   }
 
-  @Test func `a kernel that lives on without its sockets is lost`() async throws {
+  @Test(arguments: [KernelChannelName.iopub, .shell, .control])
+  func `a kernel that lives on without one of its sockets is lost`(name: KernelChannelName) async throws {
     try await withKernel(lossLimit: .milliseconds(1)) { kernel, channel in
       try await kernel.publish("last words")
       #expect(try await channel.next().summary == "iopub:last words")
-      kernel.iopub.close()
-      kernel.shell.close()
+      kernel.connection(of: name).close()
       await #expect(throws: UVError.connectionReset) { _ = try await channel.next() }
+    }
+  }
+
+  @Test func `what still comes over the others does not hide the loss`() async throws {
+    try await withKernel(lossLimit: .milliseconds(1)) { kernel, channel in
+      kernel.iopub.close()
+      let replying = Task { @LoopActor in
+        while !Task.isCancelled { try await kernel.shell.send(kernel.encode("reply")) }
+      }
+      await #expect(throws: UVError.connectionReset) {
+        while try await channel.next().summary == "shell:reply" {}
+      }
+      replying.cancel()
+      _ = await replying.result
+    }
+  }
+
+  @Test func `who asks on control when it is lost is told`() async throws {
+    try await withKernel { kernel, channel in
+      let asking = Task { @LoopActor in try await channel.ask(ControlRequest.interrupt.make()) }
+      _ = try await kernel.control.next()
+      kernel.control.close()
+      await #expect(throws: UVError.endOfFile) { try await asking.value }
+    }
+  }
+
+  @Test func `a peer that asks whether we are there is answered`() async throws {
+    try await withKernel { kernel, _ in
+      let ping: [UInt8] = [4, 8, 4] + Array("PING".utf8) + [0, 10, 0x61]
+      let pong: [UInt8] = [4, 6, 4] + Array("PONG".utf8) + [0x61]
+      let stream = kernel.control.stream
+      try await stream.write([Bytes(ping)])
+      while stream.inbound.count < pong.count { guard try await stream.fill() else { break } }
+      #expect(stream.inbound.takeAll() == Bytes(pong))
+    }
+  }
+
+  @Test func `a request to a kernel that has just died is no other end than its death`() async throws {
+    try await withKernel { kernel, channel in
+      try await kernel.publish("last words")
+      for connection in [kernel.iopub, kernel.shell, kernel.control] { await connection.stream.close() }
+      try await channel.send(MessageSession().kernelInformation())
+      try await channel.send(ControlRequest.interrupt.make())
+      channel.kernelDied("killed by SIGKILL")
+      #expect(try await channel.next().summary == "iopub:last words")
+      #expect(try await channel.next().summary == "killed by SIGKILL")
+    }
+  }
+
+  @Test func `what is no message of ZeroMQ ends the channel and says why`() async throws {
+    try await withKernel { kernel, channel in
+      try await kernel.publish("last words")
+      try await kernel.iopub.stream.write([Bytes([0xFF, 0xFF])])
+      #expect(try await channel.next().summary == "iopub:last words")
+      await #expect(throws: ZMTPError.self) { _ = try await channel.next() }
     }
   }
 
   @Test func `a question on control is answered while nobody takes the output`() async throws {
     try await withKernel(keepsOutput: true) { kernel, channel in
-      for _ in 0..<1000 { try await kernel.publish("flood") }
+      // More than both sides hold back: the kernel has to wait with it.
+      let content = Bytes(#"{"text":"\#(String(repeating: "x", count: 10_000))"}"#)
+      let flooding = Task { @LoopActor in
+        for _ in 0..<1000 { try await kernel.publish("flood", content: content) }
+      }
       let answering = Task { try await kernel.answer(on: kernel.control) }
       try await channel.ask(ControlRequest.interrupt.make())
       try await answering.value
+      for _ in 0..<1000 { #expect(try await channel.next().summary == "iopub:flood") }
+      try await flooding.value
+    }
+  }
+
+  @Test func `what other kernels than ours say is taken also while nobody asks for it`() async throws {
+    try await withKernel(keepsOutput: false) { kernel, channel in
+      // More than both sides hold back: it leaves the kernel all the same.
+      let content = Bytes(#"{"text":"\#(String(repeating: "x", count: 10_000))"}"#)
+      for _ in 0..<1000 { try await kernel.publish("flood", content: content) }
+      try await kernel.iopub.stream.flush()
       for _ in 0..<1000 { #expect(try await channel.next().summary == "iopub:flood") }
     }
   }
@@ -95,16 +168,15 @@ import Testing
     _ body: @escaping @LoopActor (FakeKernel, ZeroMQKernelChannel) async throws -> Void
   ) async throws {
     try await TestLoop.run {
-      let kernel = try FakeKernel()
+      let kernel = try await FakeKernel(keepsOutput: keepsOutput, lossLimit: lossLimit)
       do {
-        let channel = try await kernel.channel(keepsOutput: keepsOutput, lossLimit: lossLimit)
-        try await body(kernel, channel)
-        channel.abort()
+        try await body(kernel, kernel.channel)
       } catch {
         await kernel.close()
         throw error
       }
       await kernel.close()
+      // The handles are closing: their turn of the loop is what the count waits for.
       await Task.yield()
     }
   }

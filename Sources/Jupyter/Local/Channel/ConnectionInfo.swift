@@ -20,6 +20,14 @@ struct ConnectionInfo: Sendable {
     case iopub, stdin, control, heartbeat
   }
 
+  /// Where one of them listens.
+  enum Endpoint: Sendable, Equatable {
+    /// A Unix socket.
+    case path(String)
+    /// A port of the loopback interface.
+    case port(UInt16)
+  }
+
   let transport: Transport
   let key: String
 
@@ -28,18 +36,12 @@ struct ConnectionInfo: Sendable {
     key = RandomIdentifier.make() + RandomIdentifier.make()
   }
 
-  /// What ZeroMQ connects to.
-  func endpoint(_ port: Port) -> String {
+  /// Where to connect to. For Unix sockets a kernel puts what stands for a port behind the prefix, with a dash between.
+  func endpoint(_ port: Port) -> Endpoint {
     switch transport {
-    case .local: "ipc://\(path(port) ?? "")"
-    case .loopback: "tcp://127.0.0.1:\(number(port))"
+    case .local(let prefix): .path("\(prefix)-\(port.rawValue)")
+    case .loopback(let ports): .port(ports[port.rawValue - 1])
     }
-  }
-
-  /// The path of the socket, where it has one.
-  func path(_ port: Port) -> String? {
-    guard case .local(let prefix) = transport else { return nil }
-    return "\(prefix)-\(number(port))"
   }
 
   /// The connection file.
@@ -59,9 +61,9 @@ struct ConnectionInfo: Sendable {
   }
 
   private func number(_ port: Port) -> Int {
-    switch transport {
-    case .local: port.rawValue
-    case .loopback(let ports): Int(ports[port.rawValue - 1])
+    switch endpoint(port) {
+    case .path: port.rawValue
+    case .port(let number): Int(number)
     }
   }
 }

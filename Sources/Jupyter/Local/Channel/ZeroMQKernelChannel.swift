@@ -3,23 +3,21 @@ import Logging
 import Loop
 import Memory
 
-/// The way to a kernel of our own: its ZeroMQ sockets, all messages signed and checked.
+/// The way to a kernel of our own: the connections to its ZeroMQ sockets, all messages signed and checked.
 ///
 /// `stdin` is not connected: every request of ours says that nobody is there to be asked.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#introduction
 @LoopActor
 final class ZeroMQKernelChannel: KernelChannel {
-  /// How long the last words of a dead kernel may be on their way when its sockets do not end with it, because a
+  /// How long the last words of a dead kernel may be on their way when its connections do not end with it, because a
   /// child of it holds them.
   private static let lastWordsLimit: Duration = .milliseconds(100)
-  /// Between the end of iopub's connection and the end of shell's, which come in one go.
-  private static let settlingTime: Duration = .milliseconds(1)
 
-  /// A kernel that has closed its sockets is about to end. One that lives on after this has lost them.
+  /// A kernel that has closed a socket is about to end. One that lives on after this has lost it.
   private static let lossLimit: Duration = .seconds(10)
 
-  private let sockets: ZeroMQKernelSockets
+  private let connections: ZeroMQKernelConnections
   private let inbox: ZeroMQInbox
   private let authentication: MessageAuthentication
   private let logger: Logger
@@ -27,40 +25,47 @@ final class ZeroMQKernelChannel: KernelChannel {
   private var unclaimed = Deque<Message>()
   private var questions: [String: Exchange] = [:]
   private var death: String?
-  private var isDisconnected = false
+  /// When a connection was first seen to have ended, while the kernel lives as far as we know.
+  private var lossTime: UInt64?
+  private var isControlLost = false
   private var hasHeardLastWords = false
+  private var isClosed = false
 
-  /// Makes the sockets and begins to connect them.
+  /// Connects to the kernel's sockets; its output is heard from now on.
   ///
   /// - Parameter keepsOutput: see `LocalKernelSpec`.
-  /// - Throws: `UVError`.
-  init(
-    to connection: ConnectionInfo, in context: ZeroMQContext, keepsOutput: Bool,
-    lossLimit: Duration = lossLimit, logger: Logger
-  ) throws(UVError) {
+  /// - Throws: `UVError`, such as `connectionRefused` where the kernel does not listen yet; `ZMTPError`,
+  ///   `CancellationError`.
+  static func open(
+    _ connection: ConnectionInfo, keepsOutput: Bool, lossLimit: Duration = lossLimit, logger: Logger
+  ) async throws -> ZeroMQKernelChannel {
+    let connections = try await ZeroMQKernelConnections(to: connection, keepsOutput: keepsOutput)
+    return ZeroMQKernelChannel(connections, key: connection.key, lossLimit: lossLimit, logger: logger)
+  }
+
+  private init(_ connections: ZeroMQKernelConnections, key: String, lossLimit: Duration, logger: Logger) {
+    self.connections = connections
     self.lossLimit = lossLimit
-    authentication = MessageAuthentication(key: Bytes(connection.key))
     self.logger = logger
-    sockets = try ZeroMQKernelSockets(to: connection, in: context, keepsOutput: keepsOutput)
+    authentication = MessageAuthentication(key: Bytes(key))
     // What the kernel said while it ran comes before what it replied in the end.
-    inbox = ZeroMQInbox([sockets.iopub, sockets.shell])
+    inbox = ZeroMQInbox([connections.iopub, connections.shell])
     LoopActor.task { await self.listenToControl() }
   }
 
-  /// Waits until the kernel is there, and its output is heard from now on. Called once, before `next`.
-  ///
-  /// - Throws: `UVError.cancelled` when the channel is closed, `CancellationError`.
-  func untilConnected() async throws {
-    while try await sockets.monitor.next() != .connected {}
-    LoopActor.task { await self.watchConnection() }
-  }
-
   func send(_ request: KernelRequest) async throws {
+    let connection =
+      switch request.channel {
+      case .shell: connections.shell
+      case .control: connections.control
+      default: throw UVError.notConnected
+      }
     let parts = ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
-    switch request.channel {
-    case .shell: try await sockets.shell.send(parts)
-    case .control: try await sockets.control.send(parts)
-    default: throw UVError.notConnected
+    do {
+      try await connection.send(parts)
+    } catch let error as UVError where error != .cancelled {
+      // The kernel is about to end, or has: what it said before that, and how it ended, comes from `next`.
+      logger.debug("a request could not be sent", metadata: ["reason": "\(error)"])
     }
   }
 
@@ -77,14 +82,15 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   func next() async throws -> KernelEvent {
     while true {
+      if isClosed { throw UVError.cancelled }
       if let message = unclaimed.popFirst() { return .message(message) }
       if let received = try await inbox.receive() {
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
       } else if let death {
-        if hasHeardLastWords { return .died(death) }
+        if hasHeardLastWords || inbox.hasLostAll { return .died(death) }
         try await awaitLastWords()
-      } else if isDisconnected {
+      } else if inbox.hasLostOne || isControlLost {
         try await awaitEnd()
       } else {
         try await inbox.untilReadable()
@@ -99,11 +105,15 @@ final class ZeroMQKernelChannel: KernelChannel {
   }
 
   /// Nothing is sent or heard any more but requests on `control`: the kernel is asked to end after this.
-  func close() async { sockets.closeAllButControl() }
+  func close() async {
+    isClosed = true
+    connections.closeAllButControl()
+  }
 
   /// Closes all, without waiting. Idempotent.
   func abort() {
-    sockets.close()
+    isClosed = true
+    connections.close()
     for question in questions.values { question.finish(.failure(UVError.cancelled)) }
   }
 
@@ -126,22 +136,22 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
-  /// The kernel's output has ended; the news of its death should follow.
+  /// A connection has ended; the news of the kernel's death should follow.
   private func awaitEnd() async throws {
+    let since = lossTime ?? EventLoop.now
+    lossTime = since
+    // What still comes over the others does not begin the wait anew.
+    let left = lossLimit - .nanoseconds(Int64(clamping: EventLoop.now - since))
+    guard left > .zero else { throw UVError.connectionReset }
     do {
-      try await withDeadline(lossLimit) { try await self.inbox.untilReadable() }
+      try await withDeadline(left) { try await self.inbox.untilReadable() }
     } catch is DeadlineExceeded {
-      if isDisconnected, death == nil { throw UVError.connectionReset }
+      if death == nil { throw UVError.connectionReset }
     }
   }
 
-  /// All that a dead kernel had sent is in the sockets' buffers: ZeroMQ's thread has read it when it sees their end.
+  /// All that a dead kernel had sent comes before the end of its connections.
   private func awaitLastWords() async throws {
-    if isDisconnected {
-      try await EventLoop.sleep(for: Self.settlingTime)
-      hasHeardLastWords = true
-      return
-    }
     do {
       try await withDeadline(Self.lastWordsLimit) { try await self.inbox.untilReadable() }
     } catch is DeadlineExceeded {
@@ -149,22 +159,22 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
-  private func watchConnection() async {
-    while let event = try? await sockets.monitor.next() {
-      isDisconnected = event == .disconnected
-      inbox.wake()
-    }
-  }
-
   private func listenToControl() async {
-    while let parts = try? await sockets.control.next() {
-      guard let message = try? await message(in: parts, from: .control) else { continue }
-      if let question = questions[message.parentIdentifier] {
-        question.finish(.success(()))
-      } else {
-        unclaimed.append(message)
-        inbox.wake()
+    do {
+      while true {
+        let parts = try await connections.control.next()
+        guard let message = try await message(in: parts, from: .control) else { continue }
+        if let question = questions[message.parentIdentifier] {
+          question.finish(.success(()))
+        } else {
+          unclaimed.append(message)
+          inbox.wake()
+        }
       }
+    } catch {
+      isControlLost = true
+      inbox.wake()
+      for question in questions.values { question.finish(.failure(error)) }
     }
   }
 }

@@ -1,0 +1,86 @@
+import Loop
+import Memory
+import Wire
+
+/// Several connections that one reader takes messages from, as they come.
+@LoopActor
+final class ZeroMQInbox {
+  /// A message and where it came from.
+  struct Message: Sendable {
+    /// The place of the connection among those that the inbox was made of.
+    let source: Int
+    /// All parts, in the memory that they arrived in.
+    let parts: [Bytes]
+  }
+
+  /// So many messages of one connection, then the others are looked at first: a flood in one keeps no other waiting.
+  private static let longestRun = 16
+
+  private let connections: [ZeroMQConnection]
+  private let selector: StreamSelector
+  private var ended: Set<Int> = []
+  private var budget = TurnBudget()
+  private var first = 0
+  private var run = 0
+
+  /// - Parameter connections: Where several have messages, those of the first come first, for a while.
+  init(_ connections: [ZeroMQConnection]) {
+    self.connections = connections
+    selector = StreamSelector(connections.map(\.stream))
+  }
+
+  /// True when a connection has ended; all that came over it was received before.
+  var hasLostOne: Bool { !ended.isEmpty }
+
+  /// True when all have.
+  var hasLostAll: Bool { ended.count == connections.count }
+
+  /// Takes a message; nil where no connection has one now.
+  ///
+  /// - Throws: `ZMTPError`.
+  func receive() async throws -> Message? {
+    for offset in connections.indices {
+      let index = (first + offset) % connections.count
+      guard let parts = try receive(from: index) else { continue }
+      count(index)
+      if budget.isSpent() { await Task.yield() }
+      return Message(source: index, parts: parts)
+    }
+    first = 0
+    run = 0
+    return nil
+  }
+
+  /// Waits until there may be a message, a connection ends, or `wake` was called. Whoever waits has found none just
+  /// now.
+  ///
+  /// - Throws: `CancellationError`.
+  func untilReadable() async throws {
+    budget.renew()
+    try await selector.wait()
+  }
+
+  /// Ends `untilReadable`, or the next one where nobody waits; for a reader that waits for something else as well.
+  func wake() { selector.wake() }
+
+  private func receive(from index: Int) throws -> [Bytes]? {
+    guard !ended.contains(index) else { return nil }
+    let connection = connections[index]
+    if let parts = try connection.receive() { return parts }
+    if connection.stream.isInputAtEnd {
+      ended.insert(index)
+      selector.remove(connection.stream)
+    }
+    return nil
+  }
+
+  private func count(_ index: Int) {
+    run = index == first ? run + 1 : 0
+    if run >= Self.longestRun {
+      first = (index + 1) % connections.count
+      run = 0
+    } else if index != first {
+      first = 0
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// Pieces that are to be written behind one another: short ones are copied into common memory, long ones stay where they
+/// are, for a gathering write.
+public struct GatherBuffer: ~Copyable {
+  /// From this length on a piece stays where it is; below, a copy costs less than a piece of its own.
+  static let sharedLength = 4096
+  private static let usualLength = 512
+
+  private var pieces: [Bytes] = []
+  private var tail = ByteBuffer()
+
+  /// A buffer without memory.
+  public init() {}
+
+  /// Appends `bytes`: a copy where they are short.
+  public mutating func append(_ bytes: Bytes) {
+    if bytes.count < Self.sharedLength {
+      makeRoom(for: bytes.count)
+      tail.append(bytes)
+    } else {
+      closeTail()
+      pieces.append(bytes)
+    }
+  }
+
+  /// Appends the UTF-8 of `string`.
+  public mutating func append(_ string: String) {
+    makeRoom(for: string.utf8.count)
+    tail.append(string)
+  }
+
+  /// Appends one byte.
+  public mutating func append(_ byte: UInt8) {
+    makeRoom(for: 1)
+    tail.append(byte)
+  }
+
+  /// Appends the lowest `byteCount` bytes of `value`, the highest of them first.
+  public mutating func append(bigEndian value: UInt64, byteCount: Int) {
+    makeRoom(for: byteCount)
+    tail.append(bigEndian: value, byteCount: byteCount)
+  }
+
+  /// Takes everything, in as few pieces as there can be.
+  public mutating func takeAll() -> [Bytes] {
+    closeTail()
+    return exchange(&pieces, with: [])
+  }
+
+  private mutating func makeRoom(for count: Int) {
+    if tail.isEmpty { tail.reserve(max(count, Self.usualLength)) }
+  }
+
+  private mutating func closeTail() {
+    if !tail.isEmpty { pieces.append(tail.takeAll()) }
+  }
+}

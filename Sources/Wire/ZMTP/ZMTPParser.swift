@@ -1,0 +1,137 @@
+public import Memory
+
+/// One side of a ZMTP connection, reading: bytes in, messages out (ZMTP 3.0, and of 3.1 what its peers say unasked).
+/// An error is final.
+///
+/// https://rfc.zeromq.org/spec/23/
+public struct ZMTPParser: Sendable {
+  /// How long all parts of a message may be together unless told otherwise: 1 GiB, which no output of a kernel comes
+  /// near, and which a peer cannot make us exceed.
+  public static let defaultMaximumMessageLength = 1 << 30
+  /// How many parts a message may have. Those of Jupyter have seven, and one more for each buffer of a widget.
+  static let maximumPartCount = 1 << 16
+  private static let usualPartCount = 8
+
+  /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
+  /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
+  /// where it stays.
+  public private(set) var wantedTotal: Int?
+
+  private enum State {
+    case greeting
+    case handshake
+    case open
+    case failed(ZMTPError)
+  }
+
+  private let type: ZMTPSocketType
+  private let maximumMessageLength: Int
+  private var state = State.greeting
+  private var parts: [Bytes] = []
+  private var length = 0
+
+  /// A parser for a connection of a socket of the kind `type`, from its first byte.
+  public init(for type: ZMTPSocketType, maximumMessageLength: Int = defaultMaximumMessageLength) {
+    self.type = type
+    // Below the largest number, so that a header can be added.
+    self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
+  }
+
+  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`, and the
+  /// parts of a message share its memory.
+  public mutating func next(_ buffer: inout ByteBuffer) throws(ZMTPError) -> ZMTPEvent? {
+    do throws(ZMTPError) {
+      switch state {
+      case .greeting: return try nextGreeting(&buffer)
+      case .handshake, .open: return try nextEvent(&buffer)
+      case .failed(let error): throw error
+      }
+    } catch {
+      wantedTotal = nil
+      parts = []
+      state = .failed(error)
+      throw error
+    }
+  }
+
+  private mutating func nextGreeting(_ buffer: inout ByteBuffer) throws(ZMTPError) -> ZMTPEvent? {
+    let isWhole = try buffer.withSpan { (span) throws(ZMTPError) in try ZMTPGreeting.check(span) }
+    guard isWhole else { return nil }
+    buffer.discard(ZMTPGreeting.length)
+    state = .handshake
+    return .greeting
+  }
+
+  private mutating func nextEvent(_ buffer: inout ByteBuffer) throws(ZMTPError) -> ZMTPEvent? {
+    while let (header, body) = try nextFrame(&buffer) {
+      if header.isCommand {
+        if let event = try event(for: ZMTPCommand(body)) { return event }
+      } else if let message = append(body, isFollowed: header.isFollowed) {
+        return .message(message)
+      }
+    }
+    return nil
+  }
+
+  private mutating func nextFrame(_ buffer: inout ByteBuffer) throws(ZMTPError) -> (ZMTPHeader, Bytes)? {
+    wantedTotal = nil
+    let parsed = try buffer.withSpan { (span) throws(ZMTPError) in try ZMTPHeader.parse(span) }
+    guard let header = parsed else { return nil }
+    let bodyLength = try bodyLength(header)
+    let total = header.length + bodyLength
+    guard buffer.count >= total else {
+      wantedTotal = total
+      return nil
+    }
+    buffer.discard(header.length)
+    return (header, buffer.take(bodyLength))
+  }
+
+  /// The length of the body, when it is one that may come now.
+  private func bodyLength(_ header: ZMTPHeader) throws(ZMTPError) -> Int {
+    if header.isCommand {
+      guard header.bodyLength <= ZMTPCommand.maximumLength else {
+        throw ZMTPError(.invalidCommand, "A command is longer than \(ZMTPCommand.maximumLength) bytes")
+      }
+    } else {
+      guard case .open = state else {
+        throw ZMTPError(.invalidFrame, "A message comes before the peer has said what it is")
+      }
+      guard header.bodyLength <= UInt64(maximumMessageLength - length), parts.count < Self.maximumPartCount
+      else {
+        throw ZMTPError(
+          .messageTooLong,
+          "A message is longer than \(maximumMessageLength) bytes or \(Self.maximumPartCount) parts")
+      }
+    }
+    return Int(header.bodyLength)
+  }
+
+  /// The message, when this was its last part.
+  private mutating func append(_ part: Bytes, isFollowed: Bool) -> [Bytes]? {
+    if parts.isEmpty { parts.reserveCapacity(Self.usualPartCount) }
+    parts.append(part)
+    length += part.count
+    guard !isFollowed else { return nil }
+    length = 0
+    return exchange(&parts, with: [])
+  }
+
+  private mutating func event(for command: ZMTPCommand) throws(ZMTPError) -> ZMTPEvent? {
+    switch command {
+    case .ready(let name):
+      guard case .handshake = state else {
+        throw ZMTPError(.invalidCommand, "The peer has said more than once what it is")
+      }
+      guard let peer = ZMTPSocketType(rawValue: name), type.speaks(to: peer) else {
+        throw ZMTPError(
+          .refused, "The peer's socket is a \(name), which does not speak to a \(type.rawValue)")
+      }
+      state = .open
+      return .ready(peer)
+    case .error(let reason): throw ZMTPError(.refused, "The peer refused the connection: \(reason)")
+    case .ping(let context): return .ping(context)
+    case .other: return nil
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import Memory
+import Testing
+
+@testable import Loop
+
+extension LoopTests {
+  @Suite struct StreamSelectorTests {
+    @Test func `whichever of several streams has something new ends the wait`() async throws {
+      try await withPair { first in
+        let second = try await SocketPair.tcp()
+        let selector = StreamSelector([first.near, second.near])
+        for pair in [second, first, second] {
+          try await pair.far.write("x")
+          try await selector.wait()
+          #expect(pair.near.inbound.takeAll() == "x")
+        }
+        await second.close()
+      }
+    }
+
+    @Test func `what came before the wait ends it, once`() async throws {
+      try await withPair { pair in
+        let selector = StreamSelector([pair.near])
+        try await pair.far.write("early")
+        // To watch a stream is to read from it.
+        while pair.near.inbound.isEmpty {
+          selector.wake()
+          try await selector.wait()
+          await Task.yield()
+        }
+        let waiting = Task { @LoopActor in try await selector.wait() }
+        await Task.yield()
+        waiting.cancel()
+        // Either the wait had news left to tell, or it was cancelled; the next has none.
+        _ = try? await waiting.value
+        let another = Task { @LoopActor in try await selector.wait() }
+        await Task.yield()
+        another.cancel()
+        await #expect(throws: CancellationError.self) { try await another.value }
+        #expect(pair.near.inbound.takeAll() == "early")
+      }
+    }
+
+    @Test func `the end of a stream is news until the stream is removed`() async throws {
+      try await withPair { pair in
+        let selector = StreamSelector([pair.near])
+        try await pair.far.write("last words")
+        await pair.far.close()
+        while !pair.near.isInputAtEnd { try await selector.wait() }
+        #expect(pair.near.inbound.takeAll() == "last words")
+        try await selector.wait()
+        selector.remove(pair.near)
+        let waiting = Task { @LoopActor in try await selector.wait() }
+        await Task.yield()
+        selector.wake()
+        try await waiting.value
+      }
+    }
+
+    @Test func `a stream that is closed ends the wait`() async throws {
+      try await withPair { pair in
+        let selector = StreamSelector([pair.near])
+        let waiting = Task { @LoopActor in try await selector.wait() }
+        await Task.yield()
+        pair.near.abort()
+        try await waiting.value
+        #expect(pair.near.isInputAtEnd)
+      }
+    }
+
+    @Test func `a stream without limit is read whether anybody asks or not`() async throws {
+      try await withPair { pair in
+        let sent = pattern(8 << 20)
+        pair.near.readWithoutLimit()
+        try await pair.far.write([sent])
+        try await pair.far.flush()
+        try await pair.far.shutdownOutput()
+        await pair.near.untilPeerIsGone()
+        #expect(same(pair.near.inbound.takeAll(), sent))
+      }
+    }
+  }
+}
