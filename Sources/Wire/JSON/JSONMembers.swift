@@ -23,14 +23,14 @@ extension JSONSlice {
     var found: Range<Int>?
     let name = key.utf8.span
     bytes.withSpan { span in
-      var cursor = JSONCursor(in: span, of: .object, kind: kind)
+      var cursor = JSONCursor(in: span, of: .object, self)
       while let member = cursor.nextMember(in: span) {
         if JSONString.isEqual(member.key.lowerBound + 1..<member.key.upperBound - 1, of: span, to: name) {
           found = member.value
         }
       }
     }
-    return found.map { JSONSlice(sound: bytes[$0]) }
+    return found.map(part)
   }
 }
 
@@ -43,18 +43,18 @@ public struct JSONMembers: Sequence, Sendable {
 
   /// Goes through the members.
   public struct Iterator: IteratorProtocol {
-    private let bytes: Bytes
+    private let object: JSONSlice
     private var cursor: JSONCursor
 
     init(object: JSONSlice) {
-      bytes = object.bytes
-      cursor = object.bytes.withSpan { JSONCursor(in: $0, of: .object, kind: object.kind) }
+      self.object = object
+      cursor = object.bytes.withSpan { JSONCursor(in: $0, of: .object, object) }
     }
 
     /// The next member: its key, a string that is still escaped, and its value.
     public mutating func next() -> (key: JSONSlice, value: JSONSlice)? {
-      guard let member = bytes.withSpan({ cursor.nextMember(in: $0) }) else { return nil }
-      return (JSONSlice(sound: bytes[member.key]), JSONSlice(sound: bytes[member.value]))
+      guard let member = object.bytes.withSpan({ cursor.nextMember(in: $0) }) else { return nil }
+      return (object.part(member.key), object.part(member.value))
     }
   }
 }
@@ -68,17 +68,17 @@ public struct JSONElements: Sequence, Sendable {
 
   /// Goes through the elements.
   public struct Iterator: IteratorProtocol {
-    private let bytes: Bytes
+    private let array: JSONSlice
     private var cursor: JSONCursor
 
     init(array: JSONSlice) {
-      bytes = array.bytes
-      cursor = array.bytes.withSpan { JSONCursor(in: $0, of: .array, kind: array.kind) }
+      self.array = array
+      cursor = array.bytes.withSpan { JSONCursor(in: $0, of: .array, array) }
     }
 
     /// The next element.
     public mutating func next() -> JSONSlice? {
-      bytes.withSpan { cursor.nextElement(in: $0) }.map { JSONSlice(sound: bytes[$0]) }
+      array.bytes.withSpan { cursor.nextElement(in: $0) }.map(array.part)
     }
   }
 }
@@ -87,17 +87,20 @@ public struct JSONElements: Sequence, Sendable {
 struct JSONCursor {
   /// Where the next member or element begins; the count of the bytes at the end.
   private var index: Int
+  private let findings: JSONFindings
 
-  init(in span: Span<UInt8>, of wanted: JSONSlice.Kind, kind: JSONSlice.Kind) {
+  /// The beginning of `slice`, whose bytes are `span`; its end where it is not of the kind that is wanted.
+  init(in span: Span<UInt8>, of wanted: JSONSlice.Kind, _ slice: JSONSlice) {
     index = span.count
-    guard wanted == kind else { return }
+    findings = slice.findings
+    guard wanted == slice.kind else { return }
     let first = SoundJSON.skipWhiteSpace(in: span, from: 1)
     if first < span.count - 1 { index = first }
   }
 
   mutating func nextMember(in span: Span<UInt8>) -> (key: Range<Int>, value: Range<Int>)? {
     guard index < span.count else { return nil }
-    let key = index..<SoundJSON.endOfString(in: span, from: index)
+    let key = index..<SoundJSON.endOfString(in: span, from: index, findings)
     let colon = SoundJSON.skipWhiteSpace(in: span, from: key.upperBound)
     index = SoundJSON.skipWhiteSpace(in: span, from: colon + 1)
     guard let value = nextElement(in: span) else { return nil }
@@ -106,7 +109,7 @@ struct JSONCursor {
 
   mutating func nextElement(in span: Span<UInt8>) -> Range<Int>? {
     guard index < span.count else { return nil }
-    let value = index..<SoundJSON.endOfValue(in: span, from: index)
+    let value = index..<SoundJSON.endOfValue(in: span, from: index, findings)
     let separator = SoundJSON.skipWhiteSpace(in: span, from: value.upperBound)
     let isLast = separator >= span.count - 1
     index = isLast ? span.count : SoundJSON.skipWhiteSpace(in: span, from: separator + 1)

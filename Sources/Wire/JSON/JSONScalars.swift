@@ -30,5 +30,5 @@ extension JSONSlice {
 
   /// The value on one line, for newline-delimited JSON; see `SingleLine`. Without line breaks, these are the bytes as
   /// they are.
-  public var singleLine: Bytes { SingleLine.of(bytes) }
+  public var singleLine: Bytes { findings.isOnOneLine ? bytes : SingleLine.of(bytes) }
 }

@@ -3,7 +3,7 @@ public import Memory
 /// One JSON value as the bytes that it came in.
 ///
 /// All of it is known to be sound JSON (RFC 8259), so it can be passed on as it is. Nothing is decoded, and nothing is
-/// copied, before it is asked for: a member that holds a large picture costs one pass over its bytes.
+/// copied, before it is asked for: a member that holds a large picture costs one pass over its bytes, the check.
 public struct JSONSlice: Sendable {
   /// What a value is.
   public enum Kind: Sendable {
@@ -32,11 +32,18 @@ public struct JSONSlice: Sendable {
   /// What the value is.
   public let kind: Kind
 
+  /// What is known of `bytes`.
+  let findings: JSONFindings
+
   /// The slice of sound JSON that `bytes` are.
-  init(sound bytes: Bytes) {
+  init(sound bytes: Bytes, _ findings: JSONFindings) {
     self.bytes = bytes
     self.kind = Kind(firstByte: bytes[0])
+    self.findings = findings
   }
+
+  /// The value at `range` within this one.
+  func part(_ range: Range<Int>) -> JSONSlice { JSONSlice(sound: bytes[range], findings.within(range)) }
 
   /// Checks that `bytes` are one JSON text, with nothing but white space around it.
   ///
@@ -44,11 +51,9 @@ public struct JSONSlice: Sendable {
   public static func parse(
     _ bytes: Bytes, maximumDepth: Int = defaultMaximumDepth
   ) throws(JSONError) -> JSONSlice {
-    let range = try bytes.withSpan { (span) throws(JSONError) in
-      var validator = JSONValidator(maximumDepth: maximumDepth)
-      return try validator.document(span)
-    }
-    return JSONSlice(sound: bytes[range])
+    var validator = JSONValidator(maximumDepth: maximumDepth)
+    let range = try bytes.withSpan { (span) throws(JSONError) in try validator.document(span) }
+    return JSONSlice(sound: bytes[range], validator.findings.within(range))
   }
 
   /// Like `parse`, but where strings hold bytes that are not UTF-8, these become U+FFFD in a copy. Kernels send such

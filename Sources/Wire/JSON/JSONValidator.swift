@@ -1,6 +1,7 @@
 /// Reads one JSON text from front to end and finds it sound or not. Nothing is decoded.
 struct JSONValidator {
   private(set) var index = 0
+  private(set) var findings = JSONFindings()
   private let maximumDepth: Int
 
   init(maximumDepth: Int) { self.maximumDepth = maximumDepth }
@@ -66,6 +67,7 @@ struct JSONValidator {
   }
 
   private mutating func string(_ span: Span<UInt8>) throws(JSONError) {
+    let start = index
     index += 1
     while true {
       index = ByteSearch<NotPlainText>.first(in: span, from: index)
@@ -73,6 +75,7 @@ struct JSONValidator {
       switch span[index] {
       case UInt8(ascii: "\""):
         index += 1
+        findings.note(string: start..<index)
         return
       case UInt8(ascii: "\\"):
         try escape(span)
@@ -81,6 +84,7 @@ struct JSONValidator {
           throw JSONError(.invalidText, at: index)
         }
         index = end
+        findings.isOnOneLine = false
       default:
         throw JSONError(.controlCharacter, at: index)
       }
@@ -146,7 +150,10 @@ struct JSONValidator {
 
   @inline(__always)
   private mutating func skipWhiteSpace(_ span: Span<UInt8>) {
-    while index < span.count, span[index].isJSONWhiteSpace { index += 1 }
+    while index < span.count, span[index].isJSONWhiteSpace {
+      if span[index] == 0x0A || span[index] == 0x0D { findings.isOnOneLine = false }
+      index += 1
+    }
   }
 }
 

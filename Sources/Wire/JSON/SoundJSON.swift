@@ -1,16 +1,17 @@
 /// Finds the ends of values in bytes that `JSONValidator` has found sound, without looking at more than it must.
 enum SoundJSON {
   /// Where the value that begins at `start` ends.
-  static func endOfValue(in span: Span<UInt8>, from start: Int) -> Int {
+  static func endOfValue(in span: Span<UInt8>, from start: Int, _ findings: JSONFindings) -> Int {
     switch span[start] {
-    case UInt8(ascii: "\""): endOfString(in: span, from: start)
-    case UInt8(ascii: "{"), UInt8(ascii: "["): endOfContainer(in: span, from: start)
+    case UInt8(ascii: "\""): endOfString(in: span, from: start, findings)
+    case UInt8(ascii: "{"), UInt8(ascii: "["): endOfContainer(in: span, from: start, findings)
     default: endOfScalar(in: span, from: start)
     }
   }
 
   /// Where the string whose opening quote is at `start` ends, behind its closing quote.
-  static func endOfString(in span: Span<UInt8>, from start: Int) -> Int {
+  static func endOfString(in span: Span<UInt8>, from start: Int, _ findings: JSONFindings) -> Int {
+    if let end = findings.endOfString(at: start) { return end }
     var index = start + 1
     while true {
       index = ByteSearch<QuoteOrBackslash>.first(in: span, from: index)
@@ -28,13 +29,15 @@ enum SoundJSON {
     return index
   }
 
-  private static func endOfContainer(in span: Span<UInt8>, from start: Int) -> Int {
+  private static func endOfContainer(
+    in span: Span<UInt8>, from start: Int, _ findings: JSONFindings
+  ) -> Int {
     var index = start
     var depth = 0
     while index < span.count {
       switch span[index] {
       case UInt8(ascii: "\""):
-        index = endOfString(in: span, from: index)
+        index = endOfString(in: span, from: index, findings)
         continue
       case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
       case UInt8(ascii: "}"), UInt8(ascii: "]"):

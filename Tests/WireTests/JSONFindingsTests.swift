@@ -1,0 +1,61 @@
+import Memory
+import Testing
+
+@testable import Wire
+
+@Suite struct JSONFindingsTests {
+  let long = String(repeating: "0123456789abcdef", count: JSONFindings.longString / 16)
+
+  /// Every value in `json`, from the outside in, with its key.
+  func values(in json: JSONSlice) -> [JSONSlice] {
+    let parts = json.members.flatMap { [$0.key, $0.value] } + Array(json.elements)
+    return [json] + parts.flatMap(values)
+  }
+
+  @Test func `What is known of a long text changes nothing of what is found in it`() throws {
+    let texts = [
+      #"{"data":{"image/png":"\#(long)","text/plain":"x"},"metadata":{},"transient":{}}"#,
+      #" [ "\#(long)" , ["\#(long)\\\"", {"\#(long)": ["\#(long)é", 1, "\#(long)"]}], "\#(long)\\" ] "#,
+      #"{"\#(long)":"\#(long)","a":"\#(long)\n"}"#,
+      #""\#(long)\"""#,
+      #"["","\#(long)\u2028","\#(long)\\\\","z"]"#,
+    ]
+    for text in texts {
+      let json = try JSONSlice.parse(Bytes(text))
+      #expect(json.findings.longest != nil)
+      let unknown = JSONSlice(sound: json.bytes, JSONFindings(isOnOneLine: false))
+      let (found, expected) = (values(in: json), values(in: unknown))
+      #expect(found == expected)
+      #expect(found.map(\.singleLine) == expected.map(\.singleLine))
+      // Each part is as sound as if it had come alone.
+      for part in found { #expect(try JSONSlice.parse(part.bytes) == part) }
+    }
+  }
+
+  @Test func `The longest string is known where it lies, in the whole and in each part`() throws {
+    let json = try JSONSlice.parse(Bytes(#" {"a":"\#(long)","b":["\#(long)!"],"c":"\#(long)"}"#))
+    let longest = try #require(json.findings.longest)
+    #expect(json.bytes[longest] == Bytes("\"\(long)!\""))
+    #expect(json["a"]?.findings.longest == nil)
+    let part = try #require(json["b"])
+    let within = try #require(part.findings.longest)
+    #expect(part.bytes[within] == Bytes("\"\(long)!\""))
+    #expect(json.findings.endOfString(at: longest.lowerBound) == longest.upperBound)
+    #expect(json.findings.endOfString(at: longest.lowerBound + 1) == nil)
+  }
+
+  @Test func `A string that only begins within a range is not known there`() {
+    let findings = JSONFindings(longest: 10..<20)
+    #expect(findings.within(10..<20).longest == 0..<10)
+    #expect(findings.within(4..<25).longest == 6..<16)
+    for range in [11..<20, 10..<19, 0..<15, 20..<30] { #expect(findings.within(range).longest == nil) }
+  }
+
+  @Test(arguments: [
+    ("[1, \"a\"]", true), ("[1,\t\"\\n\\u2028\"]", true), ("{\"a\":\n1}", false), ("[\r]", false),
+    ("[\"é\"]", false), ("[\"\u{2028}\"]", false), ("[\"\u{85}\"]", false),
+  ])
+  func `What may break a line is noticed`(text: String, isOnOneLine: Bool) throws {
+    #expect(try JSONSlice.parse(Bytes(text)).findings.isOnOneLine == isOnOneLine)
+  }
+}
