@@ -4,71 +4,103 @@ import Wire
 /// Writes `OutputEvent`s as lines of NDJSON: small text of ours around slices of the kernel's own bytes.
 enum OutputEncoder {
   /// The MIME types that have fields of their own, in the order in which they are written.
-  private static let fields: [(type: String, name: String)] = [
-    ("text/plain", "text"), ("text/html", "html"), ("text/markdown", "markdown"), ("image/svg+xml", "svg"),
-    ("image/png", "png"), ("image/jpeg", "jpeg"), ("application/pdf", "pdf"), ("text/latex", "latex"),
-    ("application/json", "json"), ("application/javascript", "javascript"),
+  private static let fields: [(type: String, key: String)] = [
+    ("text/plain", ",\"text\":"), ("text/html", ",\"html\":"), ("text/markdown", ",\"markdown\":"),
+    ("image/svg+xml", ",\"svg\":"), ("image/png", ",\"png\":"), ("image/jpeg", ",\"jpeg\":"),
+    ("application/pdf", ",\"pdf\":"), ("text/latex", ",\"latex\":"), ("application/json", ",\"json\":"),
+    ("application/javascript", ",\"javascript\":"),
   ]
 
   /// The line of `event`, its newline included, in pieces that belong behind one another.
   static func line(_ event: OutputEvent) -> [Bytes] {
+    var line = GatherBuffer()
     switch event {
     case .accepted(let count):
-      [Bytes("{\"type\":\"number_of_executions\",\"execution_count\":\(count)}\n")]
+      line.append("{\"type\":\"number_of_executions\",\"execution_count\":")
+      line.append(String(count))
     case .stream(let name, let text, let timestamp):
-      [streamPrefix(name), JSONString.singleLine(contents: text), "\",\"timestamp\":\"", timestamp, "\"}\n"]
-    case .result(let data, let isMain): result(data, isMain: isMain)
+      append(name, text, timestamp, to: &line)
+    case .result(let data, let isMain):
+      append(data, isMain: isMain, to: &line)
     case .error(let name, let value, let traceback):
-      error(name: name, value: value, traceback: traceback)
-    case .end: ["{\"type\":\"end_of_execution\"}\n"]
+      append(name, value, traceback, to: &line)
+    case .end:
+      line.append("{\"type\":\"end_of_execution\"")
     }
+    line.append("}\n")
+    return line.takeAll()
   }
 
-  private static func streamPrefix(_ name: StreamName) -> Bytes {
+  private static func append(
+    _ name: StreamName, _ text: Bytes, _ timestamp: Bytes, to line: inout GatherBuffer
+  ) {
     switch name {
-    case .stdout: "{\"type\":\"stdout\",\"text\":\""
-    case .stderr: "{\"type\":\"stderr\",\"text\":\""
+    case .stdout: line.append("{\"type\":\"stdout\",\"text\":\"")
+    case .stderr: line.append("{\"type\":\"stderr\",\"text\":\"")
     }
+    line.append(JSONString.singleLine(contents: text))
+    line.append("\",\"timestamp\":\"")
+    line.append(timestamp)
+    line.append("\"")
   }
 
-  private static func error(name: Bytes, value: Bytes, traceback: [Bytes]) -> [Bytes] {
-    [
-      "{\"type\":\"error\",\"name\":\"", plain(name), "\",\"value\":\"", plain(value),
-      "\",\"traceback\":\"", plain(JSONString.join(lines: traceback)), "\"}\n",
-    ]
+  private static func append(
+    _ name: Bytes, _ value: Bytes, _ traceback: [Bytes], to line: inout GatherBuffer
+  ) {
+    line.append("{\"type\":\"error\",\"name\":\"")
+    line.append(plain(name))
+    line.append("\",\"value\":\"")
+    line.append(plain(value))
+    line.append("\",\"traceback\":\"")
+    line.append(plain(JSONString.join(lines: traceback)))
+    line.append("\"")
   }
 
   private static func plain(_ contents: Bytes) -> Bytes {
     JSONString.singleLine(contents: JSONString.withoutTerminalControls(contents: contents))
   }
 
-  private static func result(_ data: JSONSlice, isMain: Bool) -> [Bytes] {
+  private static func append(_ data: JSONSlice, isMain: Bool, to line: inout GatherBuffer) {
     var known = [JSONSlice?](repeating: nil, count: fields.count)
-    var others: [Bytes] = []
+    var others: [(key: JSONSlice, value: JSONSlice)] = []
     data.forEachMember { key, value in
       let type = key.string
       if let index = fields.firstIndex(where: { $0.type == type }) {
         known[index] = value
       } else {
-        others += [others.isEmpty ? "" : ",", key.singleLine, ":", value.singleLine]
+        others.append((key, value))
       }
     }
-    var pieces: [Bytes] = [
-      isMain
-        ? "{\"type\":\"result\",\"is_main_result\":true" : "{\"type\":\"result\",\"is_main_result\":false"
-    ]
-    for (field, value) in zip(fields, known) {
-      pieces.append(Bytes(",\"\(field.name)\":"))
-      pieces += self.value(value, isText: field.name == "text")
+    line.append("{\"type\":\"result\",\"is_main_result\":")
+    line.append(isMain ? "true" : "false")
+    for (index, value) in known.enumerated() {
+      line.append(fields[index].key)
+      append(value, isText: index == 0, to: &line)
     }
-    if !others.isEmpty { pieces += [",\"extra\":{"] + others + ["}"] }
-    return pieces + ["}\n"]
+    appendExtra(others, to: &line)
   }
 
-  private static func value(_ value: JSONSlice?, isText: Bool) -> [Bytes] {
-    guard let value else { return ["null"] }
-    guard isText, value.kind == .string else { return [value.singleLine] }
+  private static func append(_ value: JSONSlice?, isText: Bool, to line: inout GatherBuffer) {
+    guard let value else { return line.append("null") }
+    guard isText, value.kind == .string else { return line.append(value.singleLine) }
     let contents = JSONString.singleLine(contents: value.stringContents)
-    return ["\"", JSONString.dropEnclosingQuotes(contents: contents), "\""]
+    line.append("\"")
+    line.append(JSONString.dropEnclosingQuotes(contents: contents))
+    line.append("\"")
+  }
+
+  private static func appendExtra(
+    _ members: [(key: JSONSlice, value: JSONSlice)], to line: inout GatherBuffer
+  ) {
+    guard !members.isEmpty else { return }
+    var separator = ",\"extra\":{"
+    for (key, value) in members {
+      line.append(separator)
+      line.append(key.singleLine)
+      line.append(":")
+      line.append(value.singleLine)
+      separator = ","
+    }
+    line.append("}")
   }
 }

@@ -80,8 +80,7 @@ public final class ResponseWriter {
     switch state {
     case .chunked:
       bodyCount += Int64(count)
-      try await connection.write(
-        [ChunkedEncoder.prefix(forLength: count)] + pieces + [ChunkedEncoder.suffix])
+      try await connection.write(ChunkedEncoder.chunk(pieces))
     case .length(let left):
       guard count <= left else { throw HTTPFailure(500, "An answer is longer than its Content-Length") }
       state = .length(left: left - Int64(count))
@@ -104,8 +103,7 @@ public final class ResponseWriter {
     }
     state = .complete
     bodyCount += Int64(count)
-    try await connection.write(
-      [ChunkedEncoder.prefix(forLength: count)] + pieces + [ChunkedEncoder.suffix, ChunkedEncoder.terminator])
+    try await connection.write(ChunkedEncoder.chunk(pieces, isLast: true))
   }
 
   /// Ends the body.

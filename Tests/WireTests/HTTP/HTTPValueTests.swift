@@ -74,8 +74,10 @@ import Testing
   }
 
   @Test func chunksAreWrittenAroundTheirPieces() throws {
-    #expect(ChunkedEncoder.prefix(forLength: 255) == "ff\r\n")
-    #expect(ChunkedEncoder.suffix == "\r\n")
+    #expect(ChunkedEncoder.chunk(["ab", "", "c"]) == ["3\r\nabc\r\n"])
+    #expect(ChunkedEncoder.chunk(["x"], isLast: true) == ["1\r\nx\r\n0\r\n\r\n"])
+    let long = Bytes([UInt8](repeating: 0x61, count: 70_000))
+    #expect(ChunkedEncoder.chunk(["a", long, "b"]) == ["11172\r\na", long, "b\r\n"])
     #expect(try ChunkedEncoder.terminator(["Digest": "x"]) == "0\r\nDigest: x\r\n\r\n")
     #expect(try ChunkedEncoder.terminator([:]) == ChunkedEncoder.terminator)
   }
