@@ -8,9 +8,9 @@ extension LoopTests {
   @Suite struct FilesOnLoop {
     let workplace = Workplace()
 
-    /// Half a mebibyte and a bit, so that it takes more than two blocks, of numbers that tell where they stand.
-    static let large = Bytes(
-      (0..<135_000).flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } })
+    /// Numbers that tell where they stand; more of them than a backlog holds, than one job writes, and than the disk is
+    /// told of at once.
+    static let large = Array(0..<UInt32(2_200_001)).withUnsafeBytes { Bytes($0) }
 
     @Test func `A large file goes in by pieces and comes out by blocks`() async throws {
       let root = workplace.root
@@ -20,6 +20,7 @@ extension LoopTests {
         for start in stride(from: 0, to: Self.large.count, by: 10_007) {
           try await upload.write(Self.large[start..<min(start + 10_007, Self.large.count)])
         }
+        #expect(upload.count > FileReplacement.writebackSize)
         #expect(try await upload.commit())
         let file = try await directory.openFile(RelativePath("a/large"))
         var found = ByteBuffer()
