@@ -2,7 +2,9 @@
 // What glibc of Debian 12 does not declare, or as a variadic function, which Swift does not import.
 #include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,14 @@ static inline int openProcess(int process) { return (int)syscall(SYS_pidfd_open,
 
 /// PR_SET_CHILD_SUBREAPER: whether descendants of ours become our children when their parents end.
 static inline int adoptOrphans(int wanted) { return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)wanted, 0, 0, 0); }
+
+/// prlimit(2): sets the soft limit of file locks (RLIMIT_LOCKS) of a process, and leaves the hard one.
+static inline int limitFileLocks(int process, uint64_t number) {
+  struct { uint64_t soft, hard; } limits;
+  if (syscall(SYS_prlimit64, process, RLIMIT_LOCKS, NULL, &limits) != 0) return -1;
+  limits.soft = number;
+  return (int)syscall(SYS_prlimit64, process, RLIMIT_LOCKS, &limits, NULL);
+}
 
 /// A child that has ended and that nobody has waited for yet; 0 where there is none. It stays as it is.
 static inline int endedChild(void) {

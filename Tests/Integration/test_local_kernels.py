@@ -202,27 +202,6 @@ def test_a_kernel_whose_child_holds_its_sockets_dies_all_the_same(run):
     assert run("'back'").succeeded().text == "back"
 
 
-@pytest.mark.parametrize("end", ["delete", "death", "SIGKILL of the server"])
-def test_children_with_an_environment_of_their_own_are_gone_with_their_kernel(start_server, end):
-    server = start_server()
-    client = server.client
-    context = client.create_context()
-    code = "import subprocess; print(*(subprocess.Popen(['sleep', '1000'], env={}, process_group=group).pid for group in (None, 0)))"
-    children = [int(pid) for pid in client.execute(code, context_id=context["id"]).succeeded().stdout.split()]
-    if end == "delete":
-        client.delete_context(context["id"]).expect(200)
-    elif end == "death":
-        client.execute("import os; os._exit(1)", context_id=context["id"])
-    else:
-        server.process.kill()
-        server.process.wait()
-    try:
-        wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone", 20)
-    finally:
-        for child in filter(processes.is_alive, children):
-            os.kill(child, signal.SIGKILL)
-
-
 # Many at once
 
 

@@ -25,6 +25,9 @@ class Provisioner(LocalProvisioner):
     #: How the process ended, as `subprocess.Popen.returncode` has it: negative is a signal. None while it lives.
     exit_code: int | None = None
 
+    #: What the process and all that it starts bear, see `processes`. None where the system does not let us.
+    brand: int | None = None
+
     @property
     def mark(self) -> str:
         """What the environment of this kernel and of its children carries."""
@@ -43,7 +46,10 @@ class Provisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Starts the process."""
         self.exit_code = None
-        return await super().launch_kernel(cmd, **kwargs)
+        connection = await super().launch_kernel(cmd, **kwargs)
+        if self.pid is not None:
+            self.brand = processes.brand(self.pid)
+        return connection
 
     async def poll(self) -> int | None:
         """None while the process lives. Remembers how it ended."""
@@ -64,7 +70,7 @@ class Provisioner(LocalProvisioner):
         """Kills what the kernel started and left behind, also what left its process group or ignores SIGTERM."""
         if self.pid is None:
             return
-        left = await asyncio.to_thread(processes.end, self.pid, self.mark)
+        left = await asyncio.to_thread(processes.end, self.pid, self.brand, self.mark)
         if left:
             self.log.warning("Processes of kernel %s that would not go: %s", self.kernel_id, left)
 
@@ -77,19 +83,19 @@ def tied_to_parent(command: list[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
-#: Waits for the end of its input, then ends whatever carries the mark $1 and removes the directory $2. More than one round,
-#: as a process may fork while it is looked for.
+#: Waits for the end of its input, then ends whatever carries the mark $1 or bears a brand that matches $2, and removes
+#: the directory $3. More than one round, as a process may fork while it is looked for.
 REAPER = r"""
 read -r _
 for round in 1 2 3 4 5; do
   found=
-  for file in $(grep -lsF -e "$1" /proc/[0-9]*/environ); do
+  for file in $(grep -lsF -e "$1" /proc/[0-9]*/environ; grep -lsE -e "$2" /proc/[0-9]*/limits); do
     pid=${file#/proc/}
-    kill -KILL "${pid%/environ}" 2>/dev/null && found=1
+    kill -KILL "${pid%/*}" 2>/dev/null && found=1
   done
   [ -n "$found" ] || break
 done
-rm -rf -- "$2"
+rm -rf -- "$3"
 """
 
 
@@ -100,7 +106,7 @@ def start_reaper(directory: str) -> subprocess.Popen[bytes]:
     we hold, so that it notices SIGKILL too. Who calls this keeps the result: dropping it closes the pipe.
     """
     return subprocess.Popen(
-        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", directory],
+        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", processes.BRANDED, directory],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

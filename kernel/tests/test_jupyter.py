@@ -16,7 +16,11 @@ CHILDREN = """
 import os, signal, subprocess
 stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"])
 escaped = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-print(os.getpid(), stubborn.pid, escaped.pid)
+daemon = subprocess.run(
+    "setsid sh -c 'echo $$; exec sleep 1000 >/dev/null' &", shell=True, env={"PATH": os.environ["PATH"]},
+    stdout=subprocess.PIPE, text=True,
+)
+print(os.getpid(), stubborn.pid, escaped.pid, daemon.stdout.strip())
 """
 
 

@@ -26,6 +26,8 @@ final class LocalKernel {
     /// The name of its files in the run directory.
     let name: String
     let order: LaunchOrder
+    /// What it and all that it starts bear.
+    let brand: Brand
     let mark: String
   }
 
@@ -50,7 +52,10 @@ final class LocalKernel {
       try await SmallFile.create(
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
-      await directory.note(session: process.identifier, of: plan.name)
+      // Before code of users runs, which may start anything.
+      if !plan.brand.put(on: process.identifier) {
+        logger.notice("the system lets no limits be set: a kernel's daemons may outlive it")
+      }
       let kernel = LocalKernel(plan, process, directory, logger: logger)
       kernel.burial = LoopActor.task { await kernel.bury(explain) }
       return kernel
@@ -189,7 +194,7 @@ final class LocalKernel {
     process.signal(.kill)
     directory.watcher.wake()
     if let channel { channel.kernelDied(await explain(status)) }
-    let left = await ProcessTable.end(session: process.identifier, mark: plan.mark)
+    let left = await ProcessTable.end(session: process.identifier, brand: plan.brand, mark: plan.mark)
     if !left.isEmpty {
       logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
     }

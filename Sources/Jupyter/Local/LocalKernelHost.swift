@@ -18,6 +18,7 @@ public final class LocalKernelHost: KernelHost {
   private let preload: [String]?
   private let logger: Logger
   private let mark = RandomIdentifier.make()
+  private var brands = BrandSeries()
   /// To start a process keeps the loop until the system has found time for that process, and a kernel that starts
   /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer.
   private let gate = Gate(width: max(2, Processors.count))
@@ -166,7 +167,7 @@ public final class LocalKernelHost: KernelHost {
       environment: variables, hasOwnVariables: !environment.isEmpty)
     let plan = LocalKernel.Plan(
       spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
-      mark: mark)
+      brand: brands.next(), mark: mark)
     return try await LocalKernel.start(
       plan, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
@@ -216,7 +217,8 @@ public final class LocalKernelHost: KernelHost {
   private func makeFacilities() async throws -> Facilities {
     let directory = try RunDirectory()
     do {
-      let reaper = try Reaper(mark: "\(LocalKernel.markName)=\(mark)/", directory: directory.path)
+      let reaper = try Reaper(
+        mark: "\(LocalKernel.markName)=\(mark)/", brands: brands, directory: directory.path)
       await directory.prepare(prefix: python.prefix)
       let outOfMemory = await OutOfMemory.find()
       memoryKills = await outOfMemory.count()

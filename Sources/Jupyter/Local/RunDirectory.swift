@@ -1,5 +1,4 @@
 import Loop
-import Memory
 
 /// A directory that only we can enter, for connection files and sockets, and for what kernels write beside their work.
 @LoopActor
@@ -41,19 +40,11 @@ final class RunDirectory {
     return "\(path)/kernel\(kernels)"
   }
 
-  /// Writes down which session a kernel leads, for the reaper. Does without where that fails: most of what a kernel
-  /// starts is found by other signs.
-  func note(session: Int32, of name: String) async {
-    try? await SmallFile.create(Self.sessionFile(of: name), Bytes("\(session)\n"))
-  }
-
   /// Removes what belongs to the kernel of that name.
   func remove(_ name: String) async {
     let sockets = ConnectionInfo.Port.allCases.map { "\(name)-\($0.rawValue)" }
-    await SmallFile.remove(["\(name).json", "\(name)-log", Self.sessionFile(of: name)] + sockets)
+    await SmallFile.remove(["\(name).json", "\(name)-log"] + sockets)
   }
-
-  private static func sessionFile(of name: String) -> String { "\(name)-session" }
 
   /// Watches no more. The reaper removes the directory, when everybody who could write to it is gone.
   func close() { watcher.close() }

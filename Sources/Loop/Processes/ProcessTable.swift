@@ -7,37 +7,45 @@ public enum ProcessTable {
   private static let rounds = 50
   private static let pauseMicroseconds: UInt32 = 2000
 
-  /// Kills what a process that led a session has started and left behind, and what that started. A child that made a
-  /// session of its own has left ours, so three signs are looked for: the session, a line of parents that leads to
-  /// it, and `mark`, a `NAME=value` in the environment. Takes some milliseconds, on libuv's thread pool.
+  /// Kills what a process that led a session has started and left behind, and what that started. All of that bears
+  /// `brand`. For systems that do not let us brand processes there are signs that a child can lose: the session, a
+  /// line of parents that leads to it, and `mark`, a `NAME=value` in the environment. Takes some milliseconds, on
+  /// libuv's thread pool.
   ///
   /// - Returns: the processes that would not go.
   @LoopActor
-  public static func end(session: Int32, mark: String) async -> [Int32] {
-    let mark = Array(mark.utf8)
-    return (try? await Pending { endAll(session: session, mark: mark) }.valueRegardless()) ?? []
+  public static func end(session: Int32, brand: Brand, mark: String) async -> [Int32] {
+    let signs = Signs(session: session, brand: brand, mark: Array(mark.utf8))
+    return (try? await Pending { endAll(with: signs) }.valueRegardless()) ?? []
   }
 
-  private static func endAll(session: Int32, mark: [UInt8]) -> [Int32] {
+  private static func endAll(with signs: Signs) -> [Int32] {
     for _ in 0..<rounds {
-      let found = descendants(session: session, mark: mark)
+      let found = descendants(with: signs)
       if found.isEmpty { return [] }
       for process in found { kill(process, SIGKILL) }
       usleep(pauseMicroseconds)
     }
-    return descendants(session: session, mark: mark)
+    return descendants(with: signs)
   }
 
-  private static func descendants(session: Int32, mark: [UInt8]) -> [Int32] {
+  private static func descendants(with signs: Signs) -> [Int32] {
     let processes = systemNames(in: "/proc").compactMap(Int32.init).compactMap(ProcessEntry.init)
     let others = processes.filter { $0.identifier != getpid() && $0.identifier != 1 && !$0.isDead }
-    var found = Set(others.filter { $0.session == session || $0.carries(mark) }.map(\.identifier))
+    var found = Set(others.filter { $0.shows(signs) }.map(\.identifier))
     while true {
       let children = others.filter { found.contains($0.parent) && !found.contains($0.identifier) }
       if children.isEmpty { return found.sorted() }
       found.formUnion(children.map(\.identifier))
     }
   }
+}
+
+/// What tells those that are looked for from all others.
+private struct Signs: Sendable {
+  let session: Int32
+  let brand: Brand
+  let mark: [UInt8]
 }
 
 /// What is to be known of one process.
@@ -62,8 +70,17 @@ private struct ProcessEntry {
     isDead = fields[0] == "Z" || fields[0] == "X"
   }
 
+  /// True where it has one of them.
+  func shows(_ signs: Signs) -> Bool {
+    session == signs.session || bears(signs.brand) || carries(signs.mark)
+  }
+
+  private func bears(_ brand: Brand) -> Bool {
+    Self.read("/proc/\(identifier)/limits").flatMap(Brand.init(limits:)) == brand
+  }
+
   /// True where `mark` is one of its variables, as they were when it became the program that it is.
-  func carries(_ mark: [UInt8]) -> Bool {
+  private func carries(_ mark: [UInt8]) -> Bool {
     guard let variables = Self.read("/proc/\(identifier)/environ") else { return false }
     return variables.split(separator: 0).contains { $0.elementsEqual(mark) }
   }

@@ -1,0 +1,81 @@
+import Glibc
+import Memory
+import TestLoop
+import Testing
+
+@testable import Loop
+
+extension LoopTests {
+  @Suite struct Brands {
+    private static let limits = """
+      Limit                     Soft Limit           Hard Limit           Units
+      Max open files            1024                 4096                 files
+      Max file locks            123456789000000007   unlimited            locks
+      Max pending signals       7823                 7823                 signals
+
+      """
+
+    @Test func `A brand is what stands in the line of its limit`() {
+      #expect(Brand(limits: Array(Self.limits.utf8)) == Brand(123_456_789_000_000_007))
+    }
+
+    @Test(arguments: [
+      "", "Max file locks", "Max file locks \n", "Max file locks            unlimited            unlimited",
+      "Max open files            1024                 4096", "A Max file locks 1 2",
+      "Max file locks            99999999999999999999 unlimited",
+    ])
+    func `Where there is none, none is seen`(limits: String) {
+      #expect(Brand(limits: Array(limits.utf8)) == nil)
+    }
+
+    @Test func `No two of a series are alike, and its pattern knows all of them and no others`() throws {
+      var series = BrandSeries()
+      var other = BrandSeries()
+      let pattern = try Regex(series.pattern)
+      let brands = [series.next(), series.next(), series.next()]
+      #expect(Set(brands).count == 3)
+      for brand in brands {
+        #expect("Max file locks            \(brand.number)   unlimited".contains(pattern))
+      }
+      #expect(!"Max file locks            \(other.next().number)   unlimited".contains(pattern))
+      #expect(!"Max file locks            unlimited            unlimited".contains(pattern))
+    }
+
+    @Test func `What bears it is ended, also a daemon with nothing else to be known by`() async throws {
+      try await onLoop {
+        var series = BrandSeries()
+        let daemon = try await self.daemon(of: series.next())
+        let other = try await self.daemon(of: series.next())
+        // Neither this session nor this mark is anybody's.
+        let left = await ProcessTable.end(session: -1, brand: daemon.brand, mark: "NOBODY=1")
+        #expect(left == [])
+        #expect(try await daemon.output.fill() == false, "its end of the pipe is closed")
+        #expect(kill(other.process, 0) == 0)
+        #expect(await ProcessTable.end(session: -1, brand: other.brand, mark: "NOBODY=1") == [])
+        await daemon.output.close()
+        await other.output.close()
+      }
+    }
+
+    private struct Daemon {
+      let process: Int32
+      let brand: Brand
+      let output: SocketStream
+    }
+
+    /// A process in a session of its own, without variables, whose parents have ended; it holds a pipe open.
+    @LoopActor
+    private func daemon(of brand: Brand) async throws -> Daemon {
+      let script = "read line; env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec sleep 1000' &"
+      let child = try ChildProcess.spawn(
+        executable: "sh", arguments: ["-c", script], standardInput: .pipe, standardOutput: .pipe)
+      #expect(brand.put(on: child.processIdentifier))
+      await child.standardInput?.close()
+      #expect(await child.exit().isSuccess)
+      let output = try #require(child.standardOutput)
+      _ = try await output.fill()
+      let process = try #require(Int32(String(output.inbound.takeAll()).dropLast()))
+      return Daemon(process: process, brand: brand, output: output)
+    }
+  }
+}
