@@ -172,6 +172,17 @@ def test_a_death_that_nobody_asked_about_is_noticed_at_once(client, context, ser
     assert (execution.count, execution.text) == (1, "back")
 
 
+@pytest.mark.parametrize("language, code", [("python", "print(6 * 7)"), ("bash", "echo 42"), ("javascript", "console.log(42)")])
+def test_code_that_came_too_late_for_a_dead_kernel_is_run_by_the_next(client, server, language, code):
+    """It is sent before the server can have heard of the death, and belongs to no kernel yet."""
+    context = client.create_context(language=language)
+    for _ in range(5):
+        (pid, *_), = server.kernels()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not processes.is_alive(pid), "the kernel is dead", pause=0)
+        assert client.execute(code, context_id=context["id"]).succeeded().stdout == "42\n"
+
+
 def test_kernels_that_are_killed_together_all_come_back(client):
     contexts = at_once(6, lambda _: client.create_context())
     pids = at_once(6, lambda index: pid_of(client, contexts[index]))

@@ -190,6 +190,21 @@ extension LoopTests {
       }
     }
 
+    @Test(arguments: [SocketKind.tcp, .local])
+    func `what a peer has read when it goes is not lost, what it has not read is`(kind: SocketKind)
+      async throws
+    {
+      for isRead in [true, false] {
+        try await withPair(kind == .tcp ? SocketPair.tcp : SocketPair.local) { pair in
+          try await pair.far.write("a request")
+          if isRead { #expect(try await pair.near.read(9) == "a request") }
+          pair.near.abort()
+          await pair.far.untilPeerIsGone()
+          #expect(pair.far.hasLostOutput == !isRead)
+        }
+      }
+    }
+
     @Test func `a peer that goes away is noticed while nobody reads`() async throws {
       try await withPair { pair in
         let far = pair.far

@@ -20,6 +20,19 @@ struct SocketPair {
     return SocketPair(near: near, far: far)
   }
 
+  /// Over a Unix socket.
+  static func local() async throws -> SocketPair {
+    let directory = try TemporaryDirectory(prefix: "socket-pair-")
+    let path = "\(directory.path)/socket"
+    let listener = try await Listener.bind(path: path)
+    async let connected = SocketStream.connect(path: path, timeout: .seconds(10))
+    let near = try await listener.accept()
+    let far = try await connected
+    await listener.close()
+    await directory.remove()
+    return SocketPair(near: near, far: far)
+  }
+
   func close() async {
     await near.close()
     await far.close()
@@ -28,11 +41,12 @@ struct SocketPair {
 
 /// Runs `body` with a connected pair, which it closes whatever happens.
 func withPair(
+  _ make: @escaping @LoopActor () async throws -> SocketPair = SocketPair.tcp,
   sourceLocation: SourceLocation = #_sourceLocation,
   _ body: @escaping @LoopActor (SocketPair) async throws -> Void
 ) async throws {
   try await onLoop(sourceLocation: sourceLocation) {
-    let pair = try await SocketPair.tcp()
+    let pair = try await make()
     do { try await body(pair) } catch {
       await pair.close()
       throw error

@@ -68,12 +68,13 @@ public final class Kernel {
   /// `receive` does not return, the kernel's output waits: that is how a slow client slows its kernel.
   ///
   /// - Parameter whenSent: called when the request is on its way, for what can be done while the kernel works.
-  /// - Throws: `KernelEnd` when the kernel or the way to it is lost first; `CancellationError`.
+  /// - Throws: `KernelEnd` when the kernel or the way to it is lost first, `diedBefore` where it is certain that the
+  ///   kernel has not got the request; `CancellationError`.
   public func perform(
     _ request: KernelRequest, whenSent: @LoopActor () async -> Void = {},
     receive: @escaping @LoopActor (Message) async -> Bool
   ) async throws {
-    if let end { throw end }
+    if let end { throw end.beforeRequest }
     let exchange = Exchange(receive: receive)
     exchanges[request.identifier] = exchange
     defer { exchanges[request.identifier] = nil }
@@ -203,16 +204,23 @@ public final class Kernel {
   private func finish(because reason: KernelEnd, of channel: any KernelChannel) {
     guard end == nil, channel === self.channel else { return }
     end = reason
-    for exchange in exchanges.values { exchange.finish(.failure(reason)) }
+    for (request, exchange) in exchanges {
+      exchange.finish(.failure(channel.hasMissed(request) ? reason.beforeRequest : reason))
+    }
     onEnd?(reason)
   }
 }
 
 extension KernelEnd {
+  /// What it is to a request that the kernel has not got.
+  fileprivate var beforeRequest: KernelEnd {
+    if case .died(let how) = self { .diedBefore(how) } else { self }
+  }
+
   /// What to tell a person.
   public var explanation: String {
     switch self {
-    case .died(let how): how
+    case .died(let how), .diedBefore(let how): how
     case .connectionLost(let reason): "the connection to the kernel was lost: \(reason)"
     case .restarted: "the kernel was restarted"
     case .shutDown(let reason): reason

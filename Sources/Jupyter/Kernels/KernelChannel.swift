@@ -8,6 +8,9 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// - Throws: when the channel is lost.
   func send(_ request: KernelRequest) async throws
 
+  /// True where it is certain that the kernel has not got the request with this identifier, and will not.
+  func hasMissed(_ request: String) -> Bool
+
   /// Waits for what the kernel says next. One caller at a time; not asking holds the kernel's output back.
   ///
   /// - Throws: when the channel is lost.
@@ -15,6 +18,11 @@ public protocol KernelChannel: AnyObject, Sendable {
 
   /// Closes the channel; a `next` under way throws.
   func close() async
+}
+
+extension KernelChannel {
+  /// Who speaks to the kernel through others cannot know.
+  public func hasMissed(_ request: String) -> Bool { false }
 }
 
 /// What comes over a channel.

@@ -139,8 +139,8 @@ final class LocalKernel {
 
   // MARK: Its life and end
 
-  /// True while the process lives, as far as we have been told.
-  var isRunning: Bool { process.exitStatus == nil }
+  /// True while the process lives. The news of its end may still be on its way to us, so the system is asked.
+  var isRunning: Bool { process.exitStatus == nil && !ProcessWatch.hasEnded(process.identifier) }
 
   /// True where one of `launchers` would make a better one.
   func isOutdone(by launchers: [any KernelLauncher]) -> Bool {

@@ -112,7 +112,7 @@ public final class LocalKernelHost: KernelHost {
   /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
   public func kill(_ identifier: String) async { await end(identifier) { await $0.kill() } }
 
-  /// True while the kernel's process lives, as far as we have been told.
+  /// True while the kernel's process lives; the system is asked.
   func isRunning(_ identifier: String) -> Bool { kernels[identifier]?.isRunning ?? false }
 
   private func end(_ identifier: String, _ ending: @escaping @LoopActor (LocalKernel) async -> Void) async {

@@ -28,6 +28,17 @@ public final class ProcessWatch: Handle {
     if !hasEnded { throw UVError.cancelled }
   }
 
+  /// True where a process has ended, also when nobody has waited for it yet; false where the system cannot tell.
+  public static func hasEnded(_ process: Int32) -> Bool {
+    do {
+      let descriptor = Descriptor(adopting: try retrying { openProcess(process) })
+      var state = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+      return poll(&state, 1, 0) > 0
+    } catch {
+      return error == .noSuchProcess
+    }
+  }
+
   /// Watches no more. Idempotent.
   public func close() { startClosing() }
 

@@ -61,6 +61,13 @@ extension SocketStream {
   /// True once the peer's end, or an error, has been seen.
   public var isPeerGone: Bool { input.ending != nil || output.failure != nil }
 
+  /// True where the peer has gone without having read all that was written: whoever closes a socket with bytes unread
+  /// resets the connection, and an orderly end says that there were none (RFC 1122, section 4.2.2.13; Linux does the same
+  /// for Unix sockets).
+  public var hasLostOutput: Bool {
+    output.failure != nil || input.ending.map { $0 != .endOfFile } ?? false
+  }
+
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
     if !isFull { startReading() }

@@ -20,6 +20,8 @@ final class ExecutionRun {
   /// that reaches it just before the code begins; the later ones leave code the time to clean up.
   static let patience: Duration = .milliseconds(100)
   private static let interruptsBeforeRestart = 7
+  /// How many kernels may die before one gets the code.
+  private static let attempts = 3
 
   private let order: Order
   private let context: Context
@@ -96,7 +98,21 @@ final class ExecutionRun {
     await output.send(events)
   }
 
+  /// A kernel may die before it gets the code, and before anybody has heard of that: the code is not to blame, and has
+  /// left no trace, so the next kernel runs it.
   private func runInTurn() async throws {
+    for _ in 1..<Self.attempts {
+      do {
+        return try await runOnce()
+      } catch KernelEnd.diedBefore(let how) {
+        logger.info("the kernel had died before it got the code", metadata: ["reason": "\(how)"])
+        kernel = nil
+      }
+    }
+    try await runOnce()
+  }
+
+  private func runOnce() async throws {
     let kernel = try await context.ready()
     if isAbandoned { return }
     let metadata = try await prepareEnvironment(in: kernel)
@@ -182,7 +198,7 @@ final class ExecutionRun {
   private func fail(_ error: any Error) async {
     let event: OutputEvent? =
       switch error {
-      case KernelEnd.died(let how): .failure(.kernelDied, how)
+      case KernelEnd.died(let how), KernelEnd.diedBefore(let how): .failure(.kernelDied, how)
       case KernelEnd.restarted: .failure(.kernelRestarted, KernelEnd.restarted.explanation)
       case KernelEnd.connectionLost(let reason): .failure(.connectionLost, reason)
       case KernelEnd.shutDown(let reason): .failure(.kernelDied, reason)

@@ -114,6 +114,28 @@ import Wire
     }
   }
 
+  @Test(arguments: [true, false])
+  func `whether a kernel got the last request before it died is known by its connection`(isRead: Bool)
+    async throws
+  {
+    try await withKernel { kernel, channel in
+      let requests = [MessageSession().kernelInformation(), MessageSession().kernelInformation()]
+      try await channel.send(requests[0])
+      _ = try await kernel.shell.next()
+      try await channel.send(requests[1])
+      if isRead { _ = try await kernel.shell.next() }
+      for connection in [kernel.iopub, kernel.shell, kernel.control] { connection.close() }
+      channel.kernelDied("killed by SIGKILL")
+      #expect(try await channel.next().summary == "killed by SIGKILL")
+      #expect(!channel.hasMissed(requests[0].identifier))
+      #expect(channel.hasMissed(requests[1].identifier) == !isRead)
+      // What comes too late is missed in any case.
+      let late = MessageSession().kernelInformation()
+      try await channel.send(late)
+      #expect(channel.hasMissed(late.identifier))
+    }
+  }
+
   @Test func `what is no message of ZeroMQ ends the channel and says why`() async throws {
     try await withKernel { kernel, channel in
       try await kernel.publish("last words")

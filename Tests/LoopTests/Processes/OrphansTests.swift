@@ -35,15 +35,27 @@ extension LoopTests {
         let orphans = try Orphans()
         let (child, orphan) = try await self.orphan(running: "exec sleep 1000")
         let watch = try ProcessWatch(orphan)
+        #expect(!ProcessWatch.hasEnded(orphan))
         let status = Promise<Loop.ExitStatus>()
         orphans.expect(orphan) { status.fulfil($0) }
         Signal.kill.send(to: orphan)
         try await watch.untilEnd()
         #expect(await status.getRegardless() == .signal(9))
         #expect(throws: UVError.noSuchProcess) { try ProcessWatch(orphan) }
+        #expect(ProcessWatch.hasEnded(orphan))
         watch.close()
         await child.standardInput?.close()
         orphans.close()
+      }
+    }
+
+    @Test func `The system knows of an end that nobody has waited for yet`() async throws {
+      try await onLoop {
+        let child = try ChildProcess.spawn(executable: "sh", arguments: ["-c", "kill -KILL $$"])
+        // The turn of the loop that would wait for it does not come.
+        while !ProcessWatch.hasEnded(child.processIdentifier) {}
+        #expect(child.exitStatus == nil)
+        #expect(await child.exit() == .signal(9))
       }
     }
 

@@ -17,6 +17,8 @@ final class ZeroMQConnection {
   private let type: ZMTPSocketType
   private var parser: ZMTPParser
   private var isAnsweringPing = false
+  /// Something was to be sent when the peer had closed its socket, which ZeroMQ never does by halves.
+  private var isTooLate = false
 
   /// Connects to `endpoint` and agrees with the peer on how to speak. A subscriber has subscribed to everything.
   ///
@@ -70,7 +72,16 @@ final class ZeroMQConnection {
   /// Sends a message of one part or more. What is large is sent from where it lies.
   ///
   /// - Throws: `UVError`, `CancellationError`.
-  func send(_ parts: [Bytes]) async throws { try await stream.write(ZMTPFrame.encode(parts)) }
+  func send(_ parts: [Bytes]) async throws {
+    guard !stream.isPeerGone else {
+      isTooLate = true
+      throw UVError.brokenPipe
+    }
+    try await stream.write(ZMTPFrame.encode(parts))
+  }
+
+  /// True where the peer is gone and has certainly not read all that was sent.
+  var hasLostOutput: Bool { isTooLate || stream.hasLostOutput }
 
   /// Takes the next message, its parts in the memory that they arrived in; nil where there is none now.
   ///

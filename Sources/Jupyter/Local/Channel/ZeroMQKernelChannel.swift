@@ -24,6 +24,8 @@ final class ZeroMQKernelChannel: KernelChannel {
   private let lossLimit: Duration
   private var unclaimed = Deque<Message>()
   private var questions: [String: Exchange] = [:]
+  /// The identifier of what was sent last on shell.
+  private var lastRequest: String?
   private var death: String?
   /// When a connection was first seen to have ended, while the kernel lives as far as we know.
   private var lossTime: UInt64?
@@ -61,12 +63,18 @@ final class ZeroMQKernelChannel: KernelChannel {
       default: throw UVError.notConnected
       }
     let parts = ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
+    if request.channel == .shell { lastRequest = request.identifier }
     do {
       try await connection.send(parts)
     } catch let error as UVError where error != .cancelled {
       // The kernel is about to end, or has: what it said before that, and how it ended, comes from `next`.
       logger.debug("a request could not be sent", metadata: ["reason": "\(error)"])
     }
+  }
+
+  /// A kernel that dies without having read what was sent last is known by the way its connection ends.
+  func hasMissed(_ request: String) -> Bool {
+    request == lastRequest && connections.shell.hasLostOutput
   }
 
   /// Sends a request on `control` and waits for the reply, whether anybody calls `next` or not.
