@@ -98,12 +98,11 @@ extension LoopTests {
 
     @Test func `a refused connection says so`() async throws {
       try await onLoop {
-        let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
-        let port = try #require(listener.localAddress?.port)
-        await listener.close()
+        let closed = try ClosedPort()
         await #expect(throws: UVError.connectionRefused) {
-          try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10))
+          try await SocketStream.connect(host: "127.0.0.1", port: closed.number, timeout: .seconds(10))
         }
+        closed.free()
       }
     }
 
@@ -168,6 +167,30 @@ extension SocketStream {
     var value: CInt = 0
     setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_QUICKACK, &value, socklen_t(MemoryLayout<CInt>.size))
   }
+}
+
+/// A port that nobody listens on, and that no other test can get meanwhile.
+private struct ClosedPort {
+  let number: UInt16
+  private let descriptor: CInt
+
+  init() throws {
+    descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let descriptor = descriptor
+    let status = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, size) == 0 ? getsockname(descriptor, $0, &size) : -1
+      }
+    }
+    try #require(status == 0)
+    number = UInt16(bigEndian: address.sin_port)
+  }
+
+  func free() { close(descriptor) }
 }
 
 /// A listener whose backlog is full, so that the kernel ignores who else wants to connect.
