@@ -2,13 +2,14 @@
 
 import json
 import secrets
+import sys
 import time
 import uuid
 from functools import partial
 from pathlib import Path
 
 from .clients.zeromq import ZeroMQClient
-from .contestants import compiled, jupyter_directories, kernel_environment
+from .contestants import HARNESS, compiled, jupyter_directories, kernel_environment
 from .processes import Program
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -88,20 +89,42 @@ class Probe:
 
     def environment(self, stamps):
         """Variables with which a server finds the kernelspec and the kernel finds the file of its times."""
-        home = self.scratch / f"jupyter-path-{uuid.uuid4().hex[:8]}"
-        directory = home / "kernels" / self.LANGUAGE
-        directory.mkdir(parents=True)
-        (directory / "kernel.json").write_text(json.dumps(self._kernelspec()))
-        return {"JUPYTER_PATH": str(home), "PROBE_STAMPS": str(stamps)}
-
-    def _kernelspec(self):
         # By way of Python, as it is to programs in Python alone that the server speaks over Unix sockets.
         become = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+        command = ["python", "-c", become, self.binary]
+        return {"JUPYTER_PATH": kernelspec(self.scratch, self.LANGUAGE, command), "PROBE_STAMPS": str(stamps)}
+
+
+class StampingKernel:
+    """The kernel on TCP that knows when packets pass, as a kernelspec for servers."""
+
+    LANGUAGE = "stamping"
+    PROGRAM = HARNESS.parent / "stamping_kernel.py"
+
+    @classmethod
+    def environment(cls, scratch, stamps):
+        """Variables as the probe's."""
+        # Not by the name of Python: the system stamps no packets on Unix sockets.
+        command = ["/usr/bin/env", sys.executable, cls.PROGRAM]
         return {
-            "argv": ["python", "-c", become, str(self.binary), "{connection_file}"],
-            "display_name": "Probe",
-            # Like ipykernel, it says nothing behind its last message: of other languages the server makes sure.
-            "language": "python",
-            # As our own kernels: what a client does not read waits in the kernel.
-            "metadata": {"code_interpreter": {"keeps_output": True}},
+            "JUPYTER_PATH": kernelspec(scratch, cls.LANGUAGE, command),
+            "PYTHONPATH": str(HARNESS.parent),
+            "STAMPS": str(stamps),
         }
+
+
+def kernelspec(scratch, name, command):
+    """The folder in which Jupyter finds a kernel of that name."""
+    home = Path(scratch) / f"jupyter-path-{uuid.uuid4().hex[:8]}"
+    directory = home / "kernels" / name
+    directory.mkdir(parents=True)
+    description = {
+        "argv": [*map(str, command), "{connection_file}"],
+        "display_name": name,
+        # Like ipykernel, it says nothing behind its last message: of other languages the server makes sure.
+        "language": "python",
+        # As our own kernels: what a client does not read waits in the kernel.
+        "metadata": {"code_interpreter": {"keeps_output": True}},
+    }
+    (directory / "kernel.json").write_text(json.dumps(description))
+    return str(home)

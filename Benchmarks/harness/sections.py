@@ -55,6 +55,23 @@ def percentile_table(found, *references):
     return table([*titles, *(f"p50 ÷ {name}" for name in bases), "calls"], rows)
 
 
+def transit_section(found):
+    rows = []
+    for kind, what in ((COMPUTING, "messages of a kernel that computes"), (AT_ONCE, "all messages at once")):
+        parts = [found[kind][part][share] for part in ("both", "there", "back") for share in ("p50", "p95", "p99")]
+        rows.append([what, *(f"{number * 1e3:.0f}" for number in parts)])
+    titles = [f"{part} {share}" for part in ("both ways", "there", "back") for share in ("p50", "p95", "p99")]
+    return (
+        "## Our own share of an execution\n\nMicroseconds from packet to packet, by the system's own stamps: from when "
+        "the request's last byte leaves the client until its bytes arrive at the kernel's socket (there), and from when "
+        "the kernel's last message leaves it until our last byte arrives at the client's socket (back). That is what "
+        "we add, our own wake-ups with it, and neither the client's nor the kernel's. The kernel is "
+        "`stamping_kernel.py`, on TCP, as the system stamps nothing on Unix sockets; it says what ipykernel says of "
+        "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what the "
+        "server does for the earlier ones is in the way back too.\n\n" + table(["", *titles], rows)
+    )
+
+
 def share_section(found):
     rows = []
     for kind, what in ((COMPUTING, ""), (AT_ONCE, ", all messages at once")):
@@ -65,9 +82,9 @@ def share_section(found):
     titles = ["", *(f"both ways {share}" for share in ("p50", "p95", "p99"))]
     titles += [f"{way} {share}" for way in ("there", "back") for share in ("p50", "p99")]
     return (
-        "## Our own share of an execution\n\nMicroseconds in which an execution is not with the kernel: from when the "
-        "client hands over its request until the kernel has it (there), and from the kernel's last message to the "
-        "client's last byte (back). The kernel is `probe.c`, which notes these times. It says what ipykernel says of "
+        "## From the client to the kernel and back\n\nMicroseconds in which an execution is not with the kernel: from "
+        "when the client hands over its request until the kernel has it (there), and from the kernel's last message to "
+        "the client's last byte (back). The kernel is `probe.c`, which notes these times. It says what ipykernel says of "
         "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what "
         "the server does for the earlier ones is in the way back too. The raw clients show what the kernel's "
         "ZeroMQ and the scheduler take by themselves, with libzmq in the client and without it, which is the least that "
@@ -209,6 +226,7 @@ def health_section(found):
 
 SECTIONS = {
     "latency": latency_section,
+    "transit": transit_section,
     "share": share_section,
     "connections": connections_section,
     "prints": prints_section,

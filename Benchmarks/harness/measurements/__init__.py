@@ -10,12 +10,14 @@ from .latency import connections, latency
 from .memory import memory_use
 from .share import share
 from .startup import startup
+from .transit import transit
 
 MEASUREMENTS = {
     "startup": startup,
     "memory": memory_use,
     "latency": latency,
     "share": share,
+    "transit": transit,
     "connections": connections,
     "prints": prints,
     "displays": displays,
