@@ -164,6 +164,25 @@ def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path)
 
 # Kernels that do not start
 
+LISTENER = """
+import json, os, socket, sys
+connection = json.load(open(sys.argv[1]))
+def listen(port):
+    if connection["transport"] == "tcp":
+        return socket.create_server((connection["ip"], port))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{connection['ip']}-{port}")
+    listener.listen()
+    return listener
+listeners = [listen(connection[f"{name}_port"]) for name in ("iopub", "shell", "control")]
+accepted = [listeners[0].accept()[0]]
+"""
+"""What has a kernel's sockets, and a client on the first of them: what it does next is the test's."""
+
+
+def listener(then, *interpreter):
+    return [*interpreter, "python3", "-c", LISTENER + then, "{connection_file}"]
+
 
 @pytest.mark.parametrize(
     "argv, words",
@@ -174,8 +193,13 @@ def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path)
         (["/bin/sh", "-c", "kill -KILL $$"], ["killed by SIGKILL"]),
         (["/bin/sh", "-c", "echo why it failed >&2; exit 1"], ["exited with status 1", "why it failed"]),
         (["python", "-c", "import no_such_module"], ["exited with status 1", "No module named 'no_such_module'"]),
+        (listener("os._exit(4)"), ["exited with status 4"]),
+        (listener("os._exit(4)", "/usr/bin/env"), ["exited with status 4"]),
+        (listener("accepted[0].recv(10); os._exit(4)"), ["exited with status 4"]),
+        (listener("accepted[0].sendall(b'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'); listeners[1].accept()"), ["ZMTP"]),
     ],
-    ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback"],
+    ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback", "dies when spoken to", "… on TCP",
+         "dies when greeted", "speaks HTTP"],
 )
 def test_a_kernel_that_does_not_start_says_why_and_harms_nobody(start_with, tmp_path, argv, words):
     install(tmp_path / "listed", argv=argv)
