@@ -143,6 +143,21 @@ class Kernel:
         """What code printed and what its value is."""
         return text(self.run(code))
 
+    def wait_until_heard(self) -> None:
+        """Waits until the kernel's iopub is heard: who subscribes anew, as after a restart, misses what was said before."""
+        limit = self.socket.gettimeout()
+        self.socket.settimeout(0.2)
+        for _ in range(200):
+            request = self.send("kernel_info_request", {})
+            try:
+                for _ in self.messages(request):
+                    pass
+            except websocket.WebSocketTimeoutException:
+                continue
+            self.socket.settimeout(limit)
+            return
+        raise AssertionError("the kernel is not heard")
+
     def delete(self) -> None:
         """Ends the kernel."""
         self.socket.close()

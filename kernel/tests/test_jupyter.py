@@ -114,6 +114,7 @@ def test_a_restart_keeps_the_connection_and_loses_the_state(kernel: Kernel) -> N
     pids = [int(word) for word in kernel.text(CHILDREN).split()]
     assert kernel.server.call("POST", f"/api/kernels/{kernel.id}/restart")[0] == 200
     assert not any(alive(pid) for pid in pids)
+    kernel.wait_until_heard()
     assert "NameError" in kernel.text("x")
 
 
