@@ -32,7 +32,7 @@ test: setup ## run every test there is
 
 .PHONY: bench
 bench: setup ## run every benchmark and write Benchmarks/RESULTS.md
-	@scripts/install-packages gcc wrk
+	@scripts/install-packages gcc libzmq3-dev wrk
 	@Benchmarks/run
 
 .PHONY: fuzz
@@ -41,11 +41,11 @@ fuzz: packages ## fuzz every parser for FUZZ_SECONDS
 
 .PHONY: lint
 lint: ## check the format of the Swift files
-	@swift format lint --strict -r Sources Tests Package.swift
+	@swift format lint --strict -r Sources Tests Fuzz Package.swift
 
 .PHONY: format
 format: ## put the Swift files in that format
-	@swift format -i -r Sources Tests Package.swift
+	@swift format -i -r Sources Tests Fuzz Package.swift
 
 .PHONY: image
 image: ## build the container image

@@ -22,7 +22,6 @@ public func fuzzHTTPValues(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt
   if let target = try? RequestTarget(text, method: "GET") {
     _ = try? target.decodedPath()
     _ = try? target.queryItems()
-    _ = target.segments
   }
   check(
     (try? PercentCoding.decodeText(PercentCoding.encode(text))) == text, "percent-encoding lost something")

@@ -51,6 +51,7 @@ private func checkEvent(_ event: ZMTPEvent, after events: [ZMTPEvent], limit: In
   case .ping: check(!events.isEmpty, "a ping before the greeting")
   case .message(let parts):
     check(!parts.isEmpty && parts.reduce(0) { $0 + $1.count } <= limit, "a message over the limit")
-    check(events.contains { if case .ready = $0 { true } else { false } }, "a message before the peer is ready")
+    check(
+      events.contains { if case .ready = $0 { true } else { false } }, "a message before the peer is ready")
   }
 }

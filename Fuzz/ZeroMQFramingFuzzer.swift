@@ -7,7 +7,9 @@ import Wire
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzZeroMQFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)
-  let parts = [UInt8](input).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { Bytes($0) }
+  let parts = [UInt8](input).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+    Bytes($0)
+  }
   guard let signed = try? ZeroMQFraming.decode(parts, from: .iopub) else { return 0 }
   let again = ZeroMQFraming.encode(signed.frame) { _ in signed.signature }
   check(signed.identities + again == parts, "\(parts)\n--- became:\n\(again)")

@@ -66,16 +66,12 @@ extension UVError {
   public static let connectionRefused = UVError(UV_ECONNREFUSED)
   /// The peer broke the connection.
   public static let connectionReset = UVError(UV_ECONNRESET)
-  /// The connection died before it was accepted.
-  public static let connectionAborted = UVError(UV_ECONNABORTED)
   /// Written to a connection that the peer has closed.
   public static let brokenPipe = UVError(UV_EPIPE)
   /// The socket is not connected.
   public static let notConnected = UVError(UV_ENOTCONN)
   /// Somebody listens there already.
   public static let addressInUse = UVError(UV_EADDRINUSE)
-  /// This machine does not have that address.
-  public static let addressNotAvailable = UVError(UV_EADDRNOTAVAIL)
   /// The name of a host that nobody knows.
   public static let unknownHost = UVError(UV_EAI_NONAME)
   /// Not known to this kernel.

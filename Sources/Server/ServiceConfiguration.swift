@@ -1,16 +1,24 @@
 /// What a service is told from outside.
 public struct ServiceConfiguration: Sendable {
   /// The directory of the file API and of contexts that name none, absolute.
-  public var workspace: String
+  public let workspace: String
   /// How many contexts there may be at once.
-  public var maximumContexts = 64
+  public let maximumContexts: Int
   /// How many executions may wait in one context.
-  public var maximumQueued = 256
+  public let maximumQueued: Int
   /// How many bytes of JSON a request may have. Uploads are streamed and not limited by it.
-  public var maximumBody = 64 << 20
+  public let maximumBody: Int
   /// How long running executions may go on after the server was told to stop.
-  public var grace: Duration = .seconds(10)
+  public let grace: Duration
 
-  /// Defaults for all but the workspace.
-  public init(workspace: String) { self.workspace = workspace }
+  /// Each as its property says.
+  public init(
+    workspace: String, maximumContexts: Int, maximumQueued: Int, maximumBody: Int, grace: Duration
+  ) {
+    self.workspace = workspace
+    self.maximumContexts = maximumContexts
+    self.maximumQueued = maximumQueued
+    self.maximumBody = maximumBody
+    self.grace = grace
+  }
 }

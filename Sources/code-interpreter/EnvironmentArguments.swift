@@ -2,7 +2,8 @@ import FoundationEssentials
 
 /// Options from the environment: `CODE_INTERPRETER_MAX_BODY=1000` stands for `--max-body 1000`.
 enum EnvironmentArguments {
-  private static let prefix = "CODE_INTERPRETER_"
+  /// What the names of all our variables begin with.
+  static let prefix = "CODE_INTERPRETER_"
   /// The options that may be given several times; in the environment their values stand on lines of their own.
   private static let repeated: Set<String> = ["kernel-env"]
   private static let options = [

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Loop
 
 /// The Python that runs the kernels, and the variables that it runs with.
 struct PythonEnvironment {
@@ -14,24 +15,23 @@ struct PythonEnvironment {
   init(
     _ directory: String?, environment inherited: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
-    var environment = inherited.filter { !$0.key.hasPrefix("CODE_INTERPRETER_") }
-    let current = FileManager.default.currentDirectoryPath
-    let named = directory.map { $0.hasPrefix("/") ? $0 : "\(current)/\($0)" }
-    if let prefix = named ?? Self.local(in: current) {
+    var environment = inherited.filter { !$0.key.hasPrefix(EnvironmentArguments.prefix) }
+    if let prefix = directory?.absolutePath ?? Self.local {
       guard Self.isExecutable("\(prefix)/bin/python") else {
         throw ValidationError("There is no \(prefix)/bin/python; `make setup` makes an environment in .venv.")
       }
       interpreter = "\(prefix)/bin/python"
       environment["VIRTUAL_ENV"] = prefix
-      environment["PATH"] = "\(prefix)/bin:\(inherited["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")"
+      environment["PATH"] = "\(prefix)/bin:\(inherited["PATH"] ?? ExecutableSearch.defaultPath)"
     } else {
       interpreter = "python3"
     }
     self.environment = environment
   }
 
-  private static func local(in directory: String) -> String? {
-    isExecutable("\(directory)/.venv/bin/python") ? "\(directory)/.venv" : nil
+  private static var local: String? {
+    let prefix = ".venv".absolutePath
+    return isExecutable("\(prefix)/bin/python") ? prefix : nil
   }
 
   private static func isExecutable(_ path: String) -> Bool {

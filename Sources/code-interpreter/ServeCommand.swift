@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import FoundationEssentials
 import Jupyter
-import Logging
+public import Logging
 import Loop
 import Server
 
@@ -42,7 +42,7 @@ struct ServeCommand: ParsableCommand {
   var grace = 10.0
 
   @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical.")
-  var logLevel = LogLevel.info
+  var logLevel = Logger.Level.info
 
   @Option(help: "How it is logged, on standard error: text or json.")
   var logFormat = LogFormat.text
@@ -57,7 +57,7 @@ struct ServeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let logger = logFormat.logger(level: logLevel.level)
+    let logger = logFormat.logger(level: logLevel)
     OpenFileLimit.raise()
     let status = EventLoop.shared.run { await serve(logger: logger) }
     if status != 0 { throw ExitCode(status) }
@@ -84,7 +84,7 @@ struct ServeCommand: ParsableCommand {
 
   @LoopActor
   private func openService(logger: Logger) async throws -> Service {
-    let host = try kernels.makeHost(workspace: absolute(workspace), logger: logger)
+    let host = try kernels.makeHost(workspace: workspace.absolutePath, logger: logger)
     do {
       return try await Service(configuration(), host: host, logger: logger)
     } catch let error as UVError {
@@ -108,16 +108,9 @@ struct ServeCommand: ParsableCommand {
   }
 
   private func configuration() -> ServiceConfiguration {
-    var configuration = ServiceConfiguration(workspace: absolute(workspace))
-    configuration.maximumContexts = maxContexts
-    configuration.maximumQueued = maxQueued
-    configuration.maximumBody = maxBody
-    configuration.grace = .seconds(grace)
-    return configuration
-  }
-
-  private func absolute(_ path: String) -> String {
-    path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+    ServiceConfiguration(
+      workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumQueued: maxQueued,
+      maximumBody: maxBody, grace: .seconds(grace))
   }
 
   @LoopActor
@@ -135,9 +128,4 @@ struct ServeCommand: ParsableCommand {
 }
 
 /// The levels by the names that swift-log gives them.
-enum LogLevel: String, ExpressibleByArgument, CaseIterable {
-  case trace, debug, info, notice, warning, error, critical
-
-  /// The same for swift-log.
-  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
-}
+extension Logger.Level: @retroactive ExpressibleByArgument {}

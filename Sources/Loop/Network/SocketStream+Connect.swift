@@ -138,15 +138,3 @@ extension SocketStream {
 
   private var isTCP: Bool { isOpen && stream.pointee.type == UV_TCP }
 }
-
-extension Duration {
-  /// In whole nanoseconds, clamped to what fits, never negative.
-  var nanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    // Half of the range, so that a point in time can be added.
-    guard !overflow, product < UInt64.max / 4 else { return UInt64.max / 2 }
-    return product + UInt64(attoseconds / 1_000_000_000)
-  }
-}

@@ -2,13 +2,16 @@ import Glibc
 
 /// Finds a program as the shell does. Where another program starts it for us, its absence must still be an error of
 /// `spawn` and not a child that exits with status 127.
-struct ExecutableSearch {
+public struct ExecutableSearch {
+  /// What is searched where `PATH` is not set.
+  public static let defaultPath = "/usr/local/bin:/usr/bin:/bin"
+
   private let directories: [Substring]
 
   init(_ environment: [String: String]?) {
     let path =
       if let environment { environment["PATH"] } else { getenv("PATH").map { String(cString: $0) } }
-    directories = (path ?? "/usr/local/bin:/usr/bin:/bin").split(
+    directories = (path ?? Self.defaultPath).split(
       separator: ":", omittingEmptySubsequences: false)
   }
 

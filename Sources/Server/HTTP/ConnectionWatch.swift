@@ -12,7 +12,7 @@ final class ConnectionWatch {
   init(_ timeouts: HTTPTimeouts) { self.timeouts = timeouts }
 
   /// About the present, in nanoseconds: never behind, and ahead by at most one period.
-  var now: UInt64 { lastTick + timeouts.period.wholeNanoseconds }
+  var now: UInt64 { lastTick + timeouts.period.nanoseconds }
 
   var count: Int { connections.count }
 

@@ -21,11 +21,6 @@ public struct HTTPRequestParser: Sendable {
   /// A parser at the beginning of a connection.
   public init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
 
-  /// True between two requests, as far as bytes have been taken: with an empty buffer the connection is idle.
-  public var isBetweenRequests: Bool {
-    if case .head = state { true } else { false }
-  }
-
   /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`.
   public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPError) -> Event? {
     do throws(HTTPError) {

@@ -43,11 +43,6 @@ public struct RequestTarget: Sendable, Equatable {
   /// The path decoded once. Throws `malformedTarget` where it is not well encoded, not UTF-8, or holds NUL.
   public func decodedPath() throws(HTTPError) -> String { try Self.decode(Substring(path)) }
 
-  /// The parts of the path between slashes, as they were sent; `/` has one, which is empty.
-  public var segments: [Substring] {
-    path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-  }
-
   /// A part of the path decoded once; throws as `decodedPath` does.
   public static func decode(_ part: Substring) throws(HTTPError) -> String {
     let decoded = try PercentCoding.decodeText(part)

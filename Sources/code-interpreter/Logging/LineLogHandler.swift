@@ -9,11 +9,9 @@ struct LineLogHandler: LogHandler {
   var logLevel = Logger.Level.info
   var metadata: Logger.Metadata = [:]
   private let format: any LogLine.Type
-  private let label: String
 
-  init(format: any LogLine.Type, label: String) {
+  init(format: any LogLine.Type) {
     self.format = format
-    self.label = label
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {

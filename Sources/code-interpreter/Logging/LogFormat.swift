@@ -7,10 +7,10 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
 
   /// A logger that writes to standard error.
   func logger(level: Logger.Level) -> Logger {
-    var logger = Logger(label: "code-interpreter") { label in
+    var logger = Logger(label: "code-interpreter") { _ in
       switch self {
-      case .text: LineLogHandler(format: TextLogLine.self, label: label)
-      case .json: LineLogHandler(format: JSONLogLine.self, label: label)
+      case .text: LineLogHandler(format: TextLogLine.self)
+      case .json: LineLogHandler(format: JSONLogLine.self)
       }
     }
     logger.logLevel = level

@@ -1,3 +1,5 @@
+import Loop
+
 /// The command and the variables that a kernel is started with.
 struct LaunchPlan: Sendable, Equatable {
   let executable: String
@@ -32,7 +34,7 @@ struct LaunchPlan: Sendable, Equatable {
   /// `pip` and whatever else code calls by name is that of the kernel's Python.
   private static func path(_ path: String?, prefix: String) -> String {
     let directory = "\(prefix)/bin"
-    guard let path, !path.isEmpty else { return "\(directory):/usr/local/bin:/usr/bin:/bin" }
+    guard let path, !path.isEmpty else { return "\(directory):\(ExecutableSearch.defaultPath)" }
     return path.split(separator: ":").contains(Substring(directory)) ? path : "\(directory):\(path)"
   }
 

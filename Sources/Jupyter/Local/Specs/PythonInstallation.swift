@@ -12,7 +12,7 @@ struct PythonInstallation: Sendable, Equatable {
   ///   - python: a path, or a name that is looked for in `PATH`.
   ///   - exists: whether there is a file; for tests.
   init(_ python: String, path: String?, exists: (String) -> Bool = SmallFile.exists) {
-    let directories = (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
+    let directories = (path ?? ExecutableSearch.defaultPath).split(separator: ":")
     let candidates = python.contains("/") ? [python] : directories.map { "\($0)/\(python)" }
     interpreter = candidates.first(where: exists) ?? python
     let parts = interpreter.split(separator: "/", omittingEmptySubsequences: false)

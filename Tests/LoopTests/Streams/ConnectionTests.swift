@@ -32,30 +32,6 @@ extension LoopTests {
       }
     }
 
-    @Test func `a lingering close lets a peer that is still sending read the answer`() async throws {
-      try await withPair { pair in
-        let (near, far) = (pair.near, pair.far)
-        let sending = LoopActor.task {
-          try await far.write([pattern(8 * 1024 * 1024)])
-          try await far.shutdownOutput()
-        }
-        _ = try await near.fill()
-        try await near.write("too large")
-        await near.closeLingering(patience: .seconds(1000))
-        #expect(try await far.read(9) == "too large")
-        #expect(try await far.fill() == false)
-        try await sending.value
-      }
-    }
-
-    @Test func `a lingering close does not wait for ever`() async throws {
-      try await withPair { pair in
-        await pair.near.closeLingering(patience: .milliseconds(1))
-        let hasMore = try await pair.far.fill()
-        #expect(!hasMore)
-      }
-    }
-
     @Test func `a name is looked up and all its addresses are tried`() async throws {
       try await onLoop {
         // localhost may be ::1 first, where nobody listens.

@@ -1,0 +1,21 @@
+/// Why a host could not do what it was asked.
+public enum KernelHostError: Error, CustomStringConvertible {
+  /// It does not answer, or not as it should.
+  case unavailable(String)
+  /// It answers, and refuses.
+  case refused(String)
+  /// It has no such kernel any more.
+  case kernelIsGone
+  /// The kernel did not get ready.
+  case kernelDidNotStart(String)
+
+  /// What to tell a person.
+  public var description: String {
+    switch self {
+    case .unavailable(let reason): reason
+    case .refused(let reason): reason
+    case .kernelIsGone: "the kernel is gone"
+    case .kernelDidNotStart(let reason): "the kernel did not start: \(reason)"
+    }
+  }
+}
