@@ -1,6 +1,7 @@
 """Back ends that others run: `--jupyter-url` with Jupyter Server, Kernel Gateway and Enterprise Gateway."""
 
 import os
+import time
 
 import pytest
 
@@ -171,6 +172,20 @@ def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway,
     start_gateway(JupyterServer, port=port, token=token)
     server.wait_until_healthy()
     assert client.execute("1").succeeded().text == "1"
+
+
+def test_a_back_end_that_was_away_for_long_is_found_again_by_itself(start_gateway, start_on):
+    """Who sends requests only where `/health` is well sends none meanwhile."""
+    gateway = start_gateway(JupyterServer)
+    server = start_on(gateway)
+    gateway.kill()
+    given_up = "the kernel did not outlive its connection"
+    wait_until(lambda: not server.client.is_healthy() and given_up in server.log, "the kernel is lost")
+    # Longer than anybody waits for a kernel.
+    time.sleep(12)
+    gateway.start()
+    server.wait_until_healthy()
+    assert server.client.execute("1").succeeded().text == "1"
 
 
 def test_https_with_an_authority_of_our_own(start_gateway, start_on, tmp_path):

@@ -9,6 +9,8 @@ final class Context {
   /// started again.
   private static let startAttempts = 20
   private static let startPause: Duration = .milliseconds(500)
+  /// How often a host is looked for that did not come back in that time.
+  private static let vigilInterval: Duration = .seconds(5)
 
   /// What clients call it.
   nonisolated let identifier: String
@@ -30,6 +32,9 @@ final class Context {
   private let host: any KernelHost
   private let logger: Logger
   private var kernel: Task<Kernel, any Error>
+  /// How many kernels were called for. One that is there when another has been called for since is not wanted.
+  private var calls = 0
+  private var vigil: Task<Void, Never>?
   /// Why there will be no kernel any more; nil while the context is there.
   private var deletion: KernelEnd?
   /// True while the kernel takes code.
@@ -61,16 +66,26 @@ final class Context {
   /// - Throws: `KernelHostError`; `KernelEnd` when the context is deleted.
   func ready() async throws -> Kernel {
     if let deletion { throw deletion }
-    let provision = kernel
-    do {
-      return try await provision.value
-    } catch {
-      if let deletion { throw deletion }
-      // Only the first of those that waited tries again; the others wait for its try.
-      if kernel == provision { provide { try await self.start() } }
-      return try await kernel.value
+    var provision = kernel
+    var hasFailed = false
+    while true {
+      do {
+        return try await provision.value
+      } catch {
+        if let deletion { throw deletion }
+        if !(error is Superseded) {
+          if hasFailed { throw error }
+          hasFailed = true
+          // Only the first of those that waited tries again; the others wait for its try.
+          if kernel == provision { provide { try await self.start() } }
+        }
+        provision = kernel
+      }
     }
   }
+
+  /// What waits for a kernel is told when it is to wait for a later one.
+  private struct Superseded: Error {}
 
   /// Replaces the kernel; what runs ends with `KernelRestarted`.
   func restart() async throws {
@@ -80,7 +95,7 @@ final class Context {
       guard let lost = try? await previous.value else { return try await self.start() }
       return try await self.exchange(lost, because: .restarted) { try await self.start() }
     }
-    _ = try await kernel.value
+    _ = try await ready()
   }
 
   /// Puts a better kernel in the place of one that nobody has used yet, where the host makes better ones by now: such as
@@ -106,13 +121,21 @@ final class Context {
     let deletion = KernelEnd.shutDown(reason)
     self.deletion = deletion
     turns.close(deletion)
+    vigil?.cancel()
+    await vigil?.value
     await (try? kernel.value)?.shutDown(because: deletion)
   }
 
   private func provide(_ operation: @escaping @LoopActor () async throws -> Kernel) {
     isReady = false
+    calls += 1
+    let call = calls
     kernel = LoopActor.task {
       let kernel = try await operation()
+      guard call == self.calls else {
+        await kernel.kill(because: .shutDown("another has taken its place"))
+        throw Superseded()
+      }
       self.adopt(kernel)
       return kernel
     }
@@ -153,7 +176,9 @@ final class Context {
   private func replace(_ lost: Kernel, because reason: KernelEnd) {
     logger.warning("kernel lost", metadata: ["reason": "\(reason.explanation)"])
     let wasRunning = current != nil
-    if case .connectionLost = reason { isAway = true }
+    // While it is being looked after, its end is no news.
+    lost.onEnd = nil
+    if case .connectionLost = reason { keepVigil() }
     provide {
       if case .connectionLost = reason, await self.recover(lost, interrupting: wasRunning) { return lost }
       return try await self.exchange(lost, because: reason) { try await self.startPersistently() }
@@ -188,6 +213,20 @@ final class Context {
       }
     }
     return try await start()
+  }
+
+  /// Looks for a host that is away until it is back, also when nobody wants to run anything: who asks whether we are well
+  /// may send nothing before we are.
+  private func keepVigil() {
+    isAway = true
+    guard vigil == nil else { return }
+    vigil = LoopActor.task {
+      while self.isAway, self.deletion == nil {
+        do { try await EventLoop.sleep(for: Self.vigilInterval) } catch { break }
+        if self.isAway { _ = try? await self.ready() }
+      }
+      self.vigil = nil
+    }
   }
 
   /// Connects to a kernel again that may have outlived its channel; what still runs in it belongs to nobody.

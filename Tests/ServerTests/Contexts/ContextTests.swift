@@ -1,0 +1,87 @@
+import Jupyter
+import Logging
+import Loop
+import TestLoop
+import Testing
+
+@testable import Server
+
+@Suite struct ContextTests {
+  @Test func `a kernel that dies is replaced by one`() async throws {
+    try await withContext { host, context in
+      host.channels["kernel-1"]?.die()
+      try await Self.until { host.living == ["kernel-2"] && context.isReady }
+      #expect(try await context.ready().end == nil)
+    }
+  }
+
+  @Test func `a kernel that outlives its connection keeps its memory`() async throws {
+    try await withContext { host, context in
+      let first = host.channels["kernel-1"]
+      host.onReconnect = { _ in FakeChannel() }
+      first?.breakOff()
+      try await Self.until { host.channels["kernel-1"] !== first && context.isReady && !context.isAway }
+      #expect(host.living == ["kernel-1"])
+    }
+  }
+
+  @Test func `a kernel that ends while it is connected to again is replaced by one, not two`() async throws {
+    try await withContext { host, context in
+      host.onReconnect = { _ in FakeChannel(isDoomed: true) }
+      host.channels["kernel-1"]?.breakOff()
+      try await Self.until { context.isReady && host.living != ["kernel-1"] }
+      #expect(host.living == ["kernel-2"])
+      // What replaces it is looked after, as any.
+      host.channels["kernel-2"]?.die()
+      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+    }
+  }
+
+  @Test func `a kernel that dies as it is restarted is replaced by one, not two`() async throws {
+    try await withContext { host, context in
+      let restarts = (0..<3).map { _ in LoopActor.task { try await context.restart() } }
+      host.channels["kernel-1"]?.die()
+      for restart in restarts { try await restart.value }
+      _ = try await context.ready()
+      try await Self.until { host.living.count == 1 && context.isReady }
+      // The one that is left is the one that is used.
+      let last = try #require(host.living.first)
+      host.channels[last]?.die()
+      try await Self.until { context.isReady && host.living.count == 1 && host.living != [last] }
+    }
+  }
+
+  @Test func `a context that is deleted leaves no kernel, whatever is under way`() async throws {
+    try await withContext { host, context in
+      let restart = LoopActor.task { try await context.restart() }
+      host.channels["kernel-1"]?.breakOff()
+      await context.delete(because: "it was deleted")
+      _ = await restart.result
+      try await Self.until { host.living.isEmpty }
+      await #expect(throws: KernelEnd.shutDown("it was deleted")) { try await context.ready() }
+    }
+  }
+
+  /// Runs `body` with a context whose kernel is ready, which it deletes.
+  private func withContext(
+    _ body: @escaping @LoopActor (FakeHost, Context) async throws -> Void
+  ) async throws {
+    try await TestLoop.run {
+      let host = FakeHost()
+      let context = Context(
+        language: "python", spec: FakeHost.spec, directory: "/", isDirectoryAsked: false, isDefault: false,
+        host: host, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      _ = try await context.ready()
+      try await body(host, context)
+      await context.delete(because: "the test is over")
+      // Handles are closing: their turn of the loop is what the count waits for.
+      await Task.yield()
+    }
+  }
+
+  @LoopActor
+  private static func until(_ condition: @LoopActor () -> Bool) async throws {
+    for _ in 0..<100_000 where !condition() { await Task.yield() }
+    try #require(condition())
+  }
+}
