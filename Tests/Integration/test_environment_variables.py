@@ -211,6 +211,23 @@ def test_bash_has_them_for_one_execution(client, value):
     assert client.execute(code, language="bash").succeeded().stdout == "<unset>\n"
 
 
+def test_bash_that_was_started_anew_has_its_own_and_loses_none(client):
+    """`exit` ends the shell, and its kernel starts another: there nothing is to be put back."""
+    client.execute("exit", language="bash", env_vars={"PATH": "/nowhere"})
+    execution = client.execute("ls -d /; echo \"<$PATH>\"", language="bash").succeeded()
+    assert execution.stdout.startswith("/\n<") and "nowhere" not in execution.stdout
+
+
+def test_what_bash_cannot_set_is_said_and_nothing_runs(client):
+    for name in ("PS1", "PS2", "PROMPT_COMMAND"):
+        # Its kernel would wait for a prompt that does not come.
+        check_error(client.post("/execute", {"code": "echo", "language": "bash", "env_vars": {name: "x"}}), 400, "bash")
+    execution = client.execute("echo it ran", language="bash", env_vars={"UID": "5"})
+    assert execution.error["name"] == "ExecutionInterrupted" and "env_vars" in execution.error["value"]
+    assert execution.stdout == ""
+    assert client.execute("echo \"<$V>\"", language="bash", env_vars={"V": "a"}).succeeded().stdout == "<a>\n"
+
+
 @pytest.mark.parametrize("value", ["plain", "it's \"quoted\" ${a} `b` \\", "two\nlines", "ü 😀 \u2028", ""])
 def test_javascript_has_them_for_one_execution(client, value):
     # Deno lets output of the last moment overtake its word that it is done: the pause keeps the two apart.

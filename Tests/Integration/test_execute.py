@@ -571,6 +571,33 @@ def test_javascript_makes_room_for_the_next_too(client, code):
     assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
 
 
+@pytest.mark.parametrize("fields", [{}, {"env_vars": {"V": "a"}}], ids=["code", "variables"])
+def test_what_a_cell_leaves_running_in_javascript_holds_nobody_up(client, fields):
+    """Not the end of its own execution, and a client that waits behind it may leave."""
+    context = client.create_context(language="javascript")
+    client.execute("setTimeout(() => { while (true) {} }, 0);", context_id=context["id"]).succeeded()
+    client.stream("1", context_id=context["id"], **fields).vanish()
+    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+
+
+def test_a_reply_that_is_no_json_we_take_ends_the_execution_all_the_same(run):
+    """Deeper than any message should be: a kernel may be talked into that by the code that it runs."""
+    code = "value = 1\nfor _ in range(600): value = [value]\n"
+    code += "get_ipython().payload_manager.write_payload({'source': 'page', 'data': value})"
+    assert run(code).error["name"] == "ConnectionLost"
+    assert run("6 * 7").succeeded().text == "42"
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, 0])
+def test_a_cell_that_says_that_its_kernel_is_dead_harms_nobody_else(client, context, number):
+    code = f"""
+kernel = get_ipython().kernel
+kernel.session.send(kernel.iopub_socket, "status", {{"execution_state": "dead", "exit_code": {number}}})
+"""
+    client.execute(code, context_id=context["id"])
+    assert client.execute("6 * 7").succeeded().text == "42"
+
+
 def test_executions_use_one_connection_as_long_as_it_is_kept(client, context):
     connection = client.connect()
     for index in range(20):

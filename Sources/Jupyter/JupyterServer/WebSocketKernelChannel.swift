@@ -49,14 +49,14 @@ final class WebSocketKernelChannel: KernelChannel {
 
   /// How the kernel ended, where its server's status message says that it has. Servers that bring it back say
   /// `restarting`; its memory is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`.
-  private static func end(in content: Bytes) throws -> String? {
+  nonisolated static func end(in content: Bytes) throws -> String? {
     let content = try JSONSlice.parse(content)
     switch content["execution_state"]?.string {
     case "dead", "restarting": break
     default: return nil
     }
     guard let code = content["exit_code"]?.integer else { return "its process ended" }
-    return code < 0
-      ? ExitStatus.signal(Int(clamping: -code)).description : ExitStatus.code(Int(clamping: code)).description
+    let number = Int(clamping: code.magnitude)
+    return (code < 0 ? ExitStatus.signal(number) : .code(number)).description
   }
 }

@@ -9,6 +9,8 @@ final class Exchange {
     case finished(Result<Void, any Error>)
   }
 
+  /// The kernel has said something to it.
+  var isHeard = false
   /// Takes a message; true when it was the last that is wanted.
   let receive: @LoopActor (Message) async -> Bool
   private var state = State.open

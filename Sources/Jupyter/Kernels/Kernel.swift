@@ -198,6 +198,7 @@ public final class Kernel {
       if message.parentIdentifier.hasPrefix(session.identifier) { await onStray?(message) }
       return
     }
+    exchange.isHeard = true
     if await exchange.receive(message) { exchange.finish(.success(())) }
   }
 
@@ -205,7 +206,8 @@ public final class Kernel {
     guard end == nil, channel === self.channel else { return }
     end = reason
     for (request, exchange) in exchanges {
-      exchange.finish(.failure(channel.hasMissed(request) ? reason.beforeRequest : reason))
+      let isMissed = !exchange.isHeard && channel.hasMissed(request)
+      exchange.finish(.failure(isMissed ? reason.beforeRequest : reason))
     }
     onEnd?(reason)
   }

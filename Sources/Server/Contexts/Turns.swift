@@ -9,13 +9,6 @@ final class Turns {
   final class Ticket {
     fileprivate var continuation: CheckedContinuation<Void, any Error>?
     fileprivate var isWithdrawn = false
-
-    /// Gives up waiting: `take` throws `CancellationError`. Without effect once the turn has come.
-    func withdraw() {
-      isWithdrawn = true
-      continuation?.resume(throwing: CancellationError())
-      continuation = nil
-    }
   }
 
   private var isTaken = false
@@ -29,7 +22,7 @@ final class Turns {
   var isFree: Bool { !isTaken }
 
   /// How many wait.
-  var waiting: Int { queue.count { $0.continuation != nil } }
+  var waiting: Int { queue.count }
 
   /// Waits for the turn of `ticket`; `pass` must follow.
   ///
@@ -51,15 +44,22 @@ final class Turns {
     }
   }
 
+  /// Gives up waiting: `take` throws `CancellationError`. Without effect once the turn has come.
+  func withdraw(_ ticket: Ticket) {
+    ticket.isWithdrawn = true
+    queue.removeAll { $0 === ticket }
+    ticket.continuation?.resume(throwing: CancellationError())
+    ticket.continuation = nil
+  }
+
   /// Ends a turn; the next in line has it.
   func pass() {
-    while let next = queue.popFirst() {
-      guard let continuation = next.continuation else { continue }
-      next.continuation = nil
-      continuation.resume()
+    guard let next = queue.popFirst() else {
+      isTaken = false
       return
     }
-    isTaken = false
+    next.continuation?.resume()
+    next.continuation = nil
   }
 
   /// Lets nobody in any more: who waits, and who comes, gets `error`.

@@ -91,15 +91,23 @@ extension EnvironmentCode {
       """
   }
 
-  /// Bash cannot hold names that are not identifiers: nil then.
+  /// Bash cannot hold names that are not identifiers, and its kernel talks to a shell by the prompts that it has given
+  /// it: nil then.
   private init?(bash variables: [(name: String, value: String)]) {
-    guard variables.allSatisfy({ Self.isIdentifier($0.name) }) else { return nil }
+    let prompts: Set = ["PS1", "PS2", "PROMPT_COMMAND"]
+    guard variables.allSatisfy({ Self.isIdentifier($0.name) && !prompts.contains($0.name) }) else {
+      return nil
+    }
     // `declare -p` prints what brings a variable back with its attributes, and nothing where there is none.
     self.set = variables.map { name, value in
-      "__code_interpreter_\(name)=\"$(declare -p \(name) 2>/dev/null)\"; export \(name)=\(Self.bashQuoted(value))"
-    }.joined(separator: "; ")
+      let saved = "__code_interpreter_\(name)"
+      return "[[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "
+        + "export \(name)=\(Self.bashQuoted(value))"
+    }.joined(separator: " && ")
+    // Only where something was saved: a shell that has been started anew has its variables as they are to be.
     self.restore = variables.map { name, _ in
-      "unset \(name); eval \"$__code_interpreter_\(name)\"; unset __code_interpreter_\(name)"
+      let saved = "__code_interpreter_\(name)"
+      return "if [[ -v \(saved) ]]; then unset \(name); eval \"$\(saved)\"; unset \(saved); fi"
     }.joined(separator: "; ")
   }
 

@@ -16,6 +16,8 @@ struct Execution {
   private var hasFailed = false
   /// What the reply says of an error, until it is certain that iopub, which may come later, does not say it too.
   private var repliedError: JSONSlice?
+  /// What is wrong with the reply.
+  private var unreadableReply: JSONError?
 
   /// True when the kernel has nothing more to say to it.
   var isComplete: Bool { isReplied && isIdle }
@@ -33,7 +35,14 @@ struct Execution {
   mutating func receive(_ message: Message) throws(JSONError) -> [OutputEvent] {
     switch (message.channel, message.header.type) {
     case (.shell, "execute_reply"):
-      return try receiveReply(JSONSlice.parseRepairingText(message.content))
+      isReplied = true
+      do {
+        return try receiveReply(JSONSlice.parseRepairingText(message.content))
+      } catch {
+        // No other comes: it ends the execution as a good one does.
+        unreadableReply = error
+        return errorOfReply()
+      }
     case (.iopub, "status"):
       if Self.isIdle(message) { isIdle = true }
       return errorOfReply()
@@ -102,7 +111,6 @@ struct Execution {
   }
 
   private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
-    isReplied = true
     // A kernel that announces nothing on iopub still counts.
     let accepted = accept(content["execution_count"])
     switch content["status"]?.string {
@@ -119,7 +127,12 @@ struct Execution {
   }
 
   private mutating func errorOfReply() -> [OutputEvent] {
-    guard isComplete, !hasFailed, let repliedError else { return [] }
+    guard isComplete, !hasFailed else { return [] }
+    if let unreadableReply {
+      hasFailed = true
+      return [.failure(.connectionLost, "the kernel's reply was not JSON: \(unreadableReply)")]
+    }
+    guard let repliedError else { return [] }
     return receiveError(repliedError)
   }
 

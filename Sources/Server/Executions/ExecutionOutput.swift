@@ -15,7 +15,8 @@ final class ExecutionOutput {
   var onLoss: (@LoopActor () -> Void)?
   private let writer: ResponseWriter
   private var hasBegun = false
-  private var isLost = false
+  /// Nothing more goes out: the client is gone, or has had the last line.
+  private var isOver = false
   private var silence: Deadline?
 
   init(writer: ResponseWriter) {
@@ -42,13 +43,15 @@ final class ExecutionOutput {
     silence?.close()
     silence = nil
     await begin()
-    guard !isLost else { return }
-    do { try await writer.finish(OutputEncoder.line(.end)) } catch { lose() }
+    guard !isOver else { return }
+    isOver = true
+    // A client that does not take the last line any more has nothing to be told, and nothing is left to be interrupted.
+    try? await writer.finish(OutputEncoder.line(.end))
   }
 
   private func write(_ pieces: [Bytes]) async {
     await begin()
-    guard !isLost else { return }
+    guard !isOver else { return }
     silence?.start(Self.silenceLimit)
     do { try await writer.write(pieces) } catch { lose() }
   }
@@ -60,8 +63,8 @@ final class ExecutionOutput {
   }
 
   private func lose() {
-    guard !isLost else { return }
-    isLost = true
+    guard !isOver else { return }
+    isOver = true
     onLoss?()
   }
 }

@@ -22,6 +22,8 @@ final class ExecutionRun {
   private static let interruptsBeforeRestart = 7
   /// How many kernels may die before one gets the code.
   private static let attempts = 3
+  /// How long a kernel that is done with the code may be kept from what we ask of it then, by what the code left running.
+  private static let afterthoughtLimit: Duration = .seconds(2)
 
   private let order: Order
   private let context: Context
@@ -32,8 +34,9 @@ final class ExecutionRun {
   private var kernel: Kernel?
   private var request: KernelRequest?
   private var isAbandoned = false
-  private var interruption: Task<Void, Never>?
-  private var interrupts = 0
+  /// Interrupts on their way: the next execution must not meet one of them.
+  private var interruptions: [Task<Void, Never>] = []
+  /// What happens if the last interrupt has no effect; nil where there was none.
   private var escalation: Deadline?
   private var isLookingForReply = false
   /// What is to be put back into the kernel behind the execution.
@@ -72,24 +75,24 @@ final class ExecutionRun {
   /// The client is gone: nobody waits for this execution, so it is interrupted at once.
   func abandon() {
     isAbandoned = true
-    ticket.withdraw()
+    context.turns.withdraw(ticket)
     interrupt()
   }
 
   /// Interrupts the code, if it runs. One that does not obey is interrupted again, then its kernel is replaced.
   func interrupt() {
-    guard let kernel, interruption == nil else { return }
+    guard let kernel, escalation == nil else { return }
     execution.isInterrupted = true
     lookForReply()
-    interrupts += 1
-    interruption = LoopActor.task {
-      do { try await kernel.interrupt() } catch {
-        self.logger.warning("interrupt failed", metadata: ["reason": "\(error)"])
-      }
-    }
+    interruptions.append(
+      LoopActor.task {
+        do { try await kernel.interrupt() } catch {
+          self.logger.warning("interrupt failed", metadata: ["reason": "\(error)"])
+        }
+      })
     let escalation = Deadline { [weak self] in self?.escalate() }
     self.escalation = escalation
-    escalation.start(Self.patience * (1 << (interrupts - 1)))
+    escalation.start(Self.patience * (1 << (interruptions.count - 1)))
   }
 
   /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing.
@@ -104,7 +107,7 @@ final class ExecutionRun {
     for _ in 1..<Self.attempts {
       do {
         return try await runOnce()
-      } catch KernelEnd.diedBefore(let how) {
+      } catch KernelEnd.diedBefore(let how) where !execution.isInterrupted {
         logger.info("the kernel had died before it got the code", metadata: ["reason": "\(how)"])
         kernel = nil
       }
@@ -115,9 +118,9 @@ final class ExecutionRun {
   private func runOnce() async throws {
     let kernel = try await context.ready()
     if isAbandoned { return }
+    self.kernel = kernel
     let metadata = try await prepareEnvironment(in: kernel)
     if isAbandoned { return }
-    self.kernel = kernel
     let request = kernel.session.execution(of: order.code, metadata: metadata)
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
@@ -141,11 +144,13 @@ final class ExecutionRun {
   private func awaitLateOutput(of kernel: Kernel) async {
     var isAnswered = false
     var isIdle = false
-    try? await kernel.perform(kernel.session.kernelInformation()) { message in
-      await self.receiveStray(message)
-      if message.header.type == "kernel_info_reply" { isAnswered = true }
-      if Execution.isIdle(message) { isIdle = true }
-      return isAnswered && isIdle
+    try? await withDeadline(Self.afterthoughtLimit) {
+      try await kernel.perform(kernel.session.kernelInformation()) { message in
+        await self.receiveStray(message)
+        if message.header.type == "kernel_info_reply" { isAnswered = true }
+        if Execution.isIdle(message) { isIdle = true }
+        return isAnswered && isIdle
+      }
     }
   }
 
@@ -172,9 +177,9 @@ final class ExecutionRun {
   private func leave() async {
     kernel = nil
     escalation?.close()
-    await interruption?.value
+    for interruption in interruptions { await interruption.value }
     if let changedEnvironment, let kernel = try? await context.ready() {
-      await Self.restore(changedEnvironment, in: kernel)
+      await restore(changedEnvironment, in: kernel)
     }
     context.current = nil
     context.turns.pass()
@@ -182,16 +187,18 @@ final class ExecutionRun {
 
   private func escalate() {
     guard kernel != nil else { return }
-    interruption = nil
     escalation?.close()
+    escalation = nil
     // The code has ended; an interrupt more could only hit what comes next.
     if isLookingForReply { return }
-    if interrupts < Self.interruptsBeforeRestart {
-      logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(interrupts)"])
+    if interruptions.count < Self.interruptsBeforeRestart {
+      logger.debug(
+        "the code does not obey the interrupt", metadata: ["interrupts": "\(interruptions.count)"])
       interrupt()
     } else {
       logger.warning("the code obeys no interrupt: its kernel is replaced")
-      interruption = LoopActor.task { try? await self.context.restart() }
+      kernel = nil
+      interruptions.append(LoopActor.task { try? await self.context.restart() })
     }
   }
 
@@ -203,21 +210,28 @@ final class ExecutionRun {
       case KernelEnd.connectionLost(let reason): .failure(.connectionLost, reason)
       case KernelEnd.shutDown(let reason): .failure(.kernelDied, reason)
       case is CancellationError: nil
+      case is SilentCodeFailure where execution.isInterrupted:
+        .failure(.executionInterrupted, "an interrupt came before the code ran")
+      case let failure as SilentCodeFailure:
+        .failure(.executionInterrupted, "the code did not run: `env_vars` could not be set: \(failure)")
       default: .failure(.connectionLost, "\(error)")
       }
     if let event { await output.send([event]) }
   }
 
   /// A late interrupt may hit the code that restores; it does no harm twice.
-  private static func restore(_ environment: EnvironmentCode, in kernel: Kernel) async {
+  private func restore(_ environment: EnvironmentCode, in kernel: Kernel) async {
     for _ in 0..<3 {
       do {
-        try await kernel.runSilently(environment.restore)
-        return
-      } catch is KernelEnd {
-        return
-      } catch {
+        return try await withDeadline(Self.afterthoughtLimit) {
+          try await kernel.runSilently(environment.restore)
+        }
+      } catch is SilentCodeFailure {
         continue
+      } catch is DeadlineExceeded {
+        return logger.warning("the kernel is still busy: its environment variables are not put back")
+      } catch {
+        return
       }
     }
   }

@@ -37,7 +37,7 @@ import Testing
       await Self.until { turns.waiting == 1 }
       let next = LoopActor.task { try await turns.take(Turns.Ticket()) }
       await Self.until { turns.waiting == 2 }
-      ticket.withdraw()
+      turns.withdraw(ticket)
       await #expect(throws: CancellationError.self) { try await withdrawn.value }
       #expect(turns.waiting == 1)
       turns.pass()

@@ -29,6 +29,18 @@ import Testing
     }
   }
 
+  @Test func aReplyThatCannotBeReadIsAReplyAndIsToldInTheEnd() throws {
+    let reply = try Messages.reply(#"{"status": NaN}"#)
+    let input = try Messages.iopub("execute_input", #"{"execution_count": 3}"#)
+    let idle = try Messages.status("idle")
+    for messages in [[input, idle, reply], [reply, input, idle]] {
+      let lines = try lines(messages)
+      #expect(lines.count == 2)
+      #expect(lines[0].contains("number_of_executions"))
+      #expect(lines[1].contains("the kernel's reply was not JSON"))
+    }
+  }
+
   @Test func anInterruptedExecutionThatIsIdleMayHaveLostItsReply() throws {
     var execution = Execution()
     _ = try execution.receive(Messages.status("idle"))

@@ -1,0 +1,21 @@
+import Memory
+import Testing
+
+@testable import Jupyter
+
+@Suite struct WebSocketKernelChannelTests {
+  @Test(arguments: [
+    (#"{"execution_state": "idle"}"#, nil), (#"{"execution_state": "dead"}"#, "its process ended"),
+    (#"{"execution_state": "dead", "exit_code": 3}"#, "exited with status 3"),
+    (#"{"execution_state": "restarting", "exit_code": -9}"#, "killed by SIGKILL"),
+  ])
+  func `the server's status message says how a kernel ended`(content: String, end: String?) throws {
+    #expect(try WebSocketKernelChannel.end(in: Bytes(content)) == end)
+  }
+
+  @Test(arguments: [Int64.min, .max, -1_000_000])
+  func `a cell may send such messages too, with any number in them`(code: Int64) throws {
+    let content = Bytes(#"{"execution_state": "dead", "exit_code": \#(code)}"#)
+    #expect(try WebSocketKernelChannel.end(in: content) != nil)
+  }
+}
