@@ -1,8 +1,8 @@
-"""A Jupyter kernel on plain sockets that has the system tell when a request arrived at it and when its last message left.
+"""A Jupyter kernel on plain sockets that has the system tell when a request arrived and when its last message left.
 
-Of an execution it says what ipykernel says of `1+1`. The code is a number: how many microseconds it computes before each
-message, as a kernel does. What it has to tell is in the file that STAMPS names: `STAMPS` below. It is started with the path
-of a connection file whose transport is TCP, and believes whoever knows where its sockets are.
+Of an execution it says what ipykernel says of `1+1`. The code is a number: how many microseconds it computes before
+each message, as a kernel does. What it has to tell is a `TIMES` in the file that STAMPS names. It is started with the
+path of a connection file whose transport is TCP, and believes whoever knows where its sockets are.
 """
 
 import hmac
@@ -16,13 +16,11 @@ import sys
 import time
 
 from harness.stamps import StampedSocket
+from harness.zmtp import COMMAND, GREETING, LONG, MORE, message, ready
 
-STAMPS = struct.Struct("=QQQ")
+TIMES = struct.Struct("=QQQ")
 """How many executions there were; of the last one, when the request arrived and when the last message left."""
 
-# ZMTP 3.0 with the NULL mechanism: https://rfc.zeromq.org/spec/23/
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-MORE, LONG, COMMAND = 1, 2, 4
 DELIMITER = b"<IDS|MSG>"
 KINDS = {"shell": b"ROUTER", "control": b"ROUTER", "iopub": b"PUB"}
 
@@ -38,7 +36,7 @@ class Connection:
         while len(self.read) < len(GREETING):
             self.fill()
         self.read = self.read[len(GREETING) :]
-        self.socket.sendall(frame(b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind, COMMAND))
+        self.socket.sendall(ready(kind))
 
     def fill(self):
         piece = self.socket.recv(1 << 16)
@@ -62,14 +60,7 @@ class Connection:
         self.read = self.read[taken:]
 
     def send(self, parts):
-        last = len(parts) - 1
-        self.socket.sendall(b"".join(frame(part, MORE if index < last else 0) for index, part in enumerate(parts)))
-
-
-def frame(body, flags=0):
-    if len(body) < 256:
-        return bytes([flags, len(body)]) + body
-    return bytes([flags | LONG]) + len(body).to_bytes(8, "big") + body
+        self.socket.sendall(message(parts))
 
 
 def next_frame(read, at):
@@ -144,7 +135,7 @@ class Kernel:
         self.say(connection, header, "execute_reply", reply)
         compute(pause)
         self.publish(header, "status", {"execution_state": "idle"})
-        self.stamps[:] = STAMPS.pack(self.count, received, self.publishers[-1].socket.left)
+        self.stamps[:] = TIMES.pack(self.count, received, self.publishers[-1].socket.left)
 
     def publish(self, parent, kind, content):
         for publisher in self.publishers:
@@ -168,9 +159,9 @@ def main():
     with open(sys.argv[1]) as file:
         connection = json.load(file)
     with open(os.environ["STAMPS"], "w+b") as file:
-        file.write(bytes(STAMPS.size))
+        file.write(bytes(TIMES.size))
         file.flush()
-        stamps = mmap.mmap(file.fileno(), STAMPS.size)
+        stamps = mmap.mmap(file.fileno(), TIMES.size)
     Kernel(connection, stamps).serve()
 
 

@@ -6,7 +6,7 @@ from .arena import FASTAPI, FLOOR, OURS, OURS_OWN, OURS_SAME, WEBSOCKET_QUICK, Z
 from .measurements.contexts import OURS_FORKED
 from .measurements.executions import MESSAGE_LENGTH
 from .measurements.health import OURS_QUIET
-from .measurements.share import COMPUTING
+from .measurements.round_trip import COMPUTING
 from .measurements.startup import JUPYTER
 
 MIB, KIB, MB = 1 << 20, 1 << 10, 10**6
@@ -114,7 +114,7 @@ def execution_ratio(measured):
 
 
 def own_share(measured):
-    found = measured["transit"][COMPUTING]
+    found = measured["own_share"][COMPUTING]
     both, there, back = (found[part]["p50"] * 1e3 for part in ("both", "there", "back"))
     return f"{both:.0f} µs ({there:.0f} there, {back:.0f} back; p95 {found['both']['p95'] * 1e3:.0f})", both <= 150
 

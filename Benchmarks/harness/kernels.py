@@ -55,8 +55,8 @@ def connection_at(name):
 
 def stock_kernel(scratch, verify=False):
     """ipykernel as it comes."""
-    # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed and
-    # does not install itself.
+    # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed
+    # and does not install itself.
     options = ["--HistoryManager.enabled=True", "--Session.packer=json", "--Session.unpacker=json"]
     return RawKernel(scratch, python("ipykernel_launcher"), options, client=partial(ZeroMQClient, verify=verify))
 

@@ -3,8 +3,8 @@
 from .arena import FASTAPI, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
 from .measurements.contexts import IMPORTS
-from .measurements.share import AT_ONCE, COMPUTING
-from .tables import NOT_MEASURED, mib, milliseconds, share, spread, table
+from .measurements.round_trip import AT_ONCE, COMPUTING
+from .tables import NOT_MEASURED, mib, milliseconds, percent, spread, table
 
 
 def startup_section(found):
@@ -55,7 +55,7 @@ def percentile_table(found, *references):
     return table([*titles, *(f"p50 ÷ {name}" for name in bases), "calls"], rows)
 
 
-def transit_section(found):
+def own_share_section(found):
     rows = []
     for kind, what in ((COMPUTING, "messages of a kernel that computes"), (AT_ONCE, "all messages at once")):
         parts = [found[kind][part][share] for part in ("both", "there", "back") for share in ("p50", "p95", "p99")]
@@ -67,12 +67,12 @@ def transit_section(found):
         "the kernel's last message leaves it until our last byte arrives at the client's socket (back). That is what "
         "we add, our own wake-ups with it, and neither the client's nor the kernel's. The kernel is "
         "`stamping_kernel.py`, on TCP, as the system stamps nothing on Unix sockets; it says what ipykernel says of "
-        "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what the "
-        "server does for the earlier ones is in the way back too.\n\n" + table(["", *titles], rows)
+        "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what "
+        "the server does for the earlier ones is in the way back too.\n\n" + table(["", *titles], rows)
     )
 
 
-def share_section(found):
+def round_trip_section(found):
     rows = []
     for kind, what in ((COMPUTING, ""), (AT_ONCE, ", all messages at once")):
         for name, figure in found.items():
@@ -84,12 +84,10 @@ def share_section(found):
     return (
         "## From the client to the kernel and back\n\nMicroseconds in which an execution is not with the kernel: from "
         "when the client hands over its request until the kernel has it (there), and from the kernel's last message to "
-        "the client's last byte (back). The kernel is `probe.c`, which notes these times. It says what ipykernel says of "
-        "`1+1`, and computes 200 µs before each message, as a kernel does; where it sends all messages at once, what "
-        "the server does for the earlier ones is in the way back too. The raw clients show what the kernel's "
-        "ZeroMQ and the scheduler take by themselves, with libzmq in the client and without it, which is the least that "
-        "there can be; the clients' own work, some 10 to 20 µs, is in all of them.\n\n"
-        + table(titles, rows)
+        "the client's last byte (back). The kernel is `probe.c`, which notes these times, and says and computes the "
+        "same. The raw clients show what the kernel's ZeroMQ and the scheduler take by themselves, with libzmq in the "
+        "client and without it, which is the least that there can be; the clients' own work, some 10 to 20 µs, is in "
+        "all of them.\n\n" + table(titles, rows)
     )
 
 
@@ -194,7 +192,7 @@ def files_section(found):
         for kind in ("upload", "download"):
             one = figure[kind]
             ratio = f"{one['rate'] / base[kind]['rate']:.2f}" if base else NOT_MEASURED
-            row += [f"{one['rate']:,.0f}", ratio, mib(one["largest_growth"]), share(one["server_share"])]
+            row += [f"{one['rate']:,.0f}", ratio, mib(one["largest_growth"]), percent(one["server_share"])]
         rows.append(row)
     titles = [
         f"{kind}{what}" for kind in ("upload", "download") for what in (" MB/s", " ÷ FastAPI", " growth MiB", " server")
@@ -213,7 +211,7 @@ def health_section(found):
         for count in ("1", "64"):
             one = figure[count]
             row += [f"{one['rate']:,.0f}", f"{one['rate'] / base[count]['rate']:.2f}", f"{one['p99']:.2f}"]
-            row += [share(one["server_share"]), share(one["generator_share"])]
+            row += [percent(one["server_share"]), percent(one["generator_share"])]
         rows.append(row)
     titles = [
         f"{count}{what}" for count in ("1", "64") for what in (": /s", " ÷ FastAPI", " p99 ms", " server", " wrk")
@@ -226,8 +224,8 @@ def health_section(found):
 
 SECTIONS = {
     "latency": latency_section,
-    "transit": transit_section,
-    "share": share_section,
+    "own_share": own_share_section,
+    "round_trip": round_trip_section,
     "connections": connections_section,
     "prints": prints_section,
     "displays": rate_section("3,000 displays", "a second"),

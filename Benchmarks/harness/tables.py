@@ -14,7 +14,7 @@ def mib(count):
     return f"{count / MIB:.1f}"
 
 
-def share(value):
+def percent(value):
     return f"{value * 100:.0f} %"
 
 

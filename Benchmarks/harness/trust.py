@@ -1,7 +1,7 @@
 """How it is known that the load generator is not what was measured."""
 
 from .arena import FLOOR, MODES
-from .tables import share
+from .tables import percent
 
 
 def generator_section(measured):
@@ -31,7 +31,7 @@ def streams(measured):
 
 
 def client_shares(found):
-    return ", ".join(f"{name} {share(one['client_share'])}" for name, one in found.items() if "client_share" in one)
+    return ", ".join(f"{name} {percent(one['client_share'])}" for name, one in found.items() if "client_share" in one)
 
 
 def transfers(measured):
@@ -40,7 +40,7 @@ def transfers(measured):
         return
     upload, download = found[FLOOR]["upload"]["rate"], found[FLOOR]["download"]["rate"]
     shares = ", ".join(
-        f"{name} {share(one['upload']['client_share'])} and {share(one['download']['client_share'])}"
+        f"{name} {percent(one['upload']['client_share'])} and {percent(one['download']['client_share'])}"
         for name, one in found.items()
     )
     yield (

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -554,6 +555,22 @@ def test_code_that_refuses_interrupts_loses_its_kernel_when_its_client_goes_away
     stream.vanish()
     execution = waiting.finish().succeeded()
     assert (execution.count, execution.text) == (1, "False")
+
+
+def test_a_client_that_leaves_with_the_last_line_interrupts_nothing(client, server, context):
+    """An interrupt would reach what earlier cells have left running in the background, too."""
+    code = "import subprocess; child = subprocess.Popen(['sleep', '1000'])"
+    client.execute(code, context_id=context["id"]).succeeded()
+    body = json.dumps({"code": "1", "context_id": context["id"]}).encode()
+    head = "POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    for _ in range(200):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(request)
+            received = b""
+            while not received.endswith(b"0\r\n\r\n"):
+                received += connection.recv(65536)
+    assert client.execute("child.poll()", context_id=context["id"]).succeeded().results == []
 
 
 def test_bash_is_interrupted_too(client):

@@ -6,12 +6,10 @@ import time
 
 import zmq
 
+from ..zmtp import GREETING, LONG, MORE, frame, message, ready
 from .sockets import TIMEOUT, ReceiveBuffer
 from .zeromq import ZeroMQClient
 
-# ZMTP 3.0 with the NULL mechanism: https://rfc.zeromq.org/spec/23/
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-MORE, LONG, COMMAND = 1, 2, 4
 SUBSCRIBE_TO_ALL = b"\1"
 PAUSE = 0.01  # Seconds.
 KINDS = {zmq.SUB: b"SUB", zmq.DEALER: b"DEALER"}
@@ -32,7 +30,7 @@ class ZMTPSocket:
         self.buffer = ReceiveBuffer()
         self.connection.sendall(GREETING)
         self._take(len(GREETING))
-        self.connection.sendall(frame(b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind, COMMAND))
+        self.connection.sendall(ready(kind))
         self._frame()
 
     def setsockopt(self, option, value):
@@ -51,8 +49,7 @@ class ZMTPSocket:
         return parts
 
     def send_multipart(self, parts):
-        last = len(parts) - 1
-        self.connection.sendall(b"".join(frame(part, MORE if index < last else 0) for index, part in enumerate(parts)))
+        self.connection.sendall(message(parts))
 
     def close(self):
         self.connection.close()
@@ -81,9 +78,3 @@ def connect(path):
         except (FileNotFoundError, ConnectionRefusedError):
             time.sleep(PAUSE)
     raise TimeoutError(f"nobody listens on {path}")
-
-
-def frame(body, flags=0):
-    if len(body) < 256:
-        return bytes([flags, len(body)]) + body
-    return bytes([flags | LONG]) + len(body).to_bytes(8, "big") + body

@@ -8,16 +8,16 @@ from .files import files
 from .health import health
 from .latency import connections, latency
 from .memory import memory_use
-from .share import share
+from .own_share import own_share
+from .round_trip import round_trip
 from .startup import startup
-from .transit import transit
 
 MEASUREMENTS = {
     "startup": startup,
     "memory": memory_use,
     "latency": latency,
-    "share": share,
-    "transit": transit,
+    "own_share": own_share,
+    "round_trip": round_trip,
     "connections": connections,
     "prints": prints,
     "displays": displays,

@@ -27,5 +27,19 @@ class Recording:
         return [(share, round(self.histogram.get_value_at_percentile(share) / 1e6, 4)) for share in shares]
 
 
+class BothWays:
+    """Durations of the way there, of the way back, and of both together."""
+
+    def __init__(self):
+        self.recordings = {part: Recording() for part in ("both", "there", "back")}
+
+    def add(self, there, back):
+        for part, duration in (("both", there + back), ("there", there), ("back", back)):
+            self.recordings[part].add([duration])
+
+    def summary(self):
+        return {part: recording.summary() for part, recording in self.recordings.items()}
+
+
 def middle(values):
     return median(values) if values else None

@@ -67,6 +67,8 @@ final class ExecutionRun {
     } catch {
       await fail(error)
     }
+    // Nothing runs any more: a client that leaves as soon as it has the last line must not interrupt what comes next.
+    kernel = nil
     await output.finish()
     // The client has its answer; the next in line waits until the kernel is as it was.
     LoopActor.task { await self.leave() }
@@ -175,7 +177,6 @@ final class ExecutionRun {
 
   /// The turn ends when no interrupt can hit the next execution and the environment is as it was.
   private func leave() async {
-    kernel = nil
     escalation?.close()
     for interruption in interruptions { await interruption.value }
     if let changedEnvironment, let kernel = try? await context.ready() {

@@ -1,4 +1,4 @@
-"""What a server adds to an execution, told by a kernel that knows when it was spoken to and when it had said all."""
+"""From the client to the kernel and back, told by a kernel that knows when it was spoken to and when it had said all."""
 
 import mmap
 import struct
@@ -10,7 +10,7 @@ from ..clients.zeromq import ZeroMQClient
 from ..clients.zmtp import ZMTPClient
 from ..contestants import CodeInterpreter
 from ..kernels import Probe
-from .recording import Recording
+from .recording import BothWays
 
 ZEROMQ_PROBE, ZMTP_PROBE = "raw ZeroMQ", "raw ZMTP, without libzmq"
 COMPUTING, AT_ONCE = "computing", "at_once"
@@ -19,7 +19,7 @@ BLOCK = 50
 STAMPS = struct.Struct("=QQ")
 
 
-def share(arena):
+def round_trip(arena):
     """Microseconds between client and kernel, both ways: of the server, and of ZeroMQ alone."""
     if arena.probe is None:
         return {"missing": "the probe cannot be built (Debian: apt-get install gcc libzmq3-dev libssl-dev)"}
@@ -44,7 +44,7 @@ def contestants(arena, stack):
         if not arena.server(mode):
             continue
         environment = arena.probe.environment(stamps(number))
-        server = CodeInterpreter(arena.scratch, arena.options_of(mode), "ours share", environment)
+        server = CodeInterpreter(arena.scratch, arena.options_of(mode), "ours round trip", environment)
         stack.callback(server.stop)
         client = server.client(server.new_context(language=Probe.LANGUAGE))
         stack.callback(client.close)
@@ -60,7 +60,7 @@ class Stopwatch:
         with open(stamps, "rb") as file:
             self.stamps = mmap.mmap(file.fileno(), STAMPS.size, access=mmap.ACCESS_READ)
         self.prepared = {kind: client.prepare(code) for kind, code in PAUSES.items()}
-        self.recordings = {kind: {part: Recording() for part in ("both", "there", "back")} for kind in PAUSES}
+        self.recordings = {kind: BothWays() for kind in PAUSES}
 
     def take(self, count):
         for kind, prepared in self.prepared.items():
@@ -69,16 +69,11 @@ class Stopwatch:
             for _ in range(count):
                 self._execute(prepared, self.recordings[kind])
 
-    def _execute(self, prepared, recordings):
+    def _execute(self, prepared, recording):
         self.client.execute(prepared)
         done = perf_counter_ns()
         received, last = STAMPS.unpack(self.stamps[:])
-        there, back = received - self.client.sent, done - last
-        for part, duration in (("both", there + back), ("there", there), ("back", back)):
-            recordings[part].add([duration])
+        recording.add(there=received - self.client.sent, back=done - last)
 
     def summary(self):
-        return {
-            kind: {part: recording.summary() for part, recording in parts.items()}
-            for kind, parts in self.recordings.items()
-        }
+        return {kind: recording.summary() for kind, recording in self.recordings.items()}
