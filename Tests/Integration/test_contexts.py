@@ -23,6 +23,11 @@ def test_a_context_needs_no_more_than_the_asking(client, body):
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
+def test_a_script_of_another_site_makes_none(client):
+    """Without a body it need not say a type, and so a browser would not ask for leave."""
+    check_error(client.request("POST", "/contexts", b"", {"Origin": "https://example.com"}), 415, "JSON")
+
+
 def test_the_working_directory_is_the_workspace_unless_given(client, workspace):
     plain = client.create_context()
     (workspace / "a ü").mkdir()

@@ -201,6 +201,17 @@ def test_results_and_output_are_those_of_the_code_alone(run):
     assert execution.types == ["number_of_executions", "stdout", "result", "result", "end_of_execution"]
 
 
+def test_more_variables_than_anybody_has_are_refused(client):
+    variables = {f"V{index}": "" for index in range(5000)}
+    check_error(client.post("/execute", {"code": "1", "env_vars": variables}), 422, "env_vars", "4096")
+
+
+def test_names_that_only_look_alike_are_two(run):
+    names = ["V\u00e9", "Ve\u0301"]
+    execution = run(f"import os; [os.environ[name] for name in {names!r}]", env_vars={names[0]: "a", names[1]: "b"})
+    assert execution.succeeded().text == "['a', 'b']"
+
+
 # Other languages
 
 
@@ -222,7 +233,7 @@ def test_what_bash_cannot_set_is_said_and_nothing_runs(client):
     for name in ("PS1", "PS2", "PROMPT_COMMAND"):
         # Its kernel would wait for a prompt that does not come.
         check_error(client.post("/execute", {"code": "echo", "language": "bash", "env_vars": {name: "x"}}), 400, "bash")
-    execution = client.execute("echo it ran", language="bash", env_vars={"UID": "5"})
+    execution = client.execute("echo it ran", language="bash", env_vars={"UID": "5", "V": "a"})
     assert execution.error["name"] == "ExecutionInterrupted" and "env_vars" in execution.error["value"]
     assert execution.stdout == ""
     assert client.execute("echo \"<$V>\"", language="bash", env_vars={"V": "a"}).succeeded().stdout == "<a>\n"

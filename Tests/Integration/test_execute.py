@@ -320,6 +320,17 @@ def test_a_reader_that_stalls_loses_nothing_and_stops_nobody_else(client, contex
     assert stalled.finish().succeeded().stdout == expected
 
 
+def test_a_reader_that_stalls_does_not_hold_a_context_that_is_restarted(client, context):
+    stalled = client.stream("while True: print('.' * 100_000, flush=True)", context_id=context["id"])
+    stalled.until("number_of_executions")
+    # Meanwhile it writes more than any socket takes.
+    for index in range(20):
+        assert client.execute(f"{index}").succeeded().text == str(index)
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+    assert stalled.finish().error["name"] == "KernelRestarted"
+
+
 @pytest.mark.backends("any")
 @pytest.mark.slow
 def test_a_silent_cell_sends_one_space_every_15_seconds(client, context, gate):

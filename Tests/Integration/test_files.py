@@ -130,6 +130,13 @@ def test_a_broken_escape_is_refused(client, path):
     check_error(client.get("/files/" + path), 400)
 
 
+def test_a_part_of_a_file_is_not_taken_for_the_whole(client, workspace):
+    (workspace / "a").write_bytes(b"0123456789")
+    reply = client.request("PUT", "/files/a", b"89", {"Content-Range": "bytes 8-9/10"})
+    check_error(reply, 400, "Content-Range")
+    assert (workspace / "a").read_bytes() == b"0123456789"
+
+
 def test_a_file_has_a_head_that_caches_can_use(client, workspace):
     (workspace / "a.txt").write_bytes(b"0123456789")
     reply = client.get("/files/a.txt").expect(200)

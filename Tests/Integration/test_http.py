@@ -267,3 +267,12 @@ def test_errors_of_every_route_are_one_line_of_plain_text(server):
         assert response.status == status
         assert response.fields["content-type"] == "text/plain; charset=utf-8"
         assert response.text.rstrip("\n") and "\n" not in response.text.rstrip("\n")
+
+
+def test_thousands_of_requests_at_once_are_all_answered_and_others_meanwhile(server):
+    with RawConnection(server.port) as many, RawConnection(server.port) as one:
+        many.send(HEALTH * 3000)
+        one.send(HEALTH)
+        assert one.response().status == 200
+        for _ in range(3000):
+            assert many.response().status == 200

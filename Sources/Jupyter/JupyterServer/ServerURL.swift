@@ -64,5 +64,9 @@ public struct InvalidServerURL: Error, CustomStringConvertible {
   /// What is wrong with it.
   public let description: String
 
-  init(_ url: String, _ reason: String) { description = "'\(url)' is no URL of a Jupyter server: \(reason)" }
+  /// The token, which a query may hold, and a password are told to nobody.
+  init(_ url: String, _ reason: String) {
+    let shown = url.prefix { $0 != "?" }.split(separator: "@").last ?? ""
+    description = "'\(shown)' is no URL of a Jupyter server: \(reason)"
+  }
 }

@@ -157,6 +157,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     precondition(!isRunning && thread.load(ordering: .relaxed) == 0, "the loop runs already")
     // A peer that goes away while we write is an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // And so is a file that grows beyond what is allowed (`ulimit -f`).
+    signal(SIGXFSZ, SIG_IGN)
     isRunning = true
     thread.store(UInt(pthread_self()), ordering: .relaxed)
     precondition(uv_loop_init(raw) == 0, "no file descriptors or memory for the loop")

@@ -122,6 +122,8 @@ final class Context {
     self.deletion = deletion
     turns.close(deletion)
     vigil?.cancel()
+    // Nobody knows when a host that is away will answer.
+    if isAway { kernel.cancel() }
     await vigil?.value
     await (try? kernel.value)?.shutDown(because: deletion)
   }
@@ -170,7 +172,7 @@ final class Context {
     }
     kernel.onStray = { [weak self] message in await self?.current?.receiveStray(message) }
     // It may have died between its first answer and now.
-    if let end = kernel.end { replace(kernel, because: end) }
+    if let end = kernel.end, deletion == nil { replace(kernel, because: end) }
   }
 
   private func replace(_ lost: Kernel, because reason: KernelEnd) {
@@ -205,6 +207,7 @@ final class Context {
   /// Starts a kernel where there was one: a host that is away for a moment is no reason to give the context up.
   private func startPersistently() async throws -> Kernel {
     for _ in 1..<Self.startAttempts {
+      if let deletion { throw deletion }
       do {
         return try await start()
       } catch KernelHostError.unavailable(let reason) {

@@ -101,8 +101,8 @@ extension EnvironmentCode {
     // `declare -p` prints what brings a variable back with its attributes, and nothing where there is none.
     self.set = variables.map { name, value in
       let saved = "__code_interpreter_\(name)"
-      return "[[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "
-        + "export \(name)=\(Self.bashQuoted(value))"
+      return "{ [[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "
+        + "export \(name)=\(Self.bashQuoted(value)); }"
     }.joined(separator: " && ")
     // Only where something was saved: a shell that has been started anew has its variables as they are to be.
     self.restore = variables.map { name, _ in

@@ -36,6 +36,8 @@ final class ExecutionRun {
   private var isAbandoned = false
   /// Interrupts on their way: the next execution must not meet one of them.
   private var interruptions: [Task<Void, Never>] = []
+  /// How often the code was to end.
+  private var urgings = 0
   /// What happens if the last interrupt has no effect; nil where there was none.
   private var escalation: Deadline?
   private var isLookingForReply = false
@@ -62,16 +64,16 @@ final class ExecutionRun {
       return
     }
     context.current = self
-    do {
-      try await runInTurn()
-    } catch {
-      await fail(error)
-    }
+    var failure: (any Error)?
+    do { try await runInTurn() } catch { failure = error }
     // Nothing runs any more: a client that leaves as soon as it has the last line must not interrupt what comes next.
     kernel = nil
+    // Where the kernel is another's by now, nobody need wait until a client that does not read has heard of that.
+    if failure is KernelEnd { LoopActor.task { await self.leave() } }
+    if let failure { await fail(failure) }
     await output.finish()
     // The client has its answer; the next in line waits until the kernel is as it was.
-    LoopActor.task { await self.leave() }
+    if !(failure is KernelEnd) { LoopActor.task { await self.leave() } }
   }
 
   /// The client is gone: nobody waits for this execution, so it is interrupted at once.
@@ -81,20 +83,28 @@ final class ExecutionRun {
     interrupt()
   }
 
-  /// Interrupts the code, if it runs. One that does not obey is interrupted again, then its kernel is replaced.
+  /// Interrupts the code; where it has not begun, it will not. One that does not obey is interrupted again, then its
+  /// kernel is replaced.
   func interrupt() {
-    guard let kernel, escalation == nil else { return }
+    guard !execution.isComplete else { return }
     execution.isInterrupted = true
+    guard let kernel, escalation == nil else { return }
     lookForReply()
+    // Where the code has ended, as it seems, an interrupt more could only hit what comes next.
+    if !isLookingForReply || urgings == 0 { sendInterrupt(to: kernel) }
+    let escalation = Deadline { [weak self] in self?.escalate() }
+    self.escalation = escalation
+    escalation.start(Self.patience * (1 << urgings))
+    urgings += 1
+  }
+
+  private func sendInterrupt(to kernel: Kernel) {
     interruptions.append(
       LoopActor.task {
         do { try await kernel.interrupt() } catch {
           self.logger.warning("interrupt failed", metadata: ["reason": "\(error)"])
         }
       })
-    let escalation = Deadline { [weak self] in self?.escalate() }
-    self.escalation = escalation
-    escalation.start(Self.patience * (1 << (interruptions.count - 1)))
   }
 
   /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing.
@@ -109,7 +119,7 @@ final class ExecutionRun {
     for _ in 1..<Self.attempts {
       do {
         return try await runOnce()
-      } catch KernelEnd.diedBefore(let how) where !execution.isInterrupted {
+      } catch KernelEnd.diedBefore(let how) {
         logger.info("the kernel had died before it got the code", metadata: ["reason": "\(how)"])
         kernel = nil
       }
@@ -119,10 +129,10 @@ final class ExecutionRun {
 
   private func runOnce() async throws {
     let kernel = try await context.ready()
-    if isAbandoned { return }
+    if await isCalledOff() { return }
     self.kernel = kernel
     let metadata = try await prepareEnvironment(in: kernel)
-    if isAbandoned { return }
+    if await isCalledOff() { return }
     let request = kernel.session.execution(of: order.code, metadata: metadata)
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
@@ -130,6 +140,13 @@ final class ExecutionRun {
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
     }
+  }
+
+  /// True where the code need not begin any more; the client, if there still is one, is told.
+  private func isCalledOff() async -> Bool {
+    guard execution.isInterrupted else { return isAbandoned }
+    await output.send([.failure(.executionInterrupted, "the execution was interrupted before the code ran")])
+    return true
   }
 
   /// Sets the variables in a kernel that does not do so itself; gives the metadata of the request.
@@ -190,11 +207,8 @@ final class ExecutionRun {
     guard kernel != nil else { return }
     escalation?.close()
     escalation = nil
-    // The code has ended; an interrupt more could only hit what comes next.
-    if isLookingForReply { return }
-    if interruptions.count < Self.interruptsBeforeRestart {
-      logger.debug(
-        "the code does not obey the interrupt", metadata: ["interrupts": "\(interruptions.count)"])
+    if urgings < Self.interruptsBeforeRestart {
+      logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(urgings)"])
       interrupt()
     } else {
       logger.warning("the code obeys no interrupt: its kernel is replaced")
@@ -212,7 +226,7 @@ final class ExecutionRun {
       case KernelEnd.shutDown(let reason): .failure(.kernelDied, reason)
       case is CancellationError: nil
       case is SilentCodeFailure where execution.isInterrupted:
-        .failure(.executionInterrupted, "an interrupt came before the code ran")
+        .failure(.executionInterrupted, "the execution was interrupted before the code ran")
       case let failure as SilentCodeFailure:
         .failure(.executionInterrupted, "the code did not run: `env_vars` could not be set: \(failure)")
       default: .failure(.connectionLost, "\(error)")

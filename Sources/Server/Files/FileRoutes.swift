@@ -33,6 +33,10 @@ public struct FileRoutes {
   }
 
   @Sendable private func write(_ request: Request, _ response: ResponseWriter) async throws {
+    // Whoever sends a part thinks that the rest stays (RFC 9110, 14.5).
+    guard request.fields.first("Content-Range") == nil else {
+      throw HTTPFailure(400, "A file is written whole: Content-Range is not supported")
+    }
     let asked = AskedPath(request.parameters["path"] ?? "", for: .writing)
     // Before the body is asked for: what must not be written need not be sent.
     let upload = try await asked.explaining { try await workspace.replaceFile(try asked.relative()) }

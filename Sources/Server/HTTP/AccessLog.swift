@@ -53,7 +53,7 @@ struct AccessLog {
   /// obey, so all that is encoded.
   private func path(_ head: HTTPRequestHead?) -> String {
     guard let target = head?.target else { return "-" }
-    let path = target.prefix { $0 != "?" }
+    let path = Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") })
     if path.utf8.allSatisfy({ $0 < 0x80 }) { return String(path) }
     return PercentCoding.encode(String(path), keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
   }

@@ -13,12 +13,17 @@ final class HTTPConnection {
     case goodbye(since: UInt64)
   }
 
+  /// So many requests that have arrived together are answered before others are served.
+  private static let longestRun = 16
+
   let server: HTTPServer
   let checksHost: Bool
   private let stream: any ByteStream
   private let peerAddress: SocketAddress?
   private var parser: HTTPRequestParser
   private var waiting: (for: Waiting, since: UInt64)?
+  /// How many requests were answered since the connection last waited for its client.
+  private var answered = 0
   /// The answer that is being given.
   private var response: ResponseWriter?
   /// The time-out that has been answered; all that is left is to end.
@@ -43,6 +48,9 @@ final class HTTPConnection {
     do {
       while let (head, framing) = try await nextHead() {
         guard try await respond(to: head, framing) else { break }
+        answered += 1
+        // A client that sends many requests at once must not keep the loop from everybody else.
+        if answered.isMultiple(of: Self.longestRun) { await Task.yield() }
       }
       try await sayGoodbye()
     } catch {
@@ -97,6 +105,7 @@ final class HTTPConnection {
 
   private func fill(_ reason: Waiting) async throws -> Bool {
     if let expiry { throw expiry }
+    answered = 0
     waiting = (reason, server.watch.now)
     defer { waiting = nil }
     do {

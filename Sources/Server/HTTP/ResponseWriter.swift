@@ -18,6 +18,9 @@ public final class ResponseWriter {
   /// Bytes of the body that were sent.
   private(set) var bodyCount: Int64 = 0
 
+  /// Some refusals repeat what the client has sent; so many characters of that will do.
+  private static let longestRefusal = 1000
+
   private enum State {
     case waiting
     case chunked
@@ -165,7 +168,8 @@ extension ResponseWriter {
     }
     var fields = failure.fields
     fields.set("Content-Type", "text/plain; charset=utf-8")
-    let line = failure.message.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
+    let message = failure.message.prefix(Self.longestRefusal)
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
     do {
       try await send(failure.status, fields: fields, body: Bytes(line))
     } catch {

@@ -99,6 +99,7 @@ public struct Router: Sendable {
   }
 
   private static func parts(of path: String) -> [Substring] {
-    path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(
+      Substring.init)
   }
 }

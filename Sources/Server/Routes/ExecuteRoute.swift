@@ -22,6 +22,8 @@ struct ExecuteRoute {
       throw HTTPFailure(422, "`code` should be text, and has half a surrogate pair in it")
     }
     let variables = try Self.variables(body)
+    // Before a default context is made for it, and again when it is there.
+    try runs.admit()
     let context = try await context(for: body)
     let environment = try Self.environment(variables, in: context)
     guard context.turns.waiting < queueLimit else {

@@ -8,11 +8,13 @@ extension Request {
   /// Another type, or none, is refused: forms, and scripts of other sites, can send those without asking the browser's
   /// leave, and must not be able to run code.
   ///
-  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type.
+  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type, but from a script in a browser.
   /// - Throws: `HTTPFailure` 400, 413, 415, 422.
   func jsonFields(limit: Int, allowsEmpty: Bool = false) async throws -> RequestFields {
     let isJSON = MediaType.isJSON(fields.first("Content-Type"))
-    if !isJSON, !(allowsEmpty && body.length == 0) {
+    // A browser says where a script comes from, also where it does not ask for leave.
+    let isEmpty = allowsEmpty && body.length == 0 && fields.first("Origin") == nil
+    if !isJSON, !isEmpty {
       throw HTTPFailure(415, "The body should be JSON, and its Content-Type application/json")
     }
     return try RequestFields(try await body.collect(limit: limit), allowsEmpty: allowsEmpty)

@@ -3,6 +3,9 @@ import Wire
 
 /// The JSON object in a request's body: fields by name, checked, with errors that name the field and what it should be.
 struct RequestFields {
+  /// How many members an object of strings may have. Each costs some microseconds, in which nobody else is served.
+  private static let mostStrings = 4096
+
   private let object: JSONSlice
 
   /// - Parameter body: JSON text; where `allowsEmpty`, nothing is `{}`.
@@ -37,16 +40,22 @@ struct RequestFields {
   func strings(_ name: String) throws -> [(name: String, value: String)]? {
     guard let value = object[name], !value.isNull else { return nil }
     guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
-    var result: [String: String] = [:]
+    // By their bytes: to Swift, strings are the same that look the same.
+    var result: [[UInt8]: (name: String, value: String)] = [:]
+    var count = 0
     try value.forEachMember { rawKey, value in
+      count += 1
+      guard count <= Self.mostStrings else {
+        throw Self.wrong(name, "should have at most \(Self.mostStrings) members")
+      }
       let key = rawKey.string ?? ""
       guard let string = value.string else { throw Self.wrong("\(name).\(key)", "should be a string") }
       guard ![value.stringContents, rawKey.stringContents].contains(where: JSONString.hasLoneSurrogate) else {
         throw Self.wrong("\(name).\(key)", "should be text, and has half a surrogate pair in it")
       }
-      result[key] = string
+      result[Array(key.utf8)] = (key, string)
     }
-    return result.map { ($0.key, $0.value) }
+    return Array(result.values)
   }
 
   private static func wrong(_ name: String, _ what: String) -> HTTPFailure {

@@ -1,7 +1,11 @@
 /// Dates in fields (RFC 9110, 5.6.7), as seconds since 1970-01-01T00:00:00Z without leap seconds.
 public enum HTTPDate {
-  /// `seconds` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. Years before 0 and after 9999 are not written right.
+  /// What an IMF-fixdate can say: from the year 0 to the end of the year 9999.
+  private static let writable: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
+
+  /// `seconds` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`; the nearest that there is for what is out of its years.
   public static func format(_ seconds: Int64) -> String {
+    let seconds = min(max(seconds, writable.lowerBound), writable.upperBound)
     let days = floorDivided(seconds, by: 86_400)
     let second = seconds - days * 86_400
     let date = CivilDate(daysSince1970: days)
@@ -95,5 +99,6 @@ private struct CivilDate {
 }
 
 private func floorDivided(_ number: Int64, by divisor: Int64) -> Int64 {
-  number >= 0 ? number / divisor : -((-number + divisor - 1) / divisor)
+  let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
+  return remainder < 0 ? quotient - 1 : quotient
 }

@@ -54,13 +54,14 @@ public struct RequestTarget: Sendable, Equatable {
   /// they are not well encoded.
   public func queryItems() throws(HTTPError) -> [QueryItem] {
     var items: [QueryItem] = []
-    for item in (query ?? "").split(separator: "&") {
-      let name = item.prefix { $0 != "=" }
+    // By bytes: a mark that combines with the character before it hides that from Swift.
+    for item in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
+      let name = item.prefix { $0 != UInt8(ascii: "=") }
       let value = item[name.endIndex...].dropFirst()
       items.append(
         QueryItem(
-          name: try PercentCoding.decodeText(name, plusIsSpace: true),
-          value: try PercentCoding.decodeText(value, plusIsSpace: true)))
+          name: try PercentCoding.decodeText(Substring(name), plusIsSpace: true),
+          value: try PercentCoding.decodeText(Substring(value), plusIsSpace: true)))
     }
     return items
   }

@@ -51,13 +51,24 @@ import Testing
     }
   }
 
-  @Test func `a context that is deleted leaves no kernel, whatever is under way`() async throws {
+  @Test(arguments: [true, false])
+  func `a context that is deleted while its kernel is replaced leaves none`(isRestarted: Bool) async throws {
     try await withContext { host, context in
-      let restart = LoopActor.task { try await context.restart() }
-      host.channels["kernel-1"]?.breakOff()
-      await context.delete(because: "it was deleted")
+      let gate = Promise<Void>()
+      host.gate = gate
+      let restart = LoopActor.task { if isRestarted { try await context.restart() } }
+      if !isRestarted { host.channels["kernel-1"]?.die() }
+      try await Self.until { host.startCount == 2 }
+      let begun = Promise<Void>()
+      let deletion = LoopActor.task {
+        begun.fulfil(())
+        await context.delete(because: "it was deleted")
+      }
+      try await begun.get()
+      gate.fulfil(())
+      await deletion.value
       _ = await restart.result
-      try await Self.until { host.living.isEmpty }
+      #expect(host.living.isEmpty)
       await #expect(throws: KernelEnd.shutDown("it was deleted")) { try await context.ready() }
     }
   }

@@ -16,6 +16,10 @@ final class FakeHost: KernelHost {
   private(set) var channels: [String: FakeChannel] = [:]
   /// Those that have not been ended.
   private(set) var living: [String] = []
+  /// What starts wait for; nil for none.
+  var gate: Promise<Void>?
+  /// How many kernels were asked for.
+  private(set) var startCount = 0
   /// What `reconnect` does.
   var onReconnect: @LoopActor (String) throws -> FakeChannel = { _ in throw KernelHostError.kernelIsGone }
 
@@ -26,6 +30,8 @@ final class FakeHost: KernelHost {
   func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
+    startCount += 1
+    try await gate?.get()
     let identifier = "kernel-\(channels.count + 1)"
     let channel = FakeChannel()
     channels[identifier] = channel

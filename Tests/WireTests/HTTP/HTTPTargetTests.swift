@@ -116,6 +116,20 @@ import Testing
     #expect(HTTPDate.parse(text, now: 0) == seconds)
   }
 
+  @Test(arguments: [
+    (Int64.min, "Sat, 01 Jan 0000 00:00:00 GMT"), (-62_167_219_201, "Sat, 01 Jan 0000 00:00:00 GMT"),
+    (253_402_300_800, "Fri, 31 Dec 9999 23:59:59 GMT"), (.max, "Fri, 31 Dec 9999 23:59:59 GMT"),
+  ])
+  func aDateThatCannotBeWrittenIsTheNearestThatCan(seconds: Int64, text: String) {
+    #expect(HTTPDate.format(seconds) == text)
+  }
+
+  @Test func aMarkThatCombinesWithWhatIsBeforeItHidesNothing() throws {
+    let target = try RequestTarget("/f?path=\u{301}x&\u{301}y=1", method: "GET")
+    #expect(try target.query("path") == "\u{301}x")
+    #expect(try target.query("\u{301}y") == "1")
+  }
+
   @Test func obsoleteDatesAreRead() {
     let now: Int64 = 1_795_390_842
     #expect(HTTPDate.parse("Sunday, 06-Nov-94 08:49:37 GMT", now: now) == 784_111_777)
