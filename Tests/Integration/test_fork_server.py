@@ -12,6 +12,7 @@ from support.client import at_once
 from support.code import ENDLESS, pid_of
 from support.ends import each_end_of_a_kernel
 from support.portrait import portrait
+from support.server import KERNEL_ENVIRONMENT
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
@@ -222,6 +223,44 @@ def test_a_fork_server_that_hangs_is_given_up(expendable):
     context = expendable.client.create_context()
     assert expendable.client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
     wait_until(lambda: not processes.is_alive(fork_server), "the fork server is gone")
+
+
+@pytest.fixture
+def own_packages(tmp_path):
+    """A virtual environment like that of the kernels, whose packages may be changed: (it, the directory of them)."""
+    original = KERNEL_ENVIRONMENT.resolve()
+    (site,) = original.glob("lib/python3*/site-packages")
+    copy = tmp_path / "environment"
+    packages = copy / site.relative_to(original)
+    packages.mkdir(parents=True)
+    for directory, target in ((original, copy), (site, packages)):
+        for entry in directory.iterdir():
+            if entry.name not in ("lib", "lib64"):
+                (target / entry.name).symlink_to(entry)
+    return copy, packages
+
+
+def test_packages_that_have_changed_are_loaded_anew(start_server, own_packages):
+    """As `%pip install -U` and a restart should have it, also where the module has been preloaded."""
+    environment, packages = own_packages
+
+    def install(version):
+        (packages / "new.py").write_text(f"version = {version}")
+        (packages / "new.py").rename(packages / "preloaded.py")
+
+    install(1)
+    server = start_server("--python-environment", str(environment), "--preload", "preloaded")
+    client = server.client
+    fork_server = server.wait_until_forking()
+    context = client.create_context()
+    version = "import preloaded; preloaded.version"
+    assert client.execute(version, context_id=context["id"]).succeeded().text == "1"
+    wait_until(lambda: len(server.kernels()) >= 3, "a kernel waits in reserve")
+    install(2)
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute(version, context_id=context["id"]).succeeded().text == "2"
+    server.wait_until_forking(other_than=fork_server)
+    assert client.execute(version, context_id=client.create_context()["id"]).succeeded().text == "2"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])

@@ -37,6 +37,7 @@ public final class LocalKernelHost: KernelHost {
     let reaper: Reaper
     let outOfMemory: OutOfMemory
     let orphans: Orphans
+    let packages: InstalledPackages
     /// Those that are asked first come first.
     let launchers: [any KernelLauncher]
   }
@@ -112,8 +113,8 @@ public final class LocalKernelHost: KernelHost {
   /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
   public func kill(_ identifier: String) async { await end(identifier) { await $0.kill() } }
 
-  /// True while the kernel's process lives; the system is asked.
-  func isRunning(_ identifier: String) -> Bool { kernels[identifier]?.isRunning ?? false }
+  /// True while the kernel's process lives, and as long as the packages are those that there were when it was started.
+  func isFresh(_ identifier: String) -> Bool { kernels[identifier]?.isFresh ?? false }
 
   private func end(_ identifier: String, _ ending: @escaping @LoopActor (LocalKernel) async -> Void) async {
     if let kernel = kernels.removeValue(forKey: identifier) {
@@ -169,7 +170,7 @@ public final class LocalKernelHost: KernelHost {
       spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
       brand: brands.next(), mark: mark)
     return try await LocalKernel.start(
-      plan, by: facilities.launchers, in: facilities.directory, logger: logger
+      plan, with: facilities.packages, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
       await self.explain($0, facilities.outOfMemory)
     }
@@ -223,16 +224,19 @@ public final class LocalKernelHost: KernelHost {
       let outOfMemory = await OutOfMemory.find()
       memoryKills = await outOfMemory.count()
       let orphans = try Orphans()
+      let packages = await InstalledPackages(of: python.prefix)
       return Facilities(
-        directory: directory, reaper: reaper, outOfMemory: outOfMemory,
-        orphans: orphans, launchers: await makeLaunchers(directory, orphans))
+        directory: directory, reaper: reaper, outOfMemory: outOfMemory, orphans: orphans, packages: packages,
+        launchers: await makeLaunchers(directory, orphans, packages))
     } catch {
       await directory.remove()
       throw error
     }
   }
 
-  private func makeLaunchers(_ directory: RunDirectory, _ orphans: Orphans) async -> [any KernelLauncher] {
+  private func makeLaunchers(
+    _ directory: RunDirectory, _ orphans: Orphans, _ packages: InstalledPackages
+  ) async -> [any KernelLauncher] {
     let spawning = SpawnLauncher(python, logger: logger)
     guard let preload, let spec = await localSpecs().first(where: { $0.isForkable != nil }) else {
       return [spawning]
@@ -244,7 +248,7 @@ public final class LocalKernelHost: KernelHost {
     // Kernels put their own identifier over this one, which must be as long.
     let nobody = "00000000-0000-0000-0000-000000000000"
     let forking = ForkLauncher(
-      for: spec, python, preload: preload, environment: variables(in: directory, for: nobody),
+      for: spec, python, packages, preload: preload, environment: variables(in: directory, for: nobody),
       orphans: orphans, logger: logger)
     return [forking, spawning]
   }

@@ -34,6 +34,14 @@ public enum SmallFile {
     _ = try? await Pending { for path in paths { Glibc.unlink(path) } }.valueRegardless()
   }
 
+  /// When a file or directory was last changed, in nanoseconds since 1970; nil where there is none. Does not wait for long:
+  /// what is asked for again and again is in the system's memory.
+  public static func modificationTime(_ path: String) -> Int64? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  }
+
   /// The names in a directory; none where it cannot be read.
   @LoopActor
   public static func names(in directory: String) async -> [String] {

@@ -57,7 +57,8 @@ import Testing
       let orphans = try Orphans()
       let installation = try await Installation()
       let launcher = ForkLauncher(
-        for: try installation.spec(), installation.python, preload: [],
+        for: try installation.spec(), installation.python,
+        await InstalledPackages(of: installation.python.prefix), preload: [],
         environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], orphans: orphans, pause: .milliseconds(1),
         logger: .silent)
       // The fork server is started in the background, but before anything that comes later.

@@ -14,11 +14,14 @@ final class ForkLauncher: KernelLauncher {
 
   private let spec: LocalKernelSpec
   private let python: PythonInstallation
+  private let packages: InstalledPackages
   private let command: ForkServer.Command
   private let orphans: Orphans
   private let logger: Logger
   private let shortestPause: Duration
   private var server: ForkServer?
+  /// The packages when the fork server began to load some of them.
+  private var loaded: InstalledPackages.State?
   /// Whether the fork server can fork; not known while it loads, nor while another is about to be started.
   private var isPrepared = Promise<Bool>()
   private var keeping: Task<Void, Never>?
@@ -30,12 +33,14 @@ final class ForkLauncher: KernelLauncher {
   ///
   /// - Parameters:
   ///   - spec: the kind of kernel that it forks.
+  ///   - packages: where these come from: a fork server that has loaded others than there are now is started again.
   ///   - preload: the modules that it loads beforehand, where they are installed.
   ///   - environment: the variables of all kernels, the mark of our processes with them.
   init(
-    for spec: LocalKernelSpec, _ python: PythonInstallation, preload: [String], environment: [String: String],
-    orphans: Orphans, pause: Duration = pause, logger: Logger
+    for spec: LocalKernelSpec, _ python: PythonInstallation, _ packages: InstalledPackages, preload: [String],
+    environment: [String: String], orphans: Orphans, pause: Duration = pause, logger: Logger
   ) {
+    self.packages = packages
     shortestPause = pause
     self.spec = spec
     self.python = python
@@ -63,6 +68,11 @@ final class ForkLauncher: KernelLauncher {
   func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
     if order.spec == spec { try await awaitLoading() }
     guard let server, canFork(order) else { return nil }
+    guard packages.state == loaded else {
+      logger.info("packages have changed: the fork server is started again")
+      server.kill()
+      return nil
+    }
     let plan = LaunchPlan(
       spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
     let request = ForkRequest(
@@ -106,6 +116,7 @@ final class ForkLauncher: KernelLauncher {
   private func serve() async -> Bool {
     do {
       let start = EventLoop.now
+      loaded = packages.state
       let server = try ForkServer(command, orphans: orphans, logger: logger)
       self.server = server
       let couldFork = await server.isPrepared.getRegardless()

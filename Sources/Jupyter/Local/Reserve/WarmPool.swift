@@ -101,8 +101,8 @@ public final class WarmPool: KernelHost {
   private func take(for directory: String) async -> KernelConnection? {
     while !waiting.isEmpty {
       guard let kernel = try? await waiting.removeFirst().start.value else { continue }
-      // It may have died without anybody having had the time to replace it.
-      guard host.isRunning(kernel.connection.identifier) else {
+      // It may have died without anybody having had the time to replace it, or have loaded what is not there any more.
+      guard host.isFresh(kernel.connection.identifier) else {
         LoopActor.task { await self.host.kill(kernel.connection.identifier) }
         continue
       }
