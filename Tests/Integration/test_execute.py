@@ -234,8 +234,21 @@ def test_a_figure_comes_as_png_without_a_line_of_set_up(run):
 
 
 def test_output_of_child_processes_and_of_file_descriptors_is_seen(run):
-    execution = run("!echo from a shell\nimport os, time\nos.write(1, b'from below\\n')\ntime.sleep(0.5)").succeeded()
+    execution = run("!echo from a shell\nimport os\nos.write(1, b'from below\\n')\nNone").succeeded()
     assert "from a shell" in execution.stdout and "from below" in execution.stdout
+
+
+def test_what_a_program_prints_last_is_not_lost(run):
+    """It goes through a pipe that another thread reads, and a cell ends with it."""
+    numbers = "".join(f"{number}\n" for number in range(1, 20_001))
+    for _ in range(5):
+        assert run("import subprocess; subprocess.run(['seq', '20000']); None").succeeded().stdout == numbers
+
+
+def test_a_stdout_that_cannot_be_used_ends_nothing(run):
+    execution = run("import sys\nwith open('/dev/null', 'w') as sys.stdout: print('x')")
+    assert "kernel's own again" in execution.stderr
+    assert run("print(6 * 7)").succeeded().stdout == "42\n"
 
 
 def test_any_text_goes_through_unchanged(run):

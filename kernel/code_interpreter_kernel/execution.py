@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import signal
+import sys
+import traceback
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Iterator
@@ -27,6 +29,9 @@ class Kernel(IPythonKernel):
 
     def __init__(self, **kwargs: Any):
         self.interrupts = Interrupts()
+        #: Those that output is sent by; code may put others in their place.
+        self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+        self._is_answering = False
         super().__init__(**kwargs)
 
     @property
@@ -42,11 +47,24 @@ class Kernel(IPythonKernel):
 
     async def dispatch_shell(self, msg: Any) -> None:
         """Answers a request."""
+        if self.shell.exit_now:
+            # What its code did would be gone at once: it has come too late.
+            return
         self.interrupts.request_came()
+        self._is_answering = True
         try:
             await super().dispatch_shell(msg)
         finally:
             self.interrupts.request_done()
+            self._is_answering = False
+            if self.shell.exit_now:
+                self.io_loop.stop()
+
+    def exit(self) -> None:
+        """Ends the kernel, as soon as the request that it is at has been answered. The shell has `exit_now` by then."""
+        # A thread may call it at any time: one of us sees what the other has set before.
+        if not self._is_answering and hasattr(self, "io_loop"):
+            self.io_loop.add_callback(self.io_loop.stop)
 
     def pre_handler_hook(self) -> None:
         """Makes other requests than those of code interruptible as a whole."""
@@ -57,6 +75,27 @@ class Kernel(IPythonKernel):
         """Undoes what `pre_handler_hook` has done."""
         if not self._is_execution:
             super().post_handler_hook()
+        self.flush_streams()
+
+    def flush_streams(self) -> None:
+        """Flushes `sys.stdout` and `sys.stderr` where they are not the kernel's own, and those as well.
+
+        ipykernel flushes them before it says anything, and IPython sets their `write` while a cell runs: where that
+        fails, as in a file that was closed, a request would have no end. The kernel's own is put back in that place.
+        """
+        for name, own in self.streams.items():
+            try:
+                current = getattr(sys, name)
+                if current is own:
+                    continue
+                current.flush()
+                current.write = current.write
+            except BaseException as error:
+                setattr(sys, name, own)
+                why = traceback.format_exception_only(error)[-1].strip()
+                print(f"sys.{name} cannot be used and is the kernel's own again: {why}", file=self.streams["stderr"])
+            if own is not None:
+                own.flush()
 
     @property
     def _is_execution(self) -> bool:
@@ -79,6 +118,7 @@ class Kernel(IPythonKernel):
                 return self._interrupted_reply(error)
             finally:
                 self.shell.refusal = None
+                self.flush_streams()
 
     def _interrupted_reply(self, error: BaseException) -> dict[str, Any]:
         return {

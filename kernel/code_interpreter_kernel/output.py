@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import fcntl
 import os
+import select
 import sys
+import termios
 import threading
 import time
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, ClassVar, Iterator, NamedTuple
 
@@ -19,6 +24,16 @@ ALONE_SECONDS = 0.008
 #: What comes sooner is sent by a thread, which rests so long between two messages. Where code works without a pause, up to
 #: 5 ms pass until Python lets that thread run: all together less than 10 ms.
 PAUSE_SECONDS = 0.004
+
+#: As much as a pipe may hold (`/proc/sys/fs/pipe-max-size`), so that one look takes all that is there.
+PIPE_BYTES = 1 << 20
+
+#: What FIONREAD says of a pipe that is empty.
+EMPTY = bytes(4)
+
+#: How long to wait at most for the thread that reads the pipe, and how long between two looks at how far it is.
+PASSING_SECONDS = 1.0
+LOOK_SECONDS = 0.0001
 
 
 class Text(NamedTuple):
@@ -47,6 +62,13 @@ class Stream(OutStream):
     _sent_at: ClassVar[float] = 0.0
 
     _outgoing: tuple[dict[str, Any], str] | None = None
+
+    #: Of the thread that reads what is written to the descriptor: whether it has passed on all that it has read, how
+    #: often it has passed something on, how often when it was last waited for in vain, and whether it has ended.
+    _is_passed_on = True
+    _passes = 0
+    _passes_in_vain = -1
+    _has_ended = False
 
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)
@@ -78,7 +100,8 @@ class Stream(OutStream):
         return len(string)
 
     def flush(self) -> None:
-        """Sends all that was written, here and now."""
+        """Sends all that was written, here and now, also to the descriptor."""
+        self._wait_for_descriptor()
         Stream._send_all()
         if isinstance(self.pub_thread, Publisher):
             self.pub_thread.hear_children()
@@ -87,6 +110,61 @@ class Stream(OutStream):
 
     def _flush(self) -> None:
         self.flush()
+
+    def _watch_pipe_fd(self) -> None:
+        """Passes on what programs, and libraries in other languages, write to the descriptor: as output and to the log."""
+        threading.current_thread().name = f"Watch {self.name}"
+        # A character may come in two parts.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        poll = select.poll()
+        poll.register(self._fid, select.POLLIN)
+        try:
+            while True:
+                poll.poll()
+                # Said before the pipe is empty: at any time one or the other tells that something is on its way.
+                self._is_passed_on = False
+                data = os.read(self._fid, PIPE_BYTES)
+                if not data or not self._should_watch:
+                    return
+                self.write(decoder.decode(data))
+                self._passes += 1
+                self._is_passed_on = True
+                # Without a reader of the log there is still one of the output.
+                with suppress(OSError):
+                    os.write(self._original_stdstream_copy, data)
+        except Exception:
+            self._exc = sys.exc_info()
+        finally:
+            self._has_ended = True
+
+    def _has_passed_on_all(self) -> bool:
+        try:
+            return fcntl.ioctl(self._fid, termios.FIONREAD, EMPTY) == EMPTY and self._is_passed_on
+        except OSError:
+            return True  # Code has closed it: nothing will come.
+
+    def _wait_for_descriptor(self) -> None:
+        """Waits until what was written to the descriptor so far has been passed on.
+
+        Without a lock: an interrupt may come when it was just taken, and it would stay so.
+        """
+        # A forked child has no such thread: what it writes is for that of its parent.
+        if not self._should_watch or not self._is_master_process() or self._has_passed_on_all():
+            return
+        # In the midst of sending, as by the end of an object, we hold what the thread waits for.
+        if Stream._lock._is_owned():  # type: ignore[attr-defined]
+            return
+        # Not until nothing comes, as others may write forever: the next may be what was read before, the one after
+        # that is what was in the pipe.
+        enough = self._passes + 2
+        deadline = time.monotonic() + PASSING_SECONDS
+        while self._passes < enough and not self._has_ended and not self._has_passed_on_all():
+            if time.monotonic() > deadline:
+                # It is held up, perhaps by the log, and not waited for again until it goes on.
+                self._passes_in_vain = self._passes
+            if self._passes == self._passes_in_vain:
+                return
+            time.sleep(LOOK_SECONDS)
 
     @classmethod
     def _send_again_and_again(cls) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import os
 import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Iterator
 
 #: What a kernel imports at its start, and at its first error, subprocess, completion or help. Not what looks for a shell
 #: when it is imported, such as matplotlib_inline.
@@ -40,11 +44,25 @@ def modules(names: list[str]) -> dict[str, str]:
     before = dict(os.environ)
     for name in OF_KERNELS:
         _load(name)
-    for name in names:
-        if _load(name):
-            for more in OF_PRELOADED.get(name, []):
-                _load(more)
+    with _as_in_a_kernel():
+        for name in names:
+            if _load(name):
+                for more in OF_PRELOADED.get(name, []):
+                    _load(more)
     return _coerced_locale() | {name: value for name, value in os.environ.items() if before.get(name) != value}
+
+
+@contextmanager
+def _as_in_a_kernel() -> Iterator[None]:
+    """What is imported meanwhile takes this for a kernel.
+
+    pandas looks whether there is a shell that has one, and fits tables to the width of a terminal where there is none.
+    """
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del builtins.get_ipython  # type: ignore[attr-defined]
 
 
 def _coerced_locale() -> dict[str, str]:

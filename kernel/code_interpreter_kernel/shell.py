@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from types import FrameType
 from typing import Any
 
 from IPython.core.events import EventManager
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel import zmqshell
+from traitlets import observe
 
 from code_interpreter_kernel.interrupts import Interrupts
 
@@ -27,6 +29,15 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     @property
     def _interrupts(self) -> Interrupts:
         return self.kernel.interrupts
+
+    @observe("exit_now")
+    def _update_exit_now(self, change: Any) -> None:
+        """Ends the kernel. ipykernel's goes on for a while, and with what comes meanwhile."""
+        if change["new"]:
+            self.kernel.exit()
+            exit_hook = getattr(self.kernel.eventloop, "exit_hook", None)
+            if exit_hook:
+                exit_hook(self.kernel)
 
     def run_cell(self, raw_cell: str, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Runs a cell, to the end or until it is interrupted."""
@@ -103,6 +114,19 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         """The values of expressions that came with a request."""
         evaluate = super().user_expressions
         return self._interrupts.run(lambda: evaluate(expressions), lambda interrupt: {}) if expressions else {}
+
+    def set_parent(self, parent: Any) -> None:
+        """Tells all that publish something which request it belongs to."""
+        super().set_parent(parent)
+        # ipykernel tells `sys.stdout` and `sys.stderr`: code's own may pass on to the kernel's what they are given.
+        for name, stream in self.kernel.streams.items():
+            if stream is not getattr(sys, name, None) and hasattr(stream, "set_parent"):
+                stream.set_parent(parent)
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        # ipykernel flushes them first, be they what they may.
+        self.kernel.flush_streams()
+        super()._showtraceback(etype, evalue, stb)
 
     def runs(self, frame: FrameType | None) -> bool:
         """Whether what runs there, in the frame or in one that called it, is the code of a cell, or a callback around it.

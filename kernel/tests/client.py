@@ -142,7 +142,9 @@ def text(messages: list[dict[str, Any]]) -> str:
 
 def environment(directory: Path) -> dict[str, str]:
     """What kernels get: nothing of theirs is left in our home."""
-    return {**os.environ, "IPYTHONDIR": f"{directory}/ipython", "MPLCONFIGDIR": f"{directory}/matplotlib"}
+    # With this variable ipykernel does not read what is written to the descriptors.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {**variables, "IPYTHONDIR": f"{directory}/ipython", "MPLCONFIGDIR": f"{directory}/matplotlib"}
 
 
 class Spawned(Client):
@@ -150,19 +152,21 @@ class Spawned(Client):
 
     def __init__(self, directory: Path, *, module: str = "code_interpreter_kernel.kernel", cwd: Path | None = None, **env: str):
         super().__init__(directory / f"kernel-{uuid.uuid4().hex[:8]}")
-        self.process = subprocess.Popen(
-            [PYTHON, "-m", module, "-f", str(self.connection_file)],
-            cwd=cwd or directory,
-            env={**environment(directory), **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self.log = self.name.with_suffix(".log")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [PYTHON, "-m", module, "-f", str(self.connection_file)],
+                cwd=cwd or directory,
+                env={**environment(directory), **env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         self.pid = self.process.pid
         self.info = self.wait_until_ready()
 
     def close(self) -> None:
         super().close()
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()

@@ -340,3 +340,41 @@ def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Sp
         done.set()
         thread.join()
     assert kernel.text("6 * 7") == "42"
+
+
+@pytest.mark.parametrize(
+    "code", ["exit()", "quit", "exit(); print('said')", "import asyncio; exit(); await asyncio.sleep(0.2); print('said')"]
+)
+def test_nothing_is_run_behind_an_exit(tmp_path: Path, code: str) -> None:
+    kernel = Spawned(tmp_path)
+    try:
+        done = tmp_path / "done"
+        request = kernel.execute(code)
+        kernel.execute(f"open({str(done)!r}, 'w')")
+        messages = list(kernel.messages(request))
+        assert status(messages) == "ok"
+        assert text(messages) == ("said\n" if "said" in code else "")
+        kernel.execute(f"open({str(done)!r}, 'w')")
+        assert kernel.process.wait(10) == 0
+        assert not done.exists()
+    finally:
+        kernel.close()
+
+
+@pytest.mark.parametrize("code", ["threading.Timer(0.2, exit).start()", "asyncio.get_running_loop().call_later(0.2, exit)"])
+def test_an_exit_between_two_cells_ends_the_kernel(tmp_path: Path, code: str) -> None:
+    kernel = Spawned(tmp_path)
+    try:
+        kernel.run(f"import asyncio, threading; {code}")
+        assert kernel.process.wait(10) == 0
+    finally:
+        kernel.close()
+
+
+def test_a_kernel_may_be_kept_at_an_exit(tmp_path: Path) -> None:
+    kernel = Spawned(tmp_path)
+    try:
+        kernel.run("exit(keep_kernel=True)")
+        assert kernel.text("6 * 7") == "42"
+    finally:
+        kernel.close()

@@ -259,6 +259,12 @@ def test_standard_output_and_error_of_its_process_go_to_its_log(server: ForkServ
     wait(lambda: seen.append(kernel.read_log()) or set("to the log") <= set("".join(seen)), 10)
 
 
+def test_what_programs_write_comes_before_the_end_of_their_cell(server: ForkServer) -> None:
+    kernel = server.start()
+    for _ in range(20):
+        assert kernel.text("import subprocess; subprocess.run(['seq', '100']);") == "".join(f"{n}\n" for n in range(1, 101))
+
+
 def test_how_a_kernel_ended_is_reported(server: ForkServer) -> None:
     def ended(code: str) -> dict[str, int]:
         kernel = server.start()
@@ -444,20 +450,21 @@ print(json.dumps({
 def test_a_forked_kernel_cannot_be_told_from_one_that_was_started_anew(server: ForkServer, tmp_path: Path) -> None:
     mark = {MARK: "host/the-same"}
     spawned = Spawned(server.directory, cwd=tmp_path, **mark)
-    forked = Forked(server.directory, tmp_path, server.env | {"PYTEST_CURRENT_TEST": os.environ["PYTEST_CURRENT_TEST"]})
+    forked = Forked(server.directory, tmp_path, server.env)
     forked.env |= mark
     server.kernels.append(forked)
     server.send(forked.request(len(server.kernels)))
     forked.pid = server.next(lambda reply: reply.get("id") == len(server.kernels))["pid"]
     forked.wait_until_ready()
     imports = "import numpy, pandas, matplotlib.pyplot"
+    options = "[pandas.get_option(f'display.{name}') for name in ('max_columns', 'width', 'max_rows', 'min_rows')]"
     try:
         seen = []
         for kernel in (spawned, forked):
             # Not only sys.modules: what these modules do when they are imported.
             kernel.run(imports, silent=True)
             words = kernel.text(SEEN).replace(str(kernel.connection_file), "CONNECTION")
-            seen.append(json.loads(words))
+            seen.append(json.loads(words) | {"pandas": kernel.value(options)})
         assert seen[0].keys() == seen[1].keys()
         assert {key: (seen[0][key], seen[1][key]) for key in seen[0] if seen[0][key] != seen[1][key]} == {}
         assert {**spawned.info, "banner": ""} == {**forked.wait_until_ready(), "banner": ""}  # Which ends in a tip.

@@ -182,3 +182,128 @@ def test_output_of_threads_goes_to_the_request_that_began_them(kernel: Spawned) 
             if message["type"] == "stream":
                 seen.append((message["parent"], message["content"]["text"]))
     assert seen == [(request, "late\n")]
+
+
+@pytest.mark.parametrize(
+    ("code", "output"),
+    [
+        ("import subprocess; subprocess.run(['seq', '20000']);", "".join(f"{n}\n" for n in range(1, 20_001))),
+        ("import os; os.write(1, b'a'); os.write(2, b'b');", "ab"),
+        ("import os; os.system('echo c; echo d >&2');", "c\nd\n"),
+        ("import ctypes; ctypes.CDLL(None).puts(b'e'); ctypes.CDLL(None).fflush(None);", "e\n"),
+        ("import os\nif os.fork() == 0: os.write(1, b'f'); os._exit(0)\nos.wait();", "f"),
+        ("import os\nfor n in range(100): os.write(1, b'%d ' % n)", "".join(f"{n} " for n in range(100))),
+        ("print('before'); os.write(1, b'behind');", "before\nbehind"),
+        ("%%bash\necho g", "g\n"),
+        ("!echo h", "h\n"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_what_is_written_to_the_descriptors_comes_before_the_end_of_its_cell(kernel: Spawned, code: str, output: str) -> None:
+    for _ in range(20):
+        messages = [m for m in kernel.run(code) if m["channel"] == "iopub"]
+        assert sorted(text(messages).replace("\r", "")) == sorted(output)
+        # The streams are two pipes, which are read by two threads.
+        if not any(both in code for both in ("write(2", ">&2")):
+            assert text(messages).replace("\r", "") == output
+        assert messages[-1]["content"]["execution_state"] == "idle"
+
+
+def test_what_was_written_to_a_descriptor_comes_before_what_is_said_of_an_error(kernel: Spawned) -> None:
+    for _ in range(20):
+        assert kernel.text("import os; os.write(1, b'written'); 1 / 0").startswith("written")
+
+
+def test_characters_that_come_in_parts_are_whole(kernel: Spawned) -> None:
+    assert kernel.text("import os; os.write(1, ('a' + 'é' * 1000).encode());") == "a" + "é" * 1000
+    assert kernel.text("for byte in 'ü🙂'.encode(): os.write(1, bytes([byte])); __import__('time').sleep(0.01)") == "ü🙂"
+    assert kernel.text("os.write(1, b'\\xff!');") == "\ufffd!"
+
+
+def test_a_program_that_writes_without_end_does_not_hold_up_cells(kernel: Spawned) -> None:
+    kernel.run("import subprocess; process = subprocess.Popen(['yes'])")
+    began = time.monotonic()
+    for _ in range(5):
+        kernel.run("1")
+    assert time.monotonic() - began < 3
+    kernel.run("process.kill(); process.wait()")
+    assert kernel.text("6 * 7") == "42"
+
+
+def test_a_log_that_nobody_reads_holds_up_one_cell_for_a_while(kernel: Spawned) -> None:
+    kernel.run("import os, sys; reading, writing = os.pipe(); log = os.dup(sys.stdout.fileno())")
+    kernel.run("os.dup2(writing, sys.stdout.fileno()); os.write(1, b'x' * 60_000);")
+    kernel.run("os.write(1, b'x' * 60_000);")
+    began = time.monotonic()
+    for _ in range(5):
+        kernel.run("os.write(1, b'x');")
+    assert time.monotonic() - began < 3
+    assert kernel.text("os.dup2(log, sys.stdout.fileno()); os.read(reading, 1 << 20); 1").endswith("1")
+    assert "behind" in kernel.text("os.write(1, b'behind');")
+
+
+def test_a_log_that_has_gone_does_not_stop_output(kernel: Spawned) -> None:
+    kernel.run("import os, sys; reading, writing = os.pipe(); log = os.dup(sys.stdout.fileno()); os.close(reading)")
+    kernel.run("os.dup2(writing, sys.stdout.fileno())")
+    for _ in range(3):
+        assert kernel.text("os.write(1, b'x');") == "x"
+    kernel.run("os.dup2(log, sys.stdout.fileno())")
+
+
+def test_the_end_of_an_object_may_flush_while_a_program_writes(kernel: Spawned) -> None:
+    code = """
+import gc, os
+class Talker:
+    def __init__(self): self.me = self
+    def __del__(self): os.write(1, b"-"); print("gone", flush=True)
+for i in range(2000): Talker(); print(i)
+gc.collect()
+"""
+    began = time.monotonic()
+    output = kernel.text(code)
+    assert output.count("gone") == 2000 and output.count("-") == 2000
+    assert time.monotonic() - began < 10
+
+
+BROKEN = {
+    "closed": "import sys\nwith open('/dev/null', 'w') as file: sys.stdout = file; print('lost')",
+    "closed error": "import sys\nwith open('/dev/null', 'w') as file: sys.stderr = file",
+    "tee": "import sys\nclass Tee:\n    def write(self, text): own.write(text)\nown = sys.stdout; sys.stdout = Tee(); print('seen')",
+    "exit": "import sys\nclass Tee:\n    def flush(self): raise SystemExit\nsys.stdout = Tee();",
+    "deleted": "import sys; del sys.stdout",
+    "none": "import sys; sys.stdout = None",
+    "slots": "import sys\nclass Fixed:\n    __slots__ = ()\n    write = flush = lambda *_: None\nsys.stdout = Fixed()",
+    "both": "import sys; sys.stdout = sys.stderr = 5;",
+    "then an error": "import sys; sys.stdout = 5; 1 / 0",
+    "then a wait": "import asyncio, sys; sys.stdout = 5; await asyncio.sleep(0)",
+}
+
+
+@pytest.mark.parametrize("code", BROKEN.values(), ids=BROKEN)
+def test_a_stream_that_cannot_be_flushed_is_replaced(kernel: Spawned, code: str) -> None:
+    output = kernel.text(code)
+    assert output.count("is the kernel's own again") == (2 if "sys.stderr = 5" in code else 1)
+    assert ("seen\n" in output) == ("seen" in code)
+    assert ("ZeroDivisionError" in output) == ("1 / 0" in code)
+    assert kernel.text("import sys; print('out'); print('err', file=sys.stderr)") == "out\nerr\n"
+
+
+def test_what_code_passes_on_to_the_stream_that_was_there_belongs_to_the_cell_that_printed_it(kernel: Spawned) -> None:
+    code = """
+import sys
+class Tee:
+    def write(self, text): kept.append(text); own.write(text)
+    def flush(self): own.flush()
+kept = []; own = sys.stdout; sys.stdout = Tee()
+"""
+    assert kernel.text(code) == ""
+    assert kernel.text("print('printed')") == "printed\n"
+    assert kernel.text("sys.stdout = own; print(kept)") == "['printed', '\\n']\n"
+
+
+def test_a_stream_of_code_that_can_be_flushed_stays(kernel: Spawned) -> None:
+    kernel.run("import io, os, sys; own, sys.stdout = sys.stdout, io.StringIO(); print('kept')")
+    # What takes another way is sent nevertheless.
+    assert kernel.text("print('kept too'); own.write('own'); os.write(1, b'written');") == "ownwritten"
+    assert kernel.text("kept, sys.stdout = sys.stdout, own; print(kept.getvalue())") == "kept\nkept too\n\n"
+    assert kernel.text("print('again')") == "again\n"
