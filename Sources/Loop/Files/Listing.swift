@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// One line of a directory's listing.

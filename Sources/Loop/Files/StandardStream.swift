@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// The streams that the program was started with. Writing blocks: it is for the few lines that people read.

@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// Finds a program as the shell does. Where another program starts it for us, its absence must still be an error of
