@@ -1,5 +1,5 @@
 /// What a frame begins with (RFC 6455 section 5.2).
-struct WebSocketHeader {
+struct WebSocketHeader: FrameHeader {
   let opcode: WebSocketFrame.Opcode
   /// True for the last or only frame of a message.
   let isFinal: Bool
@@ -8,8 +8,7 @@ struct WebSocketHeader {
   /// How many bytes the header itself takes.
   let length: Int
 
-  /// Reads the header of a frame from a server, which is never masked. Nil where not all of it has arrived; what is
-  /// there is checked nevertheless, so that nobody waits for the rest of something senseless.
+  /// Reads the header of a frame from a server, which is never masked.
   static func parse(_ span: Span<UInt8>) throws(WebSocketError) -> WebSocketHeader? {
     guard span.count >= 1 else { return nil }
     guard span[0] & 0x70 == 0 else { throw invalid("A frame uses an extension that was not agreed on") }
@@ -33,8 +32,7 @@ struct WebSocketHeader {
     let extended = extendedLength(short)
     guard extended > 0 else { return UInt64(short) }
     guard span.count >= 2 + extended else { return nil }
-    var length: UInt64 = 0
-    for index in 2..<2 + extended { length = length << 8 | UInt64(span[index]) }
+    let length = span.bigEndian(2..<2 + extended)
     guard length >> 63 == 0 else { throw invalid("A frame has a length beyond all numbers") }
     guard length > (extended == 2 ? 125 : 0xFFFF) else {
       throw invalid("A frame's length is not written shortest")

@@ -9,7 +9,7 @@ public struct WebSocketParser: Sendable {
   /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
   /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
   /// where it stays.
-  public private(set) var wantedTotal: Int?
+  public var wantedTotal: Int? { frames.wantedTotal }
 
   private enum State {
     case open
@@ -19,6 +19,7 @@ public struct WebSocketParser: Sendable {
 
   private let maximumMessageLength: Int
   private var state = State.open
+  private var frames = FrameReader<WebSocketHeader>()
   private var fragments: WebSocketFragments?
 
   /// A parser for the bytes that follow the handshake.
@@ -40,7 +41,7 @@ public struct WebSocketParser: Sendable {
     do throws(WebSocketError) {
       return try nextEvent(&buffer)
     } catch {
-      wantedTotal = nil
+      frames = FrameReader()
       fragments = nil
       state = .failed(error)
       throw error
@@ -57,17 +58,10 @@ public struct WebSocketParser: Sendable {
   private mutating func nextFrame(
     _ buffer: inout ByteBuffer
   ) throws(WebSocketError) -> (WebSocketHeader, Bytes)? {
-    wantedTotal = nil
-    let parsed = try buffer.withSpan { (span) throws(WebSocketError) in try WebSocketHeader.parse(span) }
-    guard let header = parsed else { return nil }
-    let length = try payloadLength(header)
-    let total = header.length + length
-    guard buffer.count >= total else {
-      wantedTotal = total
-      return nil
-    }
-    buffer.discard(header.length)
-    return (header, buffer.take(length))
+    guard let header = try frames.header(in: buffer),
+      let payload = frames.body(try payloadLength(header), behind: header, from: &buffer)
+    else { return nil }
+    return (header, payload)
   }
 
   /// The length of the payload, when it is one that may come now.

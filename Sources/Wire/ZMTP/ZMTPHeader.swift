@@ -1,7 +1,7 @@
 /// What a frame begins with: a byte of flags and the length of its body, in one byte or in eight.
 ///
 /// https://rfc.zeromq.org/spec/23/ "Framing"
-struct ZMTPHeader {
+struct ZMTPHeader: FrameHeader {
   static let more: UInt8 = 1
   static let long: UInt8 = 2
   static let command: UInt8 = 4
@@ -15,7 +15,6 @@ struct ZMTPHeader {
   /// How many bytes the header itself takes.
   let length: Int
 
-  /// Nil where not all of it has arrived; what is there is checked nevertheless.
   static func parse(_ span: Span<UInt8>) throws(ZMTPError) -> ZMTPHeader? {
     guard span.count >= 1 else { return nil }
     let flags = span[0]
@@ -25,12 +24,9 @@ struct ZMTPHeader {
     let isLong = flags & long != 0
     let length = isLong ? 9 : 2
     guard span.count >= length else { return nil }
-    var bodyLength = UInt64(span[1])
-    if isLong {
-      for index in 2..<length { bodyLength = bodyLength << 8 | UInt64(span[index]) }
-    }
     return ZMTPHeader(
-      isCommand: isCommand, isFollowed: flags & more != 0, bodyLength: bodyLength, length: length)
+      isCommand: isCommand, isFollowed: flags & more != 0, bodyLength: span.bigEndian(1..<length),
+      length: length)
   }
 
   private static func invalid(_ message: String) -> ZMTPError { ZMTPError(.invalidFrame, message) }

@@ -15,7 +15,7 @@ public struct ZMTPParser: Sendable {
   /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
   /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
   /// where it stays.
-  public private(set) var wantedTotal: Int?
+  public var wantedTotal: Int? { frames.wantedTotal }
 
   private enum State {
     case greeting
@@ -27,6 +27,7 @@ public struct ZMTPParser: Sendable {
   private let type: ZMTPSocketType
   private let maximumMessageLength: Int
   private var state = State.greeting
+  private var frames = FrameReader<ZMTPHeader>()
   private var parts: [Bytes] = []
   private var length = 0
 
@@ -47,7 +48,7 @@ public struct ZMTPParser: Sendable {
       case .failed(let error): throw error
       }
     } catch {
-      wantedTotal = nil
+      frames = FrameReader()
       parts = []
       state = .failed(error)
       throw error
@@ -74,17 +75,10 @@ public struct ZMTPParser: Sendable {
   }
 
   private mutating func nextFrame(_ buffer: inout ByteBuffer) throws(ZMTPError) -> (ZMTPHeader, Bytes)? {
-    wantedTotal = nil
-    let parsed = try buffer.withSpan { (span) throws(ZMTPError) in try ZMTPHeader.parse(span) }
-    guard let header = parsed else { return nil }
-    let bodyLength = try bodyLength(header)
-    let total = header.length + bodyLength
-    guard buffer.count >= total else {
-      wantedTotal = total
-      return nil
-    }
-    buffer.discard(header.length)
-    return (header, buffer.take(bodyLength))
+    guard let header = try frames.header(in: buffer),
+      let body = frames.body(try bodyLength(header), behind: header, from: &buffer)
+    else { return nil }
+    return (header, body)
   }
 
   /// The length of the body, when it is one that may come now.
