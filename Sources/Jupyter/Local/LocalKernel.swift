@@ -29,13 +29,13 @@ final class LocalKernel {
     /// What it and all that it starts bear.
     let brand: Brand
     let mark: String
+    /// Those that code in it may import, as they were before it was started.
+    let packages: InstalledPackages.Snapshot
   }
 
   private let plan: Plan
   private let process: any KernelProcess
   private let directory: RunDirectory
-  private let packages: InstalledPackages
-  private let packagesAtStart: InstalledPackages.State
   private let logger: Logger
   private var channel: ZeroMQKernelChannel?
   private var burial: Task<Void, Never>?
@@ -43,15 +43,13 @@ final class LocalKernel {
   /// Starts the process; `connect` waits until it can be spoken to.
   ///
   /// - Parameters:
-  ///   - packages: those that code in it may import.
   ///   - launchers: asked one after the other.
   ///   - explain: says how it died, from how its process ended.
   /// - Throws: `KernelHostError`, `UVError`.
   static func start(
-    _ plan: Plan, with packages: InstalledPackages, by launchers: [any KernelLauncher],
-    in directory: RunDirectory, logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
+    _ plan: Plan, by launchers: [any KernelLauncher], in directory: RunDirectory,
+    logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
   ) async throws -> LocalKernel {
-    let packagesAtStart = packages.state
     do {
       try await SmallFile.create(
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
@@ -60,7 +58,7 @@ final class LocalKernel {
       if !plan.brand.put(on: process.identifier) {
         logger.notice("the system lets no limits be set: a kernel's daemons may outlive it")
       }
-      let kernel = LocalKernel(plan, process, directory, packages, packagesAtStart, logger: logger)
+      let kernel = LocalKernel(plan, process, directory, logger: logger)
       kernel.burial = LoopActor.task { await kernel.bury(explain) }
       return kernel
     } catch {
@@ -79,11 +77,8 @@ final class LocalKernel {
   }
 
   private init(
-    _ plan: Plan, _ process: any KernelProcess, _ directory: RunDirectory, _ packages: InstalledPackages,
-    _ packagesAtStart: InstalledPackages.State, logger: Logger
+    _ plan: Plan, _ process: any KernelProcess, _ directory: RunDirectory, logger: Logger
   ) {
-    self.packages = packages
-    self.packagesAtStart = packagesAtStart
     self.plan = plan
     self.process = process
     self.directory = directory
@@ -150,7 +145,7 @@ final class LocalKernel {
   /// its end may still be on its way to us, so the system is asked.
   var isFresh: Bool {
     process.exitStatus == nil && !ProcessWatch.hasEnded(process.identifier)
-      && packages.state == packagesAtStart
+      && plan.packages.isCurrent
   }
 
   /// True where one of `launchers` would make a better one.

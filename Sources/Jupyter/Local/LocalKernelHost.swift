@@ -168,9 +168,9 @@ public final class LocalKernelHost: KernelHost {
       environment: variables, hasOwnVariables: !environment.isEmpty)
     let plan = LocalKernel.Plan(
       spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
-      brand: brands.next(), mark: mark)
+      brand: brands.next(), mark: mark, packages: facilities.packages.snapshot)
     return try await LocalKernel.start(
-      plan, with: facilities.packages, by: facilities.launchers, in: facilities.directory, logger: logger
+      plan, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
       await self.explain($0, facilities.outOfMemory)
     }

@@ -21,7 +21,7 @@ final class ForkLauncher: KernelLauncher {
   private let shortestPause: Duration
   private var server: ForkServer?
   /// The packages when the fork server began to load some of them.
-  private var loaded: InstalledPackages.State?
+  private var loaded: InstalledPackages.Snapshot?
   /// Whether the fork server can fork; not known while it loads, nor while another is about to be started.
   private var isPrepared = Promise<Bool>()
   private var keeping: Task<Void, Never>?
@@ -68,7 +68,7 @@ final class ForkLauncher: KernelLauncher {
   func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
     if order.spec == spec { try await awaitLoading() }
     guard let server, canFork(order) else { return nil }
-    guard packages.state == loaded else {
+    guard loaded?.isCurrent == true else {
       logger.info("packages have changed: the fork server is started again")
       server.kill()
       return nil
@@ -116,7 +116,7 @@ final class ForkLauncher: KernelLauncher {
   private func serve() async -> Bool {
     do {
       let start = EventLoop.now
-      loaded = packages.state
+      loaded = packages.snapshot
       let server = try ForkServer(command, orphans: orphans, logger: logger)
       self.server = server
       let couldFork = await server.isPrepared.getRegardless()

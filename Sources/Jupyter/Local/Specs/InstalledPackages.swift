@@ -1,12 +1,7 @@
 import Loop
 
-/// Where a Python installation has its packages, and whether they have changed.
+/// Where a Python installation has its packages.
 struct InstalledPackages: Sendable {
-  /// What is known of them without reading them: installing, upgrading and removing a package changes the directory.
-  struct State: Sendable, Equatable {
-    fileprivate let times: [Int64?]
-  }
-
   private let directories: [String]
 
   /// Finds those of the installation at `prefix`.
@@ -17,5 +12,17 @@ struct InstalledPackages: Sendable {
   }
 
   /// As they are now.
-  var state: State { State(times: directories.map(SmallFile.modificationTime)) }
+  var snapshot: Snapshot { Snapshot(packages: self, times: times) }
+
+  private var times: [Int64?] { directories.map(SmallFile.modificationTime) }
+
+  /// The packages as they were at some time, as far as that is known without reading them: installing, upgrading and
+  /// removing one changes the directory.
+  struct Snapshot: Sendable {
+    fileprivate let packages: InstalledPackages
+    fileprivate let times: [Int64?]
+
+    /// True as long as they have not changed.
+    var isCurrent: Bool { packages.times == times }
+  }
 }
