@@ -34,7 +34,8 @@ public final class Kernel {
   private var channel: any KernelChannel
   private var exchanges: [String: Exchange] = [:]
 
-  /// Starts a kernel; it takes code when this returns.
+  /// Starts a kernel; it takes code when this returns. Kernels in reserve may have died without anybody having heard of
+  /// it yet: the next one is taken then, and in the end one is started.
   ///
   /// - Parameters:
   ///   - directory: its working directory, absolute.
@@ -44,15 +45,20 @@ public final class Kernel {
     _ spec: KernelSpec, on host: any KernelHost, in directory: String, environment: [String: String],
     logger: Logger
   ) async throws -> Kernel {
-    let connection = try await host.start(spec, in: directory, environment: environment)
-    let kernel = Kernel(spec: spec, host: host, connection: connection, logger: logger)
-    do {
-      try await kernel.becomeReady()
-    } catch {
-      await kernel.kill(because: .shutDown("it did not start"))
-      throw error
+    while true {
+      let connection = try await host.start(spec, in: directory, environment: environment)
+      let kernel = Kernel(spec: spec, host: host, connection: connection, logger: logger)
+      do {
+        try await kernel.becomeReady()
+        return kernel
+      } catch {
+        await kernel.kill(because: .shutDown("it did not start"))
+        guard connection.isFromReserve, case KernelHostError.kernelDidNotStart(let reason) = error else {
+          throw error
+        }
+        logger.info("a kernel of the reserve is no more", metadata: ["reason": "\(reason)"])
+      }
     }
-    return kernel
   }
 
   private init(spec: KernelSpec, host: any KernelHost, connection: KernelConnection, logger: Logger) {

@@ -65,4 +65,6 @@ public struct KernelConnection: Sendable {
   public let identifier: String
   /// The way to it.
   public let channel: any KernelChannel
+  /// True where it took code some time ago and has waited since: it may have died meanwhile.
+  public var isFromReserve = false
 }

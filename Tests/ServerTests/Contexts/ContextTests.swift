@@ -51,6 +51,14 @@ import Testing
     }
   }
 
+  @Test func `however many kernels have died in reserve, a context gets one that lives`() async throws {
+    try await withContext { host, context in
+      host.deadInReserve = 5
+      try await context.restart()
+      #expect(host.living == ["kernel-7"])
+    }
+  }
+
   @Test(arguments: [true, false])
   func `a context that is deleted while its kernel is replaced leaves none`(isRestarted: Bool) async throws {
     try await withContext { host, context in

@@ -18,6 +18,8 @@ final class FakeHost: KernelHost {
   private(set) var living: [String] = []
   /// What starts wait for; nil for none.
   var gate: Promise<Void>?
+  /// How many kernels are in reserve that have died without its knowing.
+  var deadInReserve = 0
   /// How many kernels were asked for.
   private(set) var startCount = 0
   /// What `reconnect` does.
@@ -33,10 +35,12 @@ final class FakeHost: KernelHost {
     startCount += 1
     try await gate?.get()
     let identifier = "kernel-\(channels.count + 1)"
-    let channel = FakeChannel()
+    let isFromReserve = deadInReserve > 0
+    if isFromReserve { deadInReserve -= 1 }
+    let channel = FakeChannel(isDoomed: isFromReserve)
     channels[identifier] = channel
     living.append(identifier)
-    return KernelConnection(identifier: identifier, channel: channel)
+    return KernelConnection(identifier: identifier, channel: channel, isFromReserve: isFromReserve)
   }
 
   func reconnect(_ identifier: String) async throws -> any KernelChannel {

@@ -7,6 +7,13 @@ import Wire
 struct WarmKernel {
   let connection: KernelConnection
 
+  /// The connection, for whoever takes the kernel out of the reserve.
+  var taken: KernelConnection {
+    var connection = connection
+    connection.isFromReserve = true
+    return connection
+  }
+
   /// Waits until the kernel has run something, which also does what a kernel does once, before its first code. Nothing
   /// of that can be seen afterwards: silent code is not counted and not remembered.
   ///

@@ -108,7 +108,7 @@ public final class WarmPool: KernelHost {
       }
       do {
         if directory != self.directory { try await kernel.move(from: self.directory, to: directory) }
-        return kernel.connection
+        return kernel.taken
       } catch {
         logger.info("a waiting kernel would not do", metadata: ["reason": "\(error)"])
         await host.kill(kernel.connection.identifier)
