@@ -1,6 +1,8 @@
 """GET /health."""
 
+from support import processes
 from support.client import check_error
+from support.waiting import wait_until
 
 
 def test_a_healthy_server_says_ok_in_json(client):
@@ -31,3 +33,9 @@ def test_an_unknown_route_is_not_found(client):
 def test_the_default_kernel_is_up_when_healthy(client, server):
     assert client.execute("6 * 7").succeeded().text == "42"
     assert [context["language"] for context in client.contexts()] == ["python"]
+
+
+def test_a_server_that_has_been_asked_in_quick_succession_goes_to_sleep_again(client, server):
+    for _ in range(500):
+        client.get("/health").expect(200)
+    wait_until(lambda: processes.state(server.pid) == "S", "it sleeps")
