@@ -22,7 +22,7 @@ public struct Message: Sendable {
   ) throws(JSONError) {
     self.channel = channel
     self.header = try MessageHeader(header)
-    self.parentIdentifier = try MessageHeader(parentHeader).identifier
+    self.parentIdentifier = try JSONSlice.parse(parentHeader)["msg_id"]?.string ?? ""
     self.metadata = metadata
     self.content = content
   }

@@ -16,7 +16,7 @@ public struct MessageHeader: Sendable {
   public init(_ bytes: Bytes) throws(JSONError) {
     var identifier = "", type = "", date = Bytes()
     try JSONSlice.parse(bytes).forEachMember { key, value in
-      switch key.string {
+      switch key {
       case "msg_id": identifier = value.string ?? ""
       case "msg_type": type = value.string ?? ""
       case "date": date = value.stringContents

@@ -75,8 +75,8 @@ struct Execution {
     var text = Bytes()
     // Once through it: the text may be long.
     content.forEachMember { key, value in
-      switch key.string {
-      case "name": name = value.string == "stderr" ? .stderr : .stdout
+      switch key {
+      case "name": name = value.isString("stderr") ? .stderr : .stdout
       case "text": text = value.stringContents
       default: break
       }
@@ -92,7 +92,7 @@ struct Execution {
   /// True for the status that ends what a kernel says to a request.
   static func isIdle(_ message: Message) -> Bool {
     message.header.type == "status"
-      && (try? JSONSlice.parse(message.content))?["execution_state"]?.string == "idle"
+      && (try? JSONSlice.parse(message.content))?["execution_state"]?.isString("idle") == true
   }
 
   private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {
@@ -140,7 +140,7 @@ struct Execution {
   private func pages(_ payload: JSONSlice?) -> [OutputEvent] {
     guard let payload else { return [] }
     return payload.elements.flatMap { page in
-      page["source"]?.string == "page" ? Self.result(page["data"], isMain: false) : []
+      page["source"]?.isString("page") == true ? Self.result(page["data"], isMain: false) : []
     }
   }
 }

@@ -64,8 +64,7 @@ enum OutputEncoder {
     var known = [JSONSlice?](repeating: nil, count: fields.count)
     var others: [(key: JSONSlice, value: JSONSlice)] = []
     data.forEachMember { key, value in
-      let type = key.string
-      if let index = fields.firstIndex(where: { $0.type == type }) {
+      if let index = fields.firstIndex(where: { key.isString($0.type) }) {
         known[index] = value
       } else {
         others.append((key, value))

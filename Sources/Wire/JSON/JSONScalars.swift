@@ -16,6 +16,17 @@ extension JSONSlice {
   /// The text of a string, decoded; nil where the value is none. Lone surrogates become U+FFFD.
   public var string: String? { kind == .string ? JSONString.decode(contents: stringContents) : nil }
 
+  /// True for the string that says `text`, in whatever way it is escaped. Nothing is decoded for that: it is how members
+  /// are told apart, as `case "name":` in a `switch` too.
+  public func isString(_ text: String) -> Bool {
+    guard kind == .string else { return false }
+    let name = text.utf8.span
+    return bytes.withSpan { JSONString.isEqual(1..<$0.count - 1, of: $0, to: name) }
+  }
+
+  /// See `isString`.
+  public static func ~= (text: String, value: JSONSlice) -> Bool { value.isString(text) }
+
   /// What stands between the quotes of a string, still escaped; no bytes where the value is no string.
   public var stringContents: Bytes { kind == .string ? bytes[1..<bytes.count - 1] : Bytes() }
 

@@ -20,7 +20,8 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let own = event.metadata ?? [:]
+    let fields = (metadata.isEmpty ? own : metadata.merging(own) { $1 }).sorted { $0.key < $1.key }
       .map { (name: $0.key, value: $0.value.description) }
     StandardStream.error.write(
       format.line(

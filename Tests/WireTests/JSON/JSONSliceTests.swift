@@ -42,6 +42,19 @@ import Wire
     #expect(json["é"]?.integer == 5)
   }
 
+  @Test func stringsAreComparedDecoded() throws {
+    let json = try JSONSlice.parse(#"["name","n\u0061me","names","nam","",1,{"name":1}]"#)
+    #expect(json.elements.map { $0.isString("name") } == [true, true, false, false, false, false, false])
+    #expect(json.elements.map { $0.isString("") } == [false, false, false, false, true, false, false])
+    let matches = json.elements.map { element in
+      switch element {
+      case "name": true
+      default: false
+      }
+    }
+    #expect(matches == [true, true, false, false, false, false, false])
+  }
+
   @Test func numbersKeepTheirTextAndAreReadWhenAsked() throws {
     #expect(try JSONSlice.parse("-9223372036854775808").integer == Int64.min)
     #expect(try JSONSlice.parse("9223372036854775808").integer == nil)
