@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer
+from .contestants import CodeInterpreter, FastAPIServer, Floor, JupyterServer, Relay
 from .kernels import Probe, our_kernel, stock_kernel
 from .processes import StartFailed
 
@@ -18,6 +18,7 @@ ZEROMQ_VERIFIED = "raw ZeroMQ, stock ipykernel, signatures checked"
 ZEROMQ_OURS = "raw ZeroMQ, our kernel"
 WEBSOCKET_QUICK = "raw WebSocket, TCP_QUICKACK"
 WEBSOCKET = "raw WebSocket"
+WEBSOCKET_RELAYED = "raw WebSocket, TCP_QUICKACK, through a relay in C"
 OURS = "ours, local kernels"
 OURS_OWN = "ours, over a Jupyter Server of its own"
 OURS_SAME = "ours, on the same Jupyter Server"
@@ -123,6 +124,10 @@ class Arena:
     @property
     def floor(self):
         return self._once("floor", lambda: Floor.built(self.scratch))
+
+    @property
+    def relay(self):
+        return self._once("relay", lambda: Relay.built(self.scratch, self.jupyter))
 
     @property
     def fastapi(self):

@@ -116,8 +116,9 @@ class JupyterServer:
     def start_kernel(self):
         return self.request("POST", "/api/kernels", b'{"name": "python3"}')["id"]
 
-    def client(self, kernel=None, quick_acknowledge=True):
-        return WebSocketClient(self.port, self.token, kernel or self.start_kernel(), quick_acknowledge)
+    def client(self, kernel=None, quick_acknowledge=True, port=None):
+        """A client of that kernel, else of a new one; `port`: of a relay to this server."""
+        return WebSocketClient(port or self.port, self.token, kernel or self.start_kernel(), quick_acknowledge)
 
     def stop(self):
         for kernel in self.request("GET", "/api/kernels"):
@@ -240,6 +241,26 @@ class Floor:
 
     def client(self):
         return ExecuteClient(self.port)
+
+    def stop(self):
+        self.program.stop()
+
+
+class Relay:
+    """The C program that only passes on what goes to a Jupyter Server and comes from it; `None` where it cannot be built."""
+
+    @classmethod
+    def built(cls, scratch, jupyter):
+        binary = compiled("relay.c", scratch, "-pthread")
+        return cls(binary, scratch, jupyter) if binary else None
+
+    def __init__(self, binary, scratch, jupyter):
+        self.jupyter = jupyter
+        self.program = Program("relay", [binary, jupyter.port], scratch, announce=LISTENING)
+        self.port = int(self.program.announcement)
+
+    def client(self):
+        return self.jupyter.client(port=self.port)
 
     def stop(self):
         self.program.stop()

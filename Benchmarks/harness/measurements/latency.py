@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter, perf_counter_ns, process_time
 
-from ..arena import FLOOR, OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, ZEROMQ_VERIFIED
+from ..arena import FLOOR, OURS, OURS_SAME, WEBSOCKET, WEBSOCKET_QUICK, WEBSOCKET_RELAYED, ZEROMQ_VERIFIED
 from ..clients.http import HTTPClient, encode
 from .recording import Recording
 
@@ -49,9 +49,10 @@ def latency(arena):
     """`1+1` on kept connections, in turns of a block each."""
     lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
     calls = {lane.name: (lane.client().execute, lane.client().prepare(CODE)) for lane in lanes}
-    if arena.floor:
-        client = arena.floor.client()
-        calls[FLOOR] = (client.execute, client.prepare(CODE))
+    for name, server in ((WEBSOCKET_RELAYED, arena.relay), (FLOOR, arena.floor)):
+        if server:
+            client = server.client()
+            calls[name] = (client.execute, client.prepare(CODE))
     return in_turns(calls, arena.count(full=30, quick=3), BLOCK)
 
 
