@@ -2,15 +2,10 @@
  * The load generator is measured against it: what it reaches here is its own limit, and no server can be shown to be
  * faster. Build: cc -O2 -pthread floor.c -o floor. It prints "Listening on http://127.0.0.1:PORT". */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "loopback.h"
 
 enum { HEAD_SIZE = 64 * 1024, BLOCK_SIZE = 1024 * 1024 };
 
@@ -70,10 +65,10 @@ static int answer(int connection, const char *head, uint64_t length, uint64_t bo
 }
 
 static void *serve(void *argument) {
-  int connection = (int)(intptr_t)argument, one = 1;
+  int connection = (int)(intptr_t)argument;
   char *head = malloc(HEAD_SIZE + 1);
   size_t count = 0;
-  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  set_tcp_option(connection, TCP_NODELAY);
   while (head != NULL && count < HEAD_SIZE) {
     ssize_t got = recv(connection, head + count, HEAD_SIZE - count, 0);
     if (got <= 0) break;
@@ -91,19 +86,4 @@ static void *serve(void *argument) {
   return NULL;
 }
 
-int main(void) {
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1024) != 0) return 1;
-  getsockname(listener, (struct sockaddr *)&address, &size);
-  printf("Listening on http://127.0.0.1:%d\n", ntohs(address.sin_port));
-  fflush(stdout);
-  for (;;) {
-    int connection = accept(listener, NULL, NULL);
-    pthread_t thread;
-    if (connection < 0) continue;
-    if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)connection) == 0) pthread_detach(thread);
-    else close(connection);
-  }
-}
+int main(void) { return serve_on_loopback(serve); }
