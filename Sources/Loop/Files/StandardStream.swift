@@ -1,12 +1,10 @@
 import CUV
 import Glibc
 
-/// The streams that the program was started with. Writing blocks: it is for the few lines that people read.
+/// A stream that the program was started with. Writing blocks: it is for the few lines that people read.
 public enum StandardStream: CInt, Sendable {
   /// What the program says.
   case output = 1
-  /// What it logs.
-  case error = 2
 
   /// Writes all of `text`; one that nobody reads any more is not told.
   public func write(_ text: String) {

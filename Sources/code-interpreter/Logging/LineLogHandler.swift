@@ -23,7 +23,7 @@ struct LineLogHandler: LogHandler {
     let own = event.metadata ?? [:]
     let fields = (metadata.isEmpty ? own : metadata.merging(own) { $1 }).sorted { $0.key < $1.key }
       .map { (name: $0.key, value: $0.value.description) }
-    StandardStream.error.write(
+    LogStream.standardError.write(
       format.line(
         time: Timestamp.now(), level: event.level, message: event.message.description, fields: fields))
   }
