@@ -71,7 +71,9 @@ def _set_arguments(argv: list[str]) -> None:
     file = sys.modules[KERNEL].__file__ or ""
     sys.argv = [file, *argv]
     sys.orig_argv = [sys.orig_argv[0], "-m", KERNEL, *argv]
-    sys.path.insert(0, os.getcwd())
+    if "multiprocessing.process" in sys.modules:
+        # Where the processes that it spawns look for modules.
+        sys.modules["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()
 
 
 def _seed() -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # With `-m`, Python looks for modules in the working directory first, where a user's calendar.py would be taken for its
+    # own. IPython puts the directory behind the standard library.
+    del sys.path[0]
+
 from typing import Any, Sequence
 
 import zmq

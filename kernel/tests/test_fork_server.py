@@ -155,6 +155,24 @@ def test_a_forked_kernel_runs_code_where_and_with_what_it_was_told(server: ForkS
     assert kernel.value("__import__('subprocess').check_output('echo $COLOUR; pwd', shell=True).decode().split()") == ["grün", str(tmp_path)]
 
 
+@pytest.mark.parametrize("is_forked", [False, True])
+def test_modules_of_the_directory_are_found_behind_those_of_python(server: ForkServer, tmp_path: Path, is_forked: bool) -> None:
+    for name in ("calendar", "random", "typing", "json"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not this one')")
+    (tmp_path / "neighbour.py").write_text("value = 'found'")
+    kernel = server.start(tmp_path) if is_forked else Spawned(tmp_path)
+    assert kernel.text("import calendar, random, typing, json; calendar.__name__") == "'calendar'"
+    assert kernel.text("import neighbour; neighbour.value") == "'found'"
+    code = """
+import multiprocessing
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    print(pool.apply(eval, ["__import__('neighbour').value"]))
+"""
+    assert kernel.text(code) == "found\n"
+    if not is_forked:
+        kernel.close()
+
+
 def test_it_has_a_session_of_its_own_and_the_arguments_of_a_kernel(server: ForkServer) -> None:
     kernel = server.start()
     assert kernel.value("[__import__('os').getsid(0), __import__('os').getpgrp()]") == [kernel.pid] * 2
@@ -330,9 +348,9 @@ def test_what_is_not_installed_is_left_out_and_what_fails_is_reported(
 def test_nothing_is_imported_from_where_it_is_started(servers: Callable[..., ForkServer]) -> None:
     server = servers("numpy")
     (server.directory / "random.py").write_text("raise SystemExit('the wrong one')")
-    (server.directory / "colorsys.py").write_text("here = True")
+    (server.directory / "neighbour.py").write_text("here = True")
     kernel = server.start()
-    assert kernel.value("__import__('colorsys').here") is True
+    assert kernel.value("__import__('neighbour').here") is True
 
 
 def test_it_goes_with_its_input_and_its_kernels_do_not(servers: Callable[..., ForkServer]) -> None:

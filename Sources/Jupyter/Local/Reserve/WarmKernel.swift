@@ -23,15 +23,15 @@ struct WarmKernel {
     try await withDeadline(Kernel.startLimit) { try await Self.run("pass", on: connection.channel) }
   }
 
-  /// Makes `directory` the kernel's, as if it had been started there: also where IPython, and Python itself, remember
+  /// Makes `directory` the kernel's, as if it had been started there: also where IPython and multiprocessing remember
   /// where they started.
-  func move(from previous: String, to directory: String) async throws {
+  func move(to directory: String) async throws {
     let code = """
-      (lambda old, new, os, sys, shell: (
+      (lambda new, os, sys, shell: (
         os.chdir(new),
-        sys.path.__setitem__(slice(None), [new if path == old else path for path in sys.path]),
+        [setattr(module, "ORIGINAL_DIR", new) for module in [sys.modules.get("multiprocessing.process")] if module],
         shell and shell.user_ns["_dh"].__setitem__(slice(None), [type(shell.user_ns["_dh"][0])(new)])
-      ))(\(JSONString.quote(previous)), \(JSONString.quote(directory)), __import__("os"), __import__("sys"),
+      ))(\(JSONString.quote(directory)), __import__("os"), __import__("sys"),
         getattr(__import__("builtins"), "get_ipython", lambda: None)())
       """
     let channel = connection.channel
