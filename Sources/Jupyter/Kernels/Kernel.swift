@@ -45,6 +45,7 @@ public final class Kernel {
     _ spec: KernelSpec, on host: any KernelHost, in directory: String, environment: [String: String],
     logger: Logger
   ) async throws -> Kernel {
+    let end = EventLoop.now + startLimit.nanoseconds
     while true {
       let connection = try await host.start(spec, in: directory, environment: environment)
       let kernel = Kernel(spec: spec, host: host, connection: connection, logger: logger)
@@ -53,9 +54,9 @@ public final class Kernel {
         return kernel
       } catch {
         await kernel.kill(because: .shutDown("it did not start"))
-        guard connection.isFromReserve, case KernelHostError.kernelDidNotStart(let reason) = error else {
-          throw error
-        }
+        guard connection.isFromReserve, EventLoop.now < end,
+          case KernelHostError.kernelDidNotStart(let reason) = error
+        else { throw error }
         logger.info("a kernel of the reserve is no more", metadata: ["reason": "\(reason)"])
       }
     }

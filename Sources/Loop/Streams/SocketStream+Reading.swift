@@ -83,7 +83,7 @@ extension SocketStream {
   }
 
   func startReading() {
-    guard !input.isReading, input.ending == nil else { return }
+    guard isOpen, !input.isReading, input.ending == nil else { return }
     input.isReading = true
     let status = uv_read_start(
       stream,
