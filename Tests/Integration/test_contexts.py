@@ -291,9 +291,22 @@ def test_a_kernel_that_dies_again_and_again_comes_back_each_time(client, context
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
-@pytest.mark.parametrize("code", ["exit()", "quit()", "get_ipython().kernel.do_shutdown(False)"])
-def test_a_kernel_that_is_asked_to_exit_leaves_a_context_that_works(client, context, code):
-    client.execute(code, context_id=context["id"])
+@pytest.mark.parametrize("code", ["exit()", "quit()", "print('bye'); exit()", "exit"])
+def test_what_comes_right_behind_an_exit_runs_in_the_next_kernel(client, context, code):
+    pids = [pid_of(client, context)]
+    for _ in range(5):
+        assert not client.execute(code, context_id=context["id"]).of("error")
+        pids.append(pid_of(client, context))
+    assert len(set(pids)) == 6
+
+
+def test_an_exit_that_keeps_the_kernel_keeps_what_is_in_it(client, context):
+    client.execute("x = 1\nexit(keep_kernel=True)", context_id=context["id"]).succeeded()
+    assert client.execute("x", context_id=context["id"]).succeeded().text == "1"
+
+
+def test_a_kernel_that_is_shut_down_by_its_code_leaves_a_context_that_works(client, context):
+    client.execute("get_ipython().kernel.do_shutdown(False)", context_id=context["id"])
     last = client.execute("'alive'", context_id=context["id"])
     if last.of("error"):
         assert last.error["name"] == "KernelDied"

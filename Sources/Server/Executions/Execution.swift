@@ -10,6 +10,8 @@ import Wire
 struct Execution {
   /// True when we interrupted the code.
   var isInterrupted = false
+  /// True when the code has asked its kernel to end, as `exit()` does: it will, in a moment.
+  private(set) var endsKernel = false
   private var isReplied = false
   private var isIdle = false
   private var isAccepted = false
@@ -122,8 +124,15 @@ struct Execution {
       return accepted + [
         .failure(.executionInterrupted, "an interrupt emptied the kernel's queue before the code ran")
       ]
-    default: return accepted + pages(content["payload"])
+    default:
+      endsKernel = content["payload"].map(Self.asksToExit) ?? false
+      return accepted + pages(content["payload"])
     }
+  }
+
+  /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#payloads-deprecated
+  private static func asksToExit(_ payload: JSONSlice) -> Bool {
+    payload.elements.contains { $0["source"]?.isString("ask_exit") == true && $0["keepkernel"]?.bool != true }
   }
 
   private mutating func errorOfReply() -> [OutputEvent] {

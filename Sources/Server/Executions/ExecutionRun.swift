@@ -33,6 +33,8 @@ final class ExecutionRun {
   private var execution = Execution()
   private var kernel: Kernel?
   private var request: KernelRequest?
+  /// The kernel that the code has asked to end.
+  private var endingKernel: Kernel?
   private var isAbandoned = false
   /// Interrupts on their way: the next execution must not meet one of them.
   private var interruptions: [Task<Void, Never>] = []
@@ -127,6 +129,13 @@ final class ExecutionRun {
     try await runOnce()
   }
 
+  /// The kernel was asked to end, which takes a moment: whatever is sent to it until then is lost with it.
+  private func awaitEnd(of kernel: Kernel) async {
+    try? await withDeadline(Self.afterthoughtLimit) {
+      try await kernel.perform(kernel.session.kernelInformation()) { _ in false }
+    }
+  }
+
   private func runOnce() async throws {
     let kernel = try await context.ready()
     if await isCalledOff() { return }
@@ -137,6 +146,7 @@ final class ExecutionRun {
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
+    if execution.endsKernel { endingKernel = kernel }
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
     }
@@ -199,6 +209,7 @@ final class ExecutionRun {
     if let changedEnvironment, let kernel = try? await context.ready() {
       await restore(changedEnvironment, in: kernel)
     }
+    if let endingKernel { await awaitEnd(of: endingKernel) }
     context.current = nil
     context.turns.pass()
   }

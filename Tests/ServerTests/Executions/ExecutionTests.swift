@@ -153,4 +153,15 @@ import Testing
     let message = try Messages.iopub("stream", "{\"text\": ")
     #expect(throws: (any Error).self) { try execution.receive(message) }
   }
+
+  @Test(arguments: [
+    (#"{"status": "ok", "payload": [{"source": "ask_exit", "keepkernel": false}]}"#, true),
+    (#"{"status": "ok", "payload": [{"source": "page"}, {"source": "ask_exit"}]}"#, true),
+    (#"{"status": "ok", "payload": [{"source": "ask_exit", "keepkernel": true}]}"#, false),
+    (#"{"status": "ok", "payload": []}"#, false), (#"{"status": "ok"}"#, false),
+  ]) func aKernelThatIsAskedToEndIsKnown(reply: String, isAsked: Bool) throws {
+    var execution = Execution()
+    _ = try execution.receive(Messages.reply(reply))
+    #expect(execution.endsKernel == isAsked)
+  }
 }
