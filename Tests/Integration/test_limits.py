@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,34 @@ HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 def processor_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+# Text
+
+MARKS = "a" + "\u0301\u0316" * 500_000
+"""To bring it into a normal form, as Swift does to compare it, takes many minutes: it must not be compared."""
+
+
+@pytest.mark.parametrize(
+    "path, body, status",
+    [
+        ("/execute", {"code": "1", "context_id": MARKS}, 404),
+        ("/execute", {"code": "1", "language": MARKS}, 400),
+        ("/contexts", {"language": MARKS}, 400),
+        ("/contexts", {"cwd": MARKS}, 400),
+        ("/execute", {"code": "1", "env_vars": {MARKS: 1}}, 422),
+        ("/execute", {"code": "1", MARKS: MARKS}, 200),
+    ],
+    ids=["context", "language", "new context", "directory", "variable", "unknown field"],
+)
+def test_text_of_many_marks_keeps_nobody_waiting(client, path, body, status):
+    response = client.post(path, body).expect(status)
+    assert len(response.body) < 2000
+
+
+def test_a_path_of_many_marks_is_just_not_there(client):
+    path = "/" + urllib.parse.quote(MARKS[:1001])
+    assert [client.get(prefix + path).status for prefix in ("", "/files", "/contexts")] == [404, 400, 405]
 
 
 # Contexts, queues and bodies

@@ -45,7 +45,7 @@ final class ContextStore {
 
   /// - Throws: `HTTPFailure` 404.
   func context(_ identifier: String) throws -> Context {
-    guard let context = contexts[identifier] else {
+    guard identifier.isASCII, let context = contexts[identifier] else {
       throw HTTPFailure(404, "Context \(identifier) not found")
     }
     return context
@@ -128,7 +128,12 @@ final class ContextStore {
   }
 
   private func resolve(_ language: String?) async throws -> (String, KernelSpec) {
-    let name = Languages.canonicalName(language ?? Self.defaultLanguage)
+    let asked = language ?? Self.defaultLanguage
+    guard asked.utf8.count <= Languages.longestName else {
+      throw HTTPFailure(
+        400, "No kernel for a language with a name of more than \(Languages.longestName) bytes")
+    }
+    let name = Languages.canonicalName(asked)
     let languages: Languages
     do {
       languages = Languages(specs: try await host.specs())

@@ -10,6 +10,9 @@ struct Languages: Sendable {
   /// The kernel that is meant by a language where several declare it.
   private static let preferred = ["python": "python3"]
 
+  /// More bytes than the name of any language has.
+  static let longestName = 200
+
   /// What is installed.
   let specs: [KernelSpec]
 

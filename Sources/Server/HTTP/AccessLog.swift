@@ -53,8 +53,8 @@ struct AccessLog {
   /// obey, so all that is encoded.
   private func path(_ head: HTTPRequestHead?) -> String {
     guard let target = head?.target else { return "-" }
-    let path = Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") })
-    if path.utf8.allSatisfy({ $0 < 0x80 }) { return String(path) }
-    return PercentCoding.encode(String(path), keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
+    let path = String(Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") }))
+    if path.isASCII { return path }
+    return PercentCoding.encode(path, keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
   }
 }

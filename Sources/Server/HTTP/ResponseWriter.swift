@@ -18,7 +18,7 @@ public final class ResponseWriter {
   /// Bytes of the body that were sent.
   private(set) var bodyCount: Int64 = 0
 
-  /// Some refusals repeat what the client has sent; so many characters of that will do.
+  /// Some refusals repeat what the client has sent; so many bytes of that will do.
   private static let longestRefusal = 1000
 
   private enum State {
@@ -168,7 +168,7 @@ extension ResponseWriter {
     }
     var fields = failure.fields
     fields.set("Content-Type", "text/plain; charset=utf-8")
-    let message = failure.message.prefix(Self.longestRefusal)
+    let message = String(decoding: failure.message.utf8.prefix(Self.longestRefusal), as: UTF8.self)
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
     do {
       try await send(failure.status, fields: fields, body: Bytes(line))

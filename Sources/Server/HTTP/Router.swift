@@ -57,7 +57,7 @@ public struct Router: Sendable {
   @LoopActor
   private func handler(for request: Request) throws -> HTTPServer.Handler {
     let path = request.target.path
-    if let methods = literals[path] { return try choose(from: methods, for: request.method) }
+    if let methods = literals(at: path) { return try choose(from: methods, for: request.method) }
     let parts = Self.parts(of: path)
     for pattern in patterns {
       guard let parameters = try match(parts, pattern.parts) else { continue }
@@ -65,11 +65,13 @@ public struct Router: Sendable {
       return try choose(from: pattern.methods, for: request.method)
     }
     // The same path may have been written with more of it encoded than needed.
-    if path.utf8.contains(UInt8(ascii: "%")), let methods = literals[try request.target.decodedPath()] {
+    if path.utf8.contains(UInt8(ascii: "%")), let methods = literals(at: try request.target.decodedPath()) {
       return try choose(from: methods, for: request.method)
     }
     throw HTTPFailure(404, "There is nothing at \(path)")
   }
+
+  private func literals(at path: String) -> Methods? { path.isASCII ? literals[path] : nil }
 
   private func choose(from methods: Methods, for method: String) throws -> HTTPServer.Handler {
     if let handler = methods[method] ?? (method == "HEAD" ? methods["GET"] : nil) { return handler }
@@ -92,7 +94,7 @@ public struct Router: Sendable {
         guard !parts[index].isEmpty else { return nil }
         parameters[name] = try RequestTarget.decode(parts[index])
       case .literal(let text):
-        guard try RequestTarget.decode(parts[index]) == text else { return nil }
+        guard try RequestTarget.decode(parts[index]).utf8.elementsEqual(text.utf8) else { return nil }
       }
     }
     return parts.count == pattern.count ? parameters : nil

@@ -43,7 +43,7 @@ struct ContextRoutes {
   private func directory(_ asked: String?) async throws -> String? {
     guard let asked, !asked.isEmpty else { return nil }
     guard !asked.utf8.contains(0) else { throw HTTPFailure(400, "`cwd` has a NUL in it") }
-    let path = asked.hasPrefix("/") ? asked : "\(workspace)/\(asked)"
+    let path = asked.utf8.first == UInt8(ascii: "/") ? asked : "\(workspace)/\(asked)"
     guard contexts.sharesFileSystem else { return path }
     guard (try? await Directory.open(path)) != nil else {
       throw HTTPFailure(400, "Working directory \(asked) does not exist")
