@@ -8,6 +8,7 @@ import pytest
 from support import processes
 from support.client import at_once, check_error
 from support.code import ENDLESS, pid_of
+from support.raw import RawConnection
 from support.waiting import wait_until
 
 
@@ -332,3 +333,24 @@ def test_a_language_other_than_python_dies_and_comes_back(client):
     context = client.create_context(language="javascript")
     assert client.execute("Deno.exit(4)", context_id=context["id"]).error["name"] == "KernelDied"
     assert client.execute("1 + 1", context_id=context["id"]).succeeded().text == "2"
+
+
+def test_a_context_whose_client_has_left_meanwhile_is_not_kept(server):
+    for _ in range(3):
+        connection = RawConnection(server.port)
+        connection.send(b"POST /contexts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Type: application/json\r\n\r\n")
+        connection.close()
+    wait_until(lambda: not server.client.contexts() and not server.kernels(), "they are gone")
+
+
+@pytest.mark.backends("local")
+def test_a_context_says_when_its_directory_has_gone(client, tmp_path):
+    directory = tmp_path / "there for now"
+    directory.mkdir()
+    context = client.create_context(cwd=str(directory))
+    directory.rmdir()
+    check_error(client.post(f"/contexts/{context['id']}/restart"), 400, str(directory), "does not exist")
+    assert "does not exist" in client.execute("1", context_id=context["id"]).error["value"]
+    directory.mkdir()
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute("1", context_id=context["id"]).succeeded().text == "1"

@@ -8,6 +8,8 @@ public enum KernelHostError: Error, CustomStringConvertible {
   case kernelIsGone
   /// The kernel did not get ready.
   case kernelDidNotStart(String)
+  /// There is no such directory for it to work in.
+  case noDirectory(String)
 
   /// What to tell a person.
   public var description: String {
@@ -16,6 +18,7 @@ public enum KernelHostError: Error, CustomStringConvertible {
     case .refused(let reason): reason
     case .kernelIsGone: "the kernel is gone"
     case .kernelDidNotStart(let reason): "the kernel did not start: \(reason)"
+    case .noDirectory(let path): "Working directory \(path) does not exist"
     }
   }
 }

@@ -82,6 +82,8 @@ public final class LocalKernelHost: KernelHost {
       return KernelConnection(identifier: identifier, channel: try await kernel.connect())
     } catch {
       await kernels.removeValue(forKey: identifier)?.kill()
+      // It may have been there when the kernel was asked for the first time.
+      if await Self.isMissing(directory) { throw KernelHostError.noDirectory(directory) }
       throw Self.hostError(for: error)
     }
   }
@@ -262,6 +264,15 @@ public final class LocalKernelHost: KernelHost {
     }
     memoryKills = now
     return now > before ? "\(status): out of memory" : status.description
+  }
+
+  private static func isMissing(_ directory: String) async -> Bool {
+    do {
+      _ = try await Directory.open(directory)
+      return false
+    } catch {
+      return (error as? UVError).map { [.noEntry, .notDirectory].contains($0) } ?? false
+    }
   }
 
   private static func hostError(for error: any Error) -> any Error {

@@ -105,6 +105,7 @@ final class ContextStore {
   /// What is left of `error` for a client that asked for a context.
   static func failure(for error: any Error) -> any Error {
     switch error {
+    case KernelHostError.noDirectory: HTTPFailure(400, "\(error)")
     case let error as KernelHostError: HTTPFailure.unavailable("Kernels are not available: \(error)")
     case let end as KernelEnd: HTTPFailure.unavailable("The kernel is not available: \(end.explanation)")
     case let failure as SilentCodeFailure:

@@ -20,6 +20,8 @@ struct ContextRoutes {
     let directory = try await self.directory(try fields.string("cwd"))
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
+    // Nobody would know of it, and it would count against the limit.
+    if writer.isClientGone { try await contexts.delete(context.identifier) }
     try await reply(Self.describe(context), with: writer)
   }
 
