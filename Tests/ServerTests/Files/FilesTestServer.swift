@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Loop
 import Memory
@@ -48,16 +49,7 @@ struct FilesTestServer {
 
   /// All names in the workspace, hidden ones too.
   nonisolated func names() throws -> [String] {
-    let directory = try #require(opendir(root))
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted()
+    try FileManager.default.contentsOfDirectory(atPath: root).sorted()
   }
 }
 
