@@ -5,7 +5,7 @@ import Wire
 /// One connection: reads requests and answers them, one after the other.
 @LoopActor
 final class HTTPConnection {
-  /// What the connection waits for, and since when (in ticks of the server's clock).
+  /// What the connection waits for, and since when (in nanoseconds, by `ConnectionWatch.now`).
   enum Waiting {
     case request
     case head(since: UInt64)
