@@ -590,3 +590,35 @@ def test_no_race_between_check_and_use_lets_a_path_out(client, workspace, outsid
 def test_methods_that_do_not_exist_are_refused_with_those_that_do(client):
     allowed = check_error(client.post("/files/a", {}), 405).headers["Allow"]
     assert {"GET", "HEAD", "PUT", "DELETE"} <= {method.strip() for method in allowed.split(",")}
+
+
+# Conditional writes
+
+
+def test_a_file_is_only_made_where_there_is_none(client):
+    only_new = {"If-None-Match": "*"}
+    client.put("/files/new/a", b"first", only_new).expect(201)
+    check_error(client.put("/files/new/a", b"second", only_new), 412, "new/a")
+    assert client.get("/files/new/a").body == b"first"
+
+
+def test_a_file_is_only_written_and_deleted_as_the_client_knows_it(client):
+    client.put("/files/a", b"first").expect(201)
+    known = {"If-Match": client.get("/files/a").headers["ETag"]}
+    client.put("/files/a", b"second", {"If-Match": f'"x", {known["If-Match"]}'}).expect(200)
+    for condition in (known, {"If-Match": '"x"'}, {"If-Match": "no tag"}):
+        check_error(client.put("/files/a", b"third", condition), 412)
+        check_error(client.request("DELETE", "/files/a", headers=condition), 412)
+    assert client.get("/files/a").body == b"second"
+    client.put("/files/a", b"fourth", {"If-Match": "*"}).expect(200)
+    known = {"If-Match": client.get("/files/a").headers["ETag"]}
+    client.request("DELETE", "/files/a", headers=known).expect(204)
+    check_error(client.put("/files/a", b"fifth", {"If-Match": "*"}), 412)
+    check_error(client.request("DELETE", "/files/a", headers=known), 412)
+    client.get("/files/a").expect(404)
+
+
+def test_of_many_who_make_a_file_at_once_one_does(client):
+    statuses = at_once(8, lambda number: client.put("/files/a", b"%d" % number, {"If-None-Match": "*"}).status)
+    assert sorted(statuses) == [201] + [412] * 7
+    assert client.get("/files/a").body == b"%d" % statuses.index(201)

@@ -1,7 +1,7 @@
 import DequeModule
 import Loop
 
-/// First come, first served: who may use a context's kernel, one at a time.
+/// First come, first served: who may use what only one can use at a time, such as a context's kernel.
 @LoopActor
 final class Turns {
   /// One who wants a turn.

@@ -15,13 +15,7 @@ struct FileDownload {
     self.file = file
     self.name = name
     self.request = request
-    // Every replacement is another inode, and every change in place another time, to the kernel's clock tick.
-    let status = file.status
-    let parts = [
-      status.inode, UInt64(status.size), UInt64(bitPattern: status.modifiedSeconds),
-      UInt64(bitPattern: status.modifiedNanoseconds),
-    ]
-    tag = EntityTag(opaque: parts.map { String($0, radix: 36) }.joined(separator: "-"))
+    tag = EntityTag(of: file.status)
   }
 
   func send(by response: ResponseWriter) async throws {

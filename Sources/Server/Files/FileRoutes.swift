@@ -6,6 +6,8 @@ import Wire
 @LoopActor
 public struct FileRoutes {
   private let workspace: Directory
+  /// Conditional writes are done one after the other, so that each finds what the one before it has left.
+  private let turns = Turns()
 
   /// Routes for all that is beneath `workspace`.
   public init(_ workspace: Directory) { self.workspace = workspace }
@@ -38,13 +40,15 @@ public struct FileRoutes {
       throw HTTPFailure(400, "A file is written whole: Content-Range is not supported")
     }
     let asked = AskedPath(request.parameters["path"] ?? "", for: .writing)
+    let condition = WriteCondition(request)
     // Before the body is asked for: what must not be written need not be sent.
+    try await check(condition, asked)
     let upload = try await asked.explaining { try await workspace.replaceFile(try asked.relative()) }
     do {
       while let bytes = try await request.body.next() {
         try await asked.explaining { try await upload.write(bytes) }
       }
-      let isNew = try await asked.explaining { try await upload.commit() }
+      let isNew = try await when(condition, holdsFor: asked) { try await upload.commit() }
       try await response.send(isNew ? 201 : 200)
     } catch {
       await upload.abandon()
@@ -54,7 +58,36 @@ public struct FileRoutes {
 
   @Sendable private func delete(_ request: Request, _ response: ResponseWriter) async throws {
     let asked = AskedPath(request.parameters["path"] ?? "", for: .deleting)
-    try await asked.explaining { try await workspace.remove(try asked.relative()) }
+    try await when(WriteCondition(request), holdsFor: asked) {
+      try await workspace.remove(try asked.relative())
+    }
     try await response.send(204)
+  }
+
+  /// Runs `body` where the file is as the client demands it.
+  private func when<R: Sendable>(
+    _ condition: WriteCondition, holdsFor asked: AskedPath, _ body: @LoopActor () async throws -> R
+  ) async throws -> R {
+    if condition.isEmpty { return try await asked.explaining(body) }
+    try await turns.take(Turns.Ticket())
+    defer { turns.pass() }
+    try await check(condition, asked)
+    return try await asked.explaining(body)
+  }
+
+  /// - Throws: `HTTPFailure` 412 where the file is not as the client demands it.
+  private func check(_ condition: WriteCondition, _ asked: AskedPath) async throws {
+    if condition.isEmpty { return }
+    let status: FileStatus? = try await asked.explaining {
+      do {
+        return try await workspace.status(of: asked.relative())
+      } catch let error as UVError where error == .noEntry {
+        return nil
+      }
+    }
+    guard condition.holds(for: status.map(EntityTag.init(of:))) else {
+      throw HTTPFailure(
+        412, "'\(asked.text)' is not as If-Match or If-None-Match demands, and was left alone")
+    }
   }
 }

@@ -39,11 +39,20 @@ public struct EntityTag: Sendable, Equatable {
     return tags
   }
 
+  /// True when an `If-Match` of `value` is met by `current`: it lists the tag, or is `*`. A value that is not understood is
+  /// met by nothing.
+  public static func match(_ value: String, isMetBy current: EntityTag) -> Bool {
+    isAny(value) || list(value)?.contains(where: current.stronglyMatches) ?? false
+  }
+
   /// True when an `If-None-Match` of `value` is met by `current`, so that the answer is 304: it lists the tag, or is
   /// `*`. A value that is not understood matches nothing.
   public static func noneMatch(_ value: String, isMetBy current: EntityTag) -> Bool {
-    if value.utf8[...].trimmingBlanks().elementsEqual("*".utf8) { return true }
-    return list(value)?.contains(where: current.weaklyMatches) ?? false
+    isAny(value) || list(value)?.contains(where: current.weaklyMatches) ?? false
+  }
+
+  private static func isAny(_ value: String) -> Bool {
+    value.utf8[...].trimmingBlanks().elementsEqual("*".utf8)
   }
 
   private static func take(_ rest: inout Substring.UTF8View) -> EntityTag? {

@@ -95,6 +95,15 @@ import Testing
     #expect(EntityTag(opaque: "x", isWeak: true).fieldValue == "W/\"x\"")
   }
 
+  @Test func tagsAreComparedStronglyForIfMatch() {
+    let current = EntityTag(opaque: "a")
+    for value in ["*", " * ", #""a""#, #""b", "a""#] { #expect(EntityTag.match(value, isMetBy: current)) }
+    for value in ["", "a", #""b""#, #"W/"a""#, #""a" "b""#] {
+      #expect(!EntityTag.match(value, isMetBy: current))
+    }
+    #expect(!EntityTag.match(#""a""#, isMetBy: EntityTag(opaque: "a", isWeak: true)))
+  }
+
   @Test func tagsAreComparedWeaklyForIfNoneMatch() {
     let tag = EntityTag(opaque: "a")
     #expect(EntityTag.noneMatch(#""b", W/"a""#, isMetBy: tag))

@@ -1,0 +1,44 @@
+import Loop
+import Wire
+
+/// What a client demands of the file that it writes or deletes: that it is the one that the client knows, or that there is
+/// none (RFC 9110, 13.1.1 and 13.1.2).
+struct WriteCondition: Sendable {
+  private let match: String?
+  private let noneMatch: String?
+
+  @LoopActor init(_ request: Request) {
+    match = Self.list("If-Match", of: request)
+    noneMatch = Self.list("If-None-Match", of: request)
+  }
+
+  /// True where nothing is demanded.
+  var isEmpty: Bool { match == nil && noneMatch == nil }
+
+  /// Whether it holds.
+  ///
+  /// - Parameter tag: that of the file; nil where there is none.
+  func holds(for tag: EntityTag?) -> Bool {
+    guard let tag else { return match == nil }
+    if let match, !EntityTag.match(match, isMetBy: tag) { return false }
+    if let noneMatch, EntityTag.noneMatch(noneMatch, isMetBy: tag) { return false }
+    return true
+  }
+
+  @LoopActor private static func list(_ name: String, of request: Request) -> String? {
+    let values = request.fields.all(name)
+    return values.isEmpty ? nil : values.joined(separator: ",")
+  }
+}
+
+extension EntityTag {
+  /// The tag of a file. Every replacement is another inode, and every change in place another time, to the kernel's clock
+  /// tick.
+  init(of status: FileStatus) {
+    let parts = [
+      status.inode, UInt64(bitPattern: status.size), UInt64(bitPattern: status.modifiedSeconds),
+      UInt64(bitPattern: status.modifiedNanoseconds),
+    ]
+    self.init(opaque: parts.map { String($0, radix: 36) }.joined(separator: "-"))
+  }
+}
