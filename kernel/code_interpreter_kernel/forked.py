@@ -38,7 +38,7 @@ def become_fresh(request: Request, variables: dict[str, str]) -> None:
     """
     _reset_signals()
     _open_streams(request.log)
-    os.chdir(request.cwd)
+    _enter(request.cwd)
     os.environ.clear()
     os.environ.update(variables | request.env)
     _set_arguments(request.argv)
@@ -66,14 +66,18 @@ def _open_streams(log: str) -> None:
     os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
+def _enter(directory: str) -> None:
+    os.chdir(directory)
+    if "multiprocessing.process" in sys.modules:
+        # Where the processes that it spawns look for modules.
+        sys.modules["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()
+
+
 def _set_arguments(argv: list[str]) -> None:
     """As `python -m code_interpreter_kernel.kernel ...` has them."""
     file = sys.modules[KERNEL].__file__ or ""
     sys.argv = [file, *argv]
     sys.orig_argv = [sys.orig_argv[0], "-m", KERNEL, *argv]
-    if "multiprocessing.process" in sys.modules:
-        # Where the processes that it spawns look for modules.
-        sys.modules["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()
 
 
 def _seed() -> None:
