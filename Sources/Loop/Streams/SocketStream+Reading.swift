@@ -20,6 +20,8 @@ final class InputState {
   var isStopping = false
   /// Bytes that are read before anybody asks for them.
   var readAheadLimit = StreamLimits.readAhead
+  /// Where reads of a steady flow are to be few.
+  var coalescing: ReadCoalescing?
 
   /// Where reading stops until somebody asks for more.
   var readAhead: Int { max(preparedTotal, readAheadLimit) }
@@ -129,6 +131,7 @@ extension SocketStream {
     adaptReadSize(to: count)
     inbound.commit(count)
     if quickAcknowledge { acknowledgeQuickly() }
+    input.coalescing?.didRead(count)
     // Who has prepared for more can begin with nothing less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0

@@ -76,6 +76,7 @@ extension SocketStream {
   /// peer once; much is not kept back for that.
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
+    input.coalescing?.restart()
     output.queuedCount += pieces.reduce(0) { $0 + $1.count }
     output.waiting += pieces
     guard output.inFlight.isEmpty else { return }

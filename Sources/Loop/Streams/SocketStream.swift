@@ -70,6 +70,7 @@ public final class SocketStream: Handle, ByteStream {
   }
 
   override func willClose() {
+    input.coalescing?.close()
     input.wakeAll()
     output.wakeAll()
   }
