@@ -27,8 +27,9 @@ def memory_section(found):
     titles = ["", "idle", "each idle connection", "peak with 1,000", "… upload", "… download", "… 200 × `1+1`"]
     return (
         "## Resident memory\n\nOf the server's own process, a fresh one, phase by phase, MiB; the peak is the kernel's "
-        "own count (`VmHWM`, set back before each phase). Idle connections were served one request each. The last "
-        "column is the peak of another fresh process, which does nothing else.\n\n"
+        "own count (`VmHWM`, set back before each phase). Idle connections were served one request each. The end is "
+        "six seconds after the long message, whose memory is kept for five for another one. The last column is the peak "
+        "of another fresh process, which does nothing else.\n\n"
         + table([*titles, "… 64 MiB message", "peak of all", "at the end", "the message alone"], rows)
     )
 

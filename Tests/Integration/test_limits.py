@@ -246,3 +246,14 @@ def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(serv
     grown = processes.resident_bytes(server.pid) - before
     assert grown < 150 << 20, f"grew by {grown >> 20} MiB"
     assert len(stream.finish().succeeded().stdout) == 300 * 1_000_001
+
+
+def test_the_memory_of_a_long_message_is_given_back_when_no_other_follows(server, client, context):
+    client.execute("1", context_id=context["id"]).succeeded()
+    before = processes.resident_bytes(server.pid)
+    code = "from IPython.display import display\ndisplay({'image/png': 'A' * (64 << 20)}, raw=True)"
+    for _ in range(2):
+        client.execute(code, context_id=context["id"]).succeeded()
+    wait_until(
+        lambda: processes.resident_bytes(server.pid) - before < 16 << 20, "the memory has been given back"
+    )

@@ -13,6 +13,7 @@ from .files import BLOCK_LENGTH, FILE_LENGTH
 
 IDLE_CONNECTIONS = 1000
 SETTLING = 0.5  # Seconds, for what is freed after the last byte.
+KEEPING = 6  # Seconds, after which the memory of a long message is not kept for another one any more.
 
 
 def memory_use(arena):
@@ -68,15 +69,15 @@ class Phases:
     def _message(self, name):
         runner = self.server.client()
         runner.collect(MAKE_PICTURE, len)
-        self._phase(name, lambda: runner.collect(SHOW_PICTURE, len))
+        self._phase(name, lambda: runner.collect(SHOW_PICTURE, len), KEEPING)
         runner.close()
 
-    def _phase(self, name, act):
+    def _phase(self, name, act, settling=SETTLING):
         forget_peak(self.server.pid)
         before, _ = memory(self.server.pid)
         held = act()
         peak = memory(self.server.pid)[1]
-        sleep(SETTLING)
+        sleep(settling)
         self.found[name] = {"before": before, "peak": peak, "after": memory(self.server.pid)[0]}
         if name == "idle_connections":
             self.found[name]["each"] = held

@@ -22,6 +22,8 @@ final class InputState {
   var readAheadLimit = StreamLimits.readAhead
   /// Where reads of a steady flow are to be few.
   var coalescing: ReadCoalescing?
+  /// Where a long message has come.
+  var largeReads: LargeReads?
 
   /// Where reading stops until somebody asks for more.
   var readAhead: Int { max(preparedTotal, readAheadLimit) }
@@ -54,6 +56,7 @@ extension SocketStream {
   public func prepare(forTotal count: Int) {
     guard count > inbound.count else { return }
     input.preparedTotal = count
+    if count >= LargeBlockReuse.smallestBlock { keepLargeMemory() }
     inbound.reserve(count - inbound.count)
   }
 
