@@ -37,6 +37,8 @@ extension LoopTests {
           }
         }
         try await EventLoop.sleep(for: .milliseconds(2))
+        // Where the machine is busy, 2 ms are over before the job has had many turns.
+        while rounds <= 10 { await Task.yield() }
         try await pair.near.write("through")
         #expect(try await pair.far.read(7) == "through")
         #expect(rounds > 10)
