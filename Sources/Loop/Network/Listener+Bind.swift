@@ -57,16 +57,11 @@ extension Listener {
 
   /// Accepted sockets inherit all of these on Linux, which saves three calls for each connection.
   private static func setOptions(of descriptor: CInt) {
-    set(SO_REUSEADDR, at: SOL_SOCKET, of: descriptor, to: 1)
-    set(TCP_NODELAY, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
-    set(SO_KEEPALIVE, at: SOL_SOCKET, of: descriptor, to: 1)
+    setSocketOption(SO_REUSEADDR, at: SOL_SOCKET, of: descriptor, to: 1)
+    setSocketOption(TCP_NODELAY, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
+    setSocketOption(SO_KEEPALIVE, at: SOL_SOCKET, of: descriptor, to: 1)
     // Two hours, the kernel's own, is too long to keep what belongs to a client that lost its network.
-    set(TCP_KEEPIDLE, at: CInt(IPPROTO_TCP), of: descriptor, to: 60)
-  }
-
-  private static func set(_ option: CInt, at level: CInt, of descriptor: CInt, to value: CInt) {
-    var value = value
-    setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<CInt>.size))
+    setSocketOption(TCP_KEEPIDLE, at: CInt(IPPROTO_TCP), of: descriptor, to: 60)
   }
 
   /// True where a socket file is there but no socket. Asked by a datagram socket: one that listens refuses that for its

@@ -45,12 +45,9 @@ extension SocketStream {
   /// Reads a steady flow of small messages in fewer reads from now on, some of it up to 2 ms later. What is sent ends
   /// the flow: answers are read as they come. For TCP; the system knows no such thing for Unix sockets.
   public func coalesceReads() {
-    input.coalescing = ReadCoalescing { [weak self] in self?.setReceiveLowWater($0) }
-  }
-
-  private func setReceiveLowWater(_ count: CInt) {
-    guard let descriptor else { return }
-    var count = count
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &count, socklen_t(MemoryLayout<CInt>.size))
+    input.coalescing = ReadCoalescing { [weak self] count in
+      guard let descriptor = self?.descriptor else { return }
+      setSocketOption(SO_RCVLOWAT, at: SOL_SOCKET, of: descriptor, to: count)
+    }
   }
 }

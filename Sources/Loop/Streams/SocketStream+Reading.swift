@@ -133,7 +133,9 @@ extension SocketStream {
     }
     adaptReadSize(to: count)
     inbound.commit(count)
-    if quickAcknowledge { acknowledgeQuickly() }
+    if quickAcknowledge, let descriptor {
+      setSocketOption(TCP_QUICKACK, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
+    }
     input.coalescing?.didRead(count)
     // Who has prepared for more can begin with nothing less.
     guard inbound.count >= input.preparedTotal else { return }
@@ -182,12 +184,5 @@ extension SocketStream {
     var size = socklen_t(MemoryLayout<CInt>.size)
     guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code > 0 else { return nil }
     return UVError(systemError: code)
-  }
-
-  private func acknowledgeQuickly() {
-    guard let descriptor else { return }
-    var enabled: CInt = 1
-    setsockopt(
-      descriptor, CInt(IPPROTO_TCP), TCP_QUICKACK, &enabled, socklen_t(MemoryLayout<CInt>.size))
   }
 }

@@ -49,13 +49,7 @@ extension LoopTests {
 
     @Test func `the last of a steady flow is read soon, though nothing follows it`() async throws {
       try await withPair { pair in
-        pair.far.coalesceReads()
-        let coalescing = try #require(pair.far.input.coalescing)
-        // Each is read before the next is sent, else they might come together.
-        for _ in 0..<1000 where !coalescing.isWaiting {
-          try await pair.near.write("x")
-          #expect(try await pair.far.read(1) == "x")
-        }
+        let coalescing = try await startFlow(pair)
         #expect(coalescing.isWaiting)
         try await pair.near.write("last")
         #expect(try await pair.far.read(4) == "last")
@@ -64,12 +58,7 @@ extension LoopTests {
 
     @Test func `the answer to what is sent in a steady flow does not wait`() async throws {
       try await withPair { pair in
-        pair.far.coalesceReads()
-        let coalescing = try #require(pair.far.input.coalescing)
-        for _ in 0..<1000 where !coalescing.isWaiting {
-          try await pair.near.write("x")
-          #expect(try await pair.far.read(1) == "x")
-        }
+        let coalescing = try await startFlow(pair)
         #expect(coalescing.isWaiting)
         try await pair.far.write("question")
         #expect(!coalescing.isWaiting)
@@ -77,6 +66,19 @@ extension LoopTests {
         try await pair.near.write("answer")
         #expect(try await pair.far.read(6) == "answer")
       }
+    }
+
+    /// Has so much come from `near` that what comes next waits at `far`.
+    @LoopActor
+    private func startFlow(_ pair: SocketPair) async throws -> ReadCoalescing {
+      pair.far.coalesceReads()
+      let coalescing = try #require(pair.far.input.coalescing)
+      // Each is read before the next is sent, else they might come together.
+      for _ in 0..<1000 where !coalescing.isWaiting {
+        try await pair.near.write("x")
+        #expect(try await pair.far.read(1) == "x")
+      }
+      return coalescing
     }
 
     @Test func `a fill that is cancelled before and while it waits loses nothing`() async throws {

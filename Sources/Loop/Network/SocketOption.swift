@@ -1,0 +1,7 @@
+import Glibc
+
+/// Sets an option of a socket. Where the system refuses, the socket does without it.
+func setSocketOption(_ option: CInt, at level: CInt, of descriptor: CInt, to value: CInt) {
+  var value = value
+  setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<CInt>.size))
+}
