@@ -23,19 +23,20 @@ private func checkSlice(_ slice: JSONSlice, depth: Int) {
   let line = slice.singleLine
   check(!line.contains(0x0A) && !line.contains(0x0D), "a line break in a single line")
   check((try? JSONSlice.parse(line))?.bytes.count == line.count, "a single line that is not sound")
-  _ = (slice.integer, slice.number, slice.bool)
+  _ = (slice.integer, slice.number, slice.bool, slice.ascii(atMost: 8), slice.excerpt(atMost: 8))
   if slice.kind == .string { checkString(slice) }
   for element in slice.elements { checkSlice(element, depth: depth) }
   for (key, value) in slice.members {
     checkSlice(key, depth: depth)
     checkSlice(value, depth: depth)
-    check(key.string.flatMap { slice[$0] } != nil || key.bytes.contains(0x5C), "a member that is not found")
+    check(
+      key.text.flatMap { slice[String($0)] } != nil || key.bytes.contains(0x5C), "a member that is not found")
   }
 }
 
 private func checkString(_ slice: JSONSlice) {
-  let text = slice.string ?? ""
-  check((try? JSONSlice.parse(JSONString.quote(text)))?.string == text, "text that changes by quoting")
+  let text = slice.text ?? Bytes()
+  check((try? JSONSlice.parse(JSONString.quote(text)))?.text == text, "text that changes by quoting")
   let contents = slice.stringContents
   let plain = JSONString.withoutTerminalControls(contents: contents)
   let shorter = [
@@ -52,7 +53,7 @@ private func checkString(_ slice: JSONSlice) {
 
 private func checkQuoting(_ text: String) {
   let slice = try? JSONSlice.parse(JSONString.quote(text))
-  check(slice.map { Array(($0.string ?? "").utf8) } == Array(text.utf8), "text that changes by quoting")
+  check(slice.map { $0.text ?? Bytes() } == Bytes(text), "text that changes by quoting")
 }
 
 extension Bytes {

@@ -45,7 +45,12 @@ public struct Bytes: @unchecked Sendable {
   }
 
   /// The UTF-8 of `string`.
-  public init(_ string: String) { self.init(string.utf8) }
+  public init(_ string: some StringProtocol) { self.init(string.utf8) }
+
+  /// A copy of the bytes of `span`.
+  public init(copying span: borrowing Span<UInt8>) {
+    self = span.withUnsafeBufferPointer { Bytes($0) }
+  }
 
   /// True when there are none.
   public var isEmpty: Bool { count == 0 }
@@ -80,13 +85,6 @@ public struct Bytes: @unchecked Sendable {
 
   @inlinable
   var unsafeBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
-}
-
-extension Bytes: Equatable {
-  /// True when both hold the same bytes, wherever these lie.
-  public static func == (left: Bytes, right: Bytes) -> Bool {
-    left.count == right.count && left.unsafeBytes.elementsEqual(right.unsafeBytes)
-  }
 }
 
 extension Bytes: ExpressibleByStringLiteral {

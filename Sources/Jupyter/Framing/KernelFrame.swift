@@ -1,7 +1,7 @@
 public import Memory
 
 /// The channels of a kernel, as they are called in WebSocket messages.
-public enum KernelChannelName: String, Sendable {
+public enum KernelChannelName: String, Sendable, CaseIterable {
   /// Requests and their replies, one after the other.
   case shell
   /// What the kernel says to everybody: output and its status.
@@ -12,6 +12,12 @@ public enum KernelChannelName: String, Sendable {
   case stdin
   /// Signs of life.
   case heartbeat = "hb"
+
+  /// The channel that `name` is; nil where it is none.
+  init?(_ name: Bytes) {
+    guard let channel = Self.allCases.first(where: { name == Bytes($0.rawValue) }) else { return nil }
+    self = channel
+  }
 }
 
 /// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received.

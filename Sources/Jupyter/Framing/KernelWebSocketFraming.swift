@@ -8,10 +8,10 @@ public enum KernelWebSocketFraming: Sendable, Equatable {
   case legacy
 
   /// The subprotocol that stands for `v1`.
-  public static let subprotocol = "v1.kernel.websocket.jupyter.org"
+  public static let subprotocol: Bytes = "v1.kernel.websocket.jupyter.org"
 
   /// The layout that the server chose by its answer to the handshake.
-  public init(subprotocol: String?) {
+  public init(subprotocol: Bytes?) {
     self = subprotocol == Self.subprotocol ? .v1 : .legacy
   }
 

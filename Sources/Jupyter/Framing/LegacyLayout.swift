@@ -5,8 +5,6 @@ import Wire
 /// follow the JSON in a binary message, behind how many parts there are (the JSON included) and where each begins:
 /// big-endian numbers of 32 bits.
 enum LegacyLayout {
-  private static let partNames: Set = ["channel", "header", "parent_header", "metadata", "content"]
-
   static func decodeText(_ text: Bytes) throws(KernelFramingError) -> KernelFrame {
     try frame(from: text, buffers: [])
   }
@@ -41,20 +39,28 @@ enum LegacyLayout {
   }
 
   private static func frame(from text: Bytes, buffers: [Bytes]) throws(KernelFramingError) -> KernelFrame {
-    var parts: [String: JSONSlice] = [:]
+    var name, header, parentHeader, metadata, content: JSONSlice?
     // One pass, as the content may be long.
-    for (key, value) in try object(text).members {
-      if let name = key.string, partNames.contains(name) { parts[name] = value }
+    try object(text).forEachMember { key, value in
+      switch key {
+      case "channel": name = value
+      case "header": header = value
+      case "parent_header": parentHeader = value
+      case "metadata": metadata = value
+      case "content": content = value
+      default: break
+      }
     }
-    guard let channel = parts["channel"]?.string.flatMap(KernelChannelName.init(rawValue:)) else {
+    guard let channel = KernelChannelName.allCases.first(where: { name?.isString($0.rawValue) == true })
+    else {
       throw KernelFramingError("A kernel message is for no channel, or for an unknown one")
     }
-    guard let header = parts["header"], header.kind == .object else {
+    guard let header, header.kind == .object else {
       throw KernelFramingError("A kernel message has no header")
     }
     return KernelFrame(
-      channel: channel, header: header.bytes, parentHeader: part(parts["parent_header"]),
-      metadata: part(parts["metadata"]), content: part(parts["content"]), buffers: buffers)
+      channel: channel, header: header.bytes, parentHeader: part(parentHeader),
+      metadata: part(metadata), content: part(content), buffers: buffers)
   }
 
   private static func object(_ text: Bytes) throws(KernelFramingError) -> JSONSlice {

@@ -8,8 +8,7 @@ enum V1Layout {
 
   static func decode(_ frame: Bytes) throws(KernelFramingError) -> KernelFrame {
     let ranges = try partRanges(frame)
-    let name = String(frame[ranges[0]])
-    guard let channel = KernelChannelName(rawValue: name) else {
+    guard let channel = KernelChannelName(frame[ranges[0]]) else {
       throw KernelFramingError("A kernel message is for an unknown channel")
     }
     return KernelFrame(

@@ -14,6 +14,8 @@ public final class JupyterServerHost: KernelHost {
   private static let requestLimit: Duration = .seconds(30)
   private static let shutdownAttempts = 5
   private static let shutdownPause: Duration = .seconds(1)
+  /// Kernels are called by UUIDs.
+  private static let longestIdentifier = 256
 
   /// Without a server of our own, paths mean the same to the kernels only where the server is on this machine.
   public let sharesFileSystem: Bool
@@ -50,9 +52,11 @@ public final class JupyterServerHost: KernelHost {
     var specs: [KernelSpec] = []
     list.forEachMember { name, entry in
       let spec = entry["spec"]
-      guard let name = name.string, let language = spec?["language"]?.string else { return }
+      let longest = KernelSpec.longestName
+      guard let name = name.ascii(atMost: longest), let language = spec?["language"]?.ascii(atMost: longest)
+      else { return }
       specs.append(
-        KernelSpec(name: name, displayName: spec?["display_name"]?.string ?? name, language: language))
+        KernelSpec(name: name, displayName: spec?["display_name"]?.excerpt() ?? name, language: language))
     }
     knownSpecs = specs
     return specs
@@ -65,7 +69,9 @@ public final class JupyterServerHost: KernelHost {
     let body = startRequest(spec, in: directory, environment: environment)
     let reply = try await ask(
       "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
-    guard let identifier = try? JSONSlice.parse(reply)["id"]?.string else {
+    guard let identifier = try? JSONSlice.parse(reply)["id"]?.ascii(atMost: Self.longestIdentifier),
+      identifier.utf8.allSatisfy(Self.isIdentifierPart)
+    else {
       throw KernelHostError.unavailable("the Jupyter server's reply to a start names no kernel")
     }
     kernels.insert(identifier)
@@ -153,7 +159,7 @@ public final class JupyterServerHost: KernelHost {
     let message = reason(in: reply.body)
     switch reply.status {
     case 401,
-      403 where !request.hasPrefix("POST") || message.contains("_xsrf"):
+      403 where !request.hasPrefix("POST") || reply.body.contains("_xsrf"):
       // To a wrong token some servers answer that `_xsrf` is missing.
       return .refused(
         "the Jupyter server refuses the token, see --jupyter-token (\(reply.status) to \(request))")
@@ -166,12 +172,23 @@ public final class JupyterServerHost: KernelHost {
   private static func reason(in body: Bytes) -> String {
     guard let reply = try? JSONSlice.parse(body) else { return "no reason given" }
     // Enterprise Gateway gives the reason beside an empty message.
-    return ["reason", "message"].compactMap { reply[$0]?.string }.first { !$0.isEmpty } ?? "no reason given"
+    return ["reason", "message"].compactMap { reply[$0]?.excerpt() }.first { !$0.isEmpty }
+      ?? "no reason given"
+  }
+
+  /// What stands in a path as it is.
+  private static func isIdentifierPart(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+      true
+    default: false
+    }
   }
 
   private func open(_ identifier: String) async throws -> WebSocketKernelChannel {
     do {
-      return try await WebSocketKernelChannel.open(identifier, at: location)
+      return try await WebSocketKernelChannel.open(identifier, at: location, logger: logger)
     } catch let error as CancellationError {
       throw error
     } catch {

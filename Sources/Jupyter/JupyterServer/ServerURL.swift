@@ -1,3 +1,4 @@
+import Memory
 import Wire
 
 /// The parts of the URL of a Jupyter server.
@@ -10,8 +11,14 @@ struct ServerURL {
   /// The query's `token`.
   let token: String?
 
+  /// In bytes; browsers take no more either.
+  private static let longestURL = 2048
+
   /// - Throws: `InvalidServerURL`.
   init(_ url: String) throws {
+    guard url.utf8.count <= Self.longestURL, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      throw InvalidServerURL("", "it is too long, or holds other than visible ASCII characters")
+    }
     guard let scheme = url.firstRange(of: "://") else {
       throw InvalidServerURL(url, "it has no http:// or https:// in front")
     }
@@ -53,7 +60,7 @@ struct ServerURL {
 
   private static func token(in query: Substring) -> String? {
     for item in query.split(separator: "&") where item.hasPrefix("token=") {
-      return try? RequestTarget.decode(item.dropFirst("token=".count))
+      return (try? RequestTarget.decode(Bytes(item.dropFirst("token=".count)))).map(String.init)
     }
     return nil
   }

@@ -13,7 +13,7 @@ final class WebSocketConnection {
   private static let closeLimit: Duration = .seconds(1)
 
   /// What the server chose.
-  let subprotocol: String?
+  let subprotocol: Bytes?
   private let stream: any ByteStream
   private var parser = WebSocketParser()
   private var vigil: Deadline?
@@ -26,7 +26,7 @@ final class WebSocketConnection {
   /// Connects and shakes hands.
   ///
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPError`, `WebSocketError`.
-  static func open(_ target: String, at location: ServerLocation, subprotocol: String) async throws
+  static func open(_ target: String, at location: ServerLocation, subprotocol: Bytes) async throws
     -> WebSocketConnection
   {
     let stream = try await location.connect()
@@ -42,7 +42,7 @@ final class WebSocketConnection {
     }
   }
 
-  private init(_ stream: any ByteStream, subprotocol: String?) {
+  private init(_ stream: any ByteStream, subprotocol: Bytes?) {
     self.stream = stream
     self.subprotocol = subprotocol
     let vigil = Deadline { [weak self] in self?.keepVigil() }
@@ -136,8 +136,8 @@ final class WebSocketConnection {
   }
 
   private static func shakeHands(
-    over stream: any ByteStream, target: String, location: ServerLocation, offering subprotocol: String
-  ) async throws -> String? {
+    over stream: any ByteStream, target: String, location: ServerLocation, offering subprotocol: Bytes
+  ) async throws -> Bytes? {
     var generator = SystemRandomNumberGenerator()
     let handshake = WebSocketHandshake(subprotocols: [subprotocol], using: &generator)
     var fields = location.fields

@@ -1,3 +1,4 @@
+import Logging
 import Loop
 import Memory
 import Wire
@@ -9,20 +10,25 @@ import Wire
 final class WebSocketKernelChannel: KernelChannel {
   private let socket: WebSocketConnection
   private let framing: KernelWebSocketFraming
+  private let logger: Logger
+  private var passedOver = PassedOver()
 
   /// Connects to the kernel `identifier`.
   ///
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `WebSocketError`.
-  static func open(_ identifier: String, at location: ServerLocation) async throws -> WebSocketKernelChannel {
+  static func open(_ identifier: String, at location: ServerLocation, logger: Logger) async throws
+    -> WebSocketKernelChannel
+  {
     let session = RandomIdentifier.make()
     let socket = try await WebSocketConnection.open(
       "\(location.basePath)/api/kernels/\(identifier)/channels?session_id=\(session)", at: location,
       subprotocol: KernelWebSocketFraming.subprotocol)
-    return WebSocketKernelChannel(socket)
+    return WebSocketKernelChannel(socket, logger: logger)
   }
 
-  private init(_ socket: WebSocketConnection) {
+  private init(_ socket: WebSocketConnection, logger: Logger) {
     self.socket = socket
+    self.logger = logger
     self.framing = KernelWebSocketFraming(subprotocol: socket.subprotocol)
   }
 
@@ -32,27 +38,31 @@ final class WebSocketKernelChannel: KernelChannel {
   }
 
   func next() async throws -> KernelEvent {
-    let received = try await socket.next()
-    let frame = try framing.decode(received.bytes, isText: received.isText)
-    let message = try Message(
-      channel: frame.channel, header: frame.header, parentHeader: frame.parentHeader,
-      metadata: frame.metadata,
-      content: frame.content)
-    if message.channel == .iopub, message.header.type == "status", let end = try Self.end(in: message.content)
-    {
-      return .died(end)
+    while true {
+      let received = try await socket.next()
+      let frame = try framing.decode(received.bytes, isText: received.isText)
+      do {
+        let message = try await Message.read(frame)
+        if let end = Self.end(in: message) { return .died(end) }
+        return .message(message)
+      } catch let error as MessageError {
+        passedOver.note(error, on: frame.channel.rawValue, logger)
+      }
     }
-    return .message(message)
   }
 
   func close() async { await socket.close() }
 
   /// How the kernel ended, where its server's status message says that it has. Servers that bring it back say
   /// `restarting`; its memory is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`.
-  nonisolated static func end(in content: Bytes) throws -> String? {
-    let content = try JSONSlice.parse(content)
-    switch content["execution_state"]?.string {
-    case "dead", "restarting": break
+  nonisolated static func end(in message: Message) -> String? {
+    guard message.channel == .iopub, message.header.type == .status else { return nil }
+    return (try? message.content()).flatMap(end)
+  }
+
+  nonisolated static func end(in content: JSONSlice) -> String? {
+    switch content["execution_state"] {
+    case "dead"?, "restarting"?: break
     default: return nil
     }
     guard let code = content["exit_code"]?.integer else { return "its process ended" }

@@ -21,6 +21,8 @@ public final class Kernel {
   public let session = MessageSession()
   /// What it can do beyond the protocol, by its own account (`supported_features` of `kernel_info_reply`).
   public private(set) var supportedFeatures: Set<String> = []
+  /// How many features a kernel may have, and how many bytes the name of one.
+  private static let mostFeatures = 64, longestFeature = 64
   /// Why it has ended, or its channel has; nil while all is well.
   public private(set) var end: KernelEnd?
   /// Told once when `end` is set, unless `shutDown` set it.
@@ -32,7 +34,7 @@ public final class Kernel {
   private let identifier: String
   private let logger: Logger
   private var channel: any KernelChannel
-  private var exchanges: [String: Exchange] = [:]
+  private var exchanges: [MessageIdentifier: Exchange] = [:]
 
   /// Starts a kernel; it takes code when this returns. Kernels in reserve may have died without anybody having heard of
   /// it yet: the next one is taken then, and in the end one is started.
@@ -103,7 +105,7 @@ public final class Kernel {
       // The question may be lost the same way.
       try? await withDeadline(Self.probeLimit) {
         try await self.perform(self.session.kernelInformation()) { message in
-          isAnswered = isAnswered || message.header.type == "kernel_info_reply"
+          isAnswered = isAnswered || message.header.type == .kernelInfoReply
           return isAnswered
         }
       }
@@ -157,9 +159,9 @@ public final class Kernel {
         while !(isAnswered && isHeard) {
           try? await withDeadline(Self.questionInterval) {
             try await self.perform(self.session.kernelInformation()) { message in
-              if message.header.type == "kernel_info_reply" {
+              if message.header.type == .kernelInfoReply {
                 isAnswered = true
-                self.supportedFeatures = Self.features(in: message.content)
+                self.supportedFeatures = Self.features(of: message)
               }
               if message.channel == .iopub { isHeard = true }
               return isAnswered && isHeard
@@ -176,9 +178,9 @@ public final class Kernel {
     }
   }
 
-  private static func features(in information: Bytes) -> Set<String> {
-    let features = try? JSONSlice.parse(information)["supported_features"]
-    return Set(features?.elements.compactMap(\.string) ?? [])
+  private static func features(of reply: Message) -> Set<String> {
+    guard let features = try? reply.content()["supported_features"] else { return [] }
+    return Set(features.elements.prefix(mostFeatures).compactMap { $0.ascii(atMost: longestFeature) })
   }
 
   private func startListening() {
@@ -202,7 +204,7 @@ public final class Kernel {
   private func route(_ message: Message) async {
     guard let exchange = exchanges[message.parentIdentifier] else {
       // What has no parent, or another's, is no output of code that was sent here.
-      if message.parentIdentifier.hasPrefix(session.identifier) { await onStray?(message) }
+      if message.parentIdentifier.belongs(to: session.identifier) { await onStray?(message) }
       return
     }
     exchange.isHeard = true

@@ -9,7 +9,7 @@ public protocol KernelChannel: AnyObject, Sendable {
   func send(_ request: KernelRequest) async throws
 
   /// True where it is certain that the kernel has not got the request with this identifier, and will not.
-  func hasMissed(_ request: String) -> Bool
+  func hasMissed(_ request: MessageIdentifier) -> Bool
 
   /// Waits for what the kernel says next. One caller at a time; not asking holds the kernel's output back.
   ///
@@ -22,7 +22,7 @@ public protocol KernelChannel: AnyObject, Sendable {
 
 extension KernelChannel {
   /// Who speaks to the kernel through others cannot know.
-  public func hasMissed(_ request: String) -> Bool { false }
+  public func hasMissed(_ request: MessageIdentifier) -> Bool { false }
 }
 
 /// What comes over a channel.

@@ -1,3 +1,5 @@
+import Memory
+
 /// A kind of kernel that is installed.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
@@ -6,13 +8,22 @@ public struct KernelSpec: Sendable, Equatable {
   public let name: String
   /// The name for people.
   public let displayName: String
-  /// The language that it declares, in lower case.
+  /// The language that it declares, in lower case; ASCII.
   public let language: String
 
-  /// Names a kind of kernel.
+  /// More bytes than the name of any kernel or language has.
+  public static let longestName = 200
+
+  /// Names a kind of kernel; `name` and `language` must be ASCII.
   public init(name: String, displayName: String, language: String) {
     self.name = name
     self.displayName = displayName
     self.language = language.lowercased()
+  }
+
+  /// True for the same kind. Names for people are compared as bytes.
+  public static func == (left: KernelSpec, right: KernelSpec) -> Bool {
+    left.name == right.name && left.language == right.language
+      && left.displayName.hasSameBytes(as: right.displayName)
   }
 }

@@ -3,7 +3,7 @@ public import Memory
 /// A message to a kernel, ready to be framed for the wire.
 public struct KernelRequest: Sendable {
   /// `msg_id`, by which the answers are known.
-  public let identifier: String
+  public let identifier: MessageIdentifier
   /// Where it goes.
   public let channel: KernelChannelName
   /// The header, a JSON object.

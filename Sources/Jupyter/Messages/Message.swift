@@ -8,22 +8,26 @@ public struct Message: Sendable {
   /// Its own header.
   public let header: MessageHeader
   /// The `msg_id` of the request that it belongs to; empty where it answers none.
-  public let parentIdentifier: String
+  public let parentIdentifier: MessageIdentifier
   /// `metadata`: a JSON object, not parsed yet.
   public let metadata: Bytes
-  /// `content`: a JSON object, not parsed yet.
-  public let content: Bytes
+  private let parsed: Result<JSONSlice, JSONError>
 
-  /// Reads the headers; `content` is left for whoever needs it.
+  /// Reads the headers, and `content`, where bytes that are no text become U+FFFD.
   ///
-  /// - Throws: `JSONError` where a header is not a JSON object.
+  /// - Throws: `MessageError` where a header is none.
   public init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes, metadata: Bytes, content: Bytes
-  ) throws(JSONError) {
+  ) throws(MessageError) {
     self.channel = channel
     self.header = try MessageHeader(header)
-    self.parentIdentifier = try JSONSlice.parse(parentHeader)["msg_id"]?.string ?? ""
+    self.parentIdentifier = try MessageHeader(parentHeader).identifier
     self.metadata = metadata
-    self.content = content
+    self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }
+
+  /// `content`, which is a JSON object where the kernel keeps to the protocol.
+  ///
+  /// - Throws: `JSONError` where it is not JSON.
+  public func content() throws(JSONError) -> JSONSlice { try parsed.get() }
 }

@@ -1,30 +1,52 @@
 public import Memory
-public import Wire
+import Wire
 
 /// The fields of a message's header that we look at.
 public struct MessageHeader: Sendable {
+  /// How long a header may be in bytes: one is some 200, and what it holds is read on the loop.
+  static let longestLength = 16 << 10
+  /// How long a date may be in bytes: one as RFC 3339 has it takes 32, and stands in every line that the client gets.
+  static let longestDate = 64
+
   /// `msg_id`, empty where there is none (a parent header is `{}` in messages that answer nothing).
-  public let identifier: String
+  public let identifier: MessageIdentifier
   /// `msg_type`.
-  public let type: String
+  public let type: MessageType
   /// `date` as the kernel stamped it: the contents of a JSON string, still escaped.
   public let date: Bytes
 
   /// Reads a header, or a parent header.
   ///
-  /// - Throws: `JSONError` where the bytes are not a JSON object.
-  public init(_ bytes: Bytes) throws(JSONError) {
-    var identifier = "", type = "", date = Bytes()
-    try JSONSlice.parse(bytes).forEachMember { key, value in
+  /// - Throws: `MessageError` where the bytes are not a JSON object, or one with fields that can be none.
+  public init(_ bytes: Bytes) throws(MessageError) {
+    guard bytes.count <= Self.longestLength else { throw MessageError("its header is too long") }
+    let header: JSONSlice
+    do throws(JSONError) { header = try JSONSlice.parse(bytes) } catch {
+      throw MessageError("its header is not JSON: \(error)")
+    }
+    var identifier: MessageIdentifier? = MessageIdentifier.none
+    var type = MessageType.other
+    var date = Bytes()
+    header.forEachMember { key, value in
       switch key {
-      case "msg_id": identifier = value.string ?? ""
-      case "msg_type": type = value.string ?? ""
+      case "msg_id": identifier = MessageIdentifier(value)
+      case "msg_type": type = MessageType(value)
       case "date": date = value.stringContents
       default: break
       }
     }
+    guard let identifier else { throw MessageError("its msg_id is no identifier") }
+    guard date.count <= Self.longestDate, date.isASCII else { throw MessageError("its date is no date") }
     self.identifier = identifier
     self.type = type
     self.date = date
   }
+}
+
+/// Why a message of a kernel is passed over.
+public struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// One line for people, without anything that the kernel has said.
+  public let description: String
+
+  init(_ reason: String) { description = "A kernel message is passed over: \(reason)" }
 }

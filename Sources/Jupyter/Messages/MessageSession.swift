@@ -11,11 +11,11 @@ public final class MessageSession {
   public static let protocolVersion = "5.3"
 
   /// The session's identifier, unique to a client's connection.
-  public nonisolated let identifier: String
+  public nonisolated let identifier: MessageIdentifier
   private var sent = 0
 
   /// A session of its own random name.
-  public nonisolated init() { identifier = RandomIdentifier.make() }
+  public nonisolated init() { identifier = MessageIdentifier(ours: RandomIdentifier.make()) }
 
   /// Asks what the kernel is; every kernel answers it, so it is how readiness is found out.
   public func kernelInformation() -> KernelRequest {
@@ -52,6 +52,7 @@ public final class MessageSession {
       "date":"\(Timestamp.now())","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
       """
     return KernelRequest(
-      identifier: message, channel: channel, header: Bytes(header), metadata: metadata, content: content)
+      identifier: MessageIdentifier(ours: message), channel: channel, header: Bytes(header),
+      metadata: metadata, content: content)
   }
 }

@@ -1,6 +1,7 @@
 import Jupyter
 import Logging
 import Loop
+import Memory
 import OrderedCollections
 
 /// All contexts, and the rule that every language has one default context, made on first use.
@@ -8,6 +9,9 @@ import OrderedCollections
 final class ContextStore {
   /// The language of executions that name neither a context nor a language.
   static let defaultLanguage = "python"
+
+  /// Contexts are called by UUIDs; a longer name is that of none.
+  private static let longestIdentifier = 64
 
   private let host: any KernelHost
   private let workspace: String
@@ -44,8 +48,8 @@ final class ContextStore {
   var isReady: Bool { isWarm && !contexts.values.contains { $0.isDefault && $0.isAway } }
 
   /// - Throws: `HTTPFailure` 404.
-  func context(_ identifier: String) throws -> Context {
-    guard identifier.isASCII, let context = contexts[identifier] else {
+  func context(_ identifier: Bytes) throws -> Context {
+    guard let context = identifier.ascii(atMost: Self.longestIdentifier).flatMap({ contexts[$0] }) else {
       throw HTTPFailure(404, "Context \(identifier) not found")
     }
     return context
@@ -54,7 +58,7 @@ final class ContextStore {
   /// Makes a context; its kernel takes code when this returns.
   ///
   /// - Throws: `HTTPFailure` 400, 429, 503.
-  func create(language: String?, directory: String?) async throws -> Context {
+  func create(language: Bytes?, directory: String?) async throws -> Context {
     let (name, spec) = try await resolve(language)
     let context = try insert(name, spec, directory: directory, isDefault: false)
     do {
@@ -69,7 +73,7 @@ final class ContextStore {
   /// The default context of a language, made when there is none, once, however many ask.
   ///
   /// - Throws: `HTTPFailure` 400, 429, 503.
-  func defaultContext(for language: String?) async throws -> Context {
+  func defaultContext(for language: Bytes?) async throws -> Context {
     // Nearly all executions name no language.
     if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
     let (name, spec) = try await resolve(language)
@@ -81,14 +85,14 @@ final class ContextStore {
   }
 
   /// - Throws: `HTTPFailure` 404, 503.
-  func restart(_ identifier: String) async throws {
+  func restart(_ identifier: Bytes) async throws {
     do { try await context(identifier).restart() } catch { throw Self.failure(for: error) }
   }
 
   /// - Throws: `HTTPFailure` 404.
-  func delete(_ identifier: String) async throws {
+  func delete(_ identifier: Bytes) async throws {
     let context = try context(identifier)
-    contexts[identifier] = nil
+    contexts[context.identifier] = nil
     await context.delete(because: "the context was deleted")
   }
 
@@ -128,11 +132,11 @@ final class ContextStore {
     return context
   }
 
-  private func resolve(_ language: String?) async throws -> (String, KernelSpec) {
-    let asked = language ?? Self.defaultLanguage
-    guard asked.utf8.count <= Languages.longestName else {
+  private func resolve(_ language: Bytes?) async throws -> (String, KernelSpec) {
+    let asked = language ?? Bytes(Self.defaultLanguage)
+    guard asked.count <= KernelSpec.longestName else {
       throw HTTPFailure(
-        400, "No kernel for a language with a name of more than \(Languages.longestName) bytes")
+        400, "No kernel for a language with a name of more than \(KernelSpec.longestName) bytes")
     }
     let name = Languages.canonicalName(asked)
     let languages: Languages

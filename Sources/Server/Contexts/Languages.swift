@@ -1,4 +1,5 @@
 import Jupyter
+import Memory
 
 /// Finds the kernel for a language as people name it.
 struct Languages: Sendable {
@@ -10,16 +11,15 @@ struct Languages: Sendable {
   /// The kernel that is meant by a language where several declare it.
   private static let preferred = ["python": "python3"]
 
-  /// More bytes than the name of any language has.
-  static let longestName = 200
-
   /// What is installed.
   let specs: [KernelSpec]
 
-  /// The name by which a language goes here: `" Py "` is `"python"`.
-  static func canonicalName(_ name: String) -> String {
-    let trimmed = name.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()
-    let lowercased = String(trimmed).lowercased()
+  /// The name by which a language goes here: `" Py "` is `"python"`. One beyond ASCII is that of none.
+  static func canonicalName(_ name: Bytes) -> String {
+    let trimmed = name.trimming { $0 <= 0x20 }
+    guard let lowercased = trimmed.ascii(atMost: KernelSpec.longestName)?.lowercased() else {
+      return String(trimmed)
+    }
     return aliases[lowercased] ?? lowercased
   }
 

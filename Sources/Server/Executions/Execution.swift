@@ -36,22 +36,22 @@ struct Execution {
   /// - Throws: `JSONError` where its content is not what the protocol says.
   mutating func receive(_ message: Message) throws(JSONError) -> [OutputEvent] {
     switch (message.channel, message.header.type) {
-    case (.shell, "execute_reply"):
+    case (.shell, .executeReply):
       isReplied = true
       do {
-        return try receiveReply(JSONSlice.parseRepairingText(message.content))
+        return try receiveReply(message.content())
       } catch {
         // No other comes: it ends the execution as a good one does.
         unreadableReply = error
         return errorOfReply()
       }
-    case (.iopub, "status"):
+    case (.iopub, .status):
       if Self.isIdle(message) { isIdle = true }
       return errorOfReply()
-    case (.iopub, "execute_input"):
-      return try accept(JSONSlice.parseRepairingText(message.content)["execution_count"])
-    case (.iopub, "error"):
-      return try receiveError(JSONSlice.parseRepairingText(message.content))
+    case (.iopub, .executeInput):
+      return try accept(message.content()["execution_count"])
+    case (.iopub, .error):
+      return try receiveError(message.content())
     case (.iopub, _): return try Self.output(of: message)
     default: return []
     }
@@ -61,12 +61,12 @@ struct Execution {
   static func output(of message: Message) throws(JSONError) -> [OutputEvent] {
     guard message.channel == .iopub else { return [] }
     switch message.header.type {
-    case "stream":
-      return stream(try JSONSlice.parseRepairingText(message.content), at: message.header.date)
-    case "execute_result":
-      return result(try JSONSlice.parseRepairingText(message.content)["data"], isMain: true)
-    case "display_data", "update_display_data":
-      return result(try JSONSlice.parseRepairingText(message.content)["data"], isMain: false)
+    case .stream:
+      return stream(try message.content(), at: message.header.date)
+    case .executeResult:
+      return result(try message.content()["data"], isMain: true)
+    case .displayData, .updateDisplayData:
+      return result(try message.content()["data"], isMain: false)
     default:
       return []
     }
@@ -93,8 +93,8 @@ struct Execution {
 
   /// True for the status that ends what a kernel says to a request.
   static func isIdle(_ message: Message) -> Bool {
-    message.header.type == "status"
-      && (try? JSONSlice.parse(message.content))?["execution_state"]?.isString("idle") == true
+    message.header.type == .status
+      && (try? message.content())?["execution_state"]?.isString("idle") == true
   }
 
   private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {
@@ -115,12 +115,12 @@ struct Execution {
   private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
     // A kernel that announces nothing on iopub still counts.
     let accepted = accept(content["execution_count"])
-    switch content["status"]?.string {
-    case "error":
+    switch content["status"] {
+    case "error"?:
       repliedError = content
       return accepted + errorOfReply()
     // The protocol says `abort`; kernels say `aborted`.
-    case "aborted", "abort":
+    case "aborted"?, "abort"?:
       return accepted + [
         .failure(.executionInterrupted, "an interrupt emptied the kernel's queue before the code ran")
       ]

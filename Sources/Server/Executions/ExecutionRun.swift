@@ -176,7 +176,7 @@ final class ExecutionRun {
     try? await withDeadline(Self.afterthoughtLimit) {
       try await kernel.perform(kernel.session.kernelInformation()) { message in
         await self.receiveStray(message)
-        if message.header.type == "kernel_info_reply" { isAnswered = true }
+        if message.header.type == .kernelInfoReply { isAnswered = true }
         if Execution.isIdle(message) { isIdle = true }
         return isAnswered && isIdle
       }
@@ -189,7 +189,7 @@ final class ExecutionRun {
       await output.send(events)
     } catch {
       // A kernel that sends what is not JSON: what it wanted to say cannot be told, but that it did can.
-      logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type)"])
+      logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type.rawValue)"])
       await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
     lookForReply()

@@ -12,10 +12,10 @@ extension Kernel {
     var failure: String? = "an interrupt hit it"
     try await perform(request) { message in
       if Execution.isIdle(message) { LoopActor.task { await self.concludeIfLost(request) } }
-      guard message.header.type == "execute_reply" else { return false }
-      let content = try? JSONSlice.parse(message.content)
-      let isDone = content?["status"]?.string == "ok"
-      failure = isDone ? nil : content?["evalue"]?.string ?? "no reason given"
+      guard message.header.type == .executeReply else { return false }
+      let content = try? message.content()
+      let isDone = content?["status"]?.isString("ok") == true
+      failure = isDone ? nil : content?["evalue"]?.excerpt() ?? "no reason given"
       return true
     }
     if let failure { throw SilentCodeFailure(description: failure) }

@@ -1,13 +1,15 @@
 import Loop
+import Memory
 
 /// A path as a client wrote it, and what it wants there: makes answers of the errors that this leads to.
 struct AskedPath: Sendable {
   enum Use: Sendable { case listing, reading, writing, deleting }
 
-  let text: String
+  /// UTF-8, of any length.
+  let text: Bytes
   let use: Use
 
-  init(_ text: String, for use: Use) {
+  init(_ text: Bytes, for use: Use) {
     self.text = text
     self.use = use
   }
@@ -59,5 +61,5 @@ struct AskedPath: Sendable {
   }
 
   /// Without NUL, which is what such a name has been refused for.
-  private var visible: String { text.replacing("\0", with: "␀") }
+  private var visible: Bytes { Bytes.join(text.split(separator: 0), separator: "␀") }
 }

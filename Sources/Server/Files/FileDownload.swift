@@ -7,11 +7,11 @@ import Wire
 @LoopActor
 struct FileDownload {
   private let file: File
-  private let name: String
+  private let name: Bytes
   private let request: Request
   private let tag: EntityTag
 
-  init(_ file: File, name: String, _ request: Request) {
+  init(_ file: File, name: Bytes, _ request: Request) {
     self.file = file
     self.name = name
     self.request = request
@@ -64,8 +64,7 @@ struct FileDownload {
 
   /// RFC 9110, 13.2.2: the date counts only where there is no tag.
   private var isKnownToClient: Bool {
-    let tags = request.fields.all("If-None-Match")
-    if !tags.isEmpty { return EntityTag.noneMatch(tags.joined(separator: ","), isMetBy: tag) }
+    if let tags = request.fields.list("If-None-Match") { return EntityTag.noneMatch(tags, isMetBy: tag) }
     guard let date = request.fields.first("If-Modified-Since").flatMap(seconds) else { return false }
     return file.status.modifiedSeconds <= date
   }
@@ -82,7 +81,7 @@ struct FileDownload {
     return seconds(condition) == file.status.modifiedSeconds
   }
 
-  private func seconds(_ date: String) -> Int64? {
+  private func seconds(_ date: Bytes) -> Int64? {
     HTTPDate.parse(date, now: Int64(Date().timeIntervalSince1970))
   }
 }

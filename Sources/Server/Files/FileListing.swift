@@ -4,7 +4,7 @@ import Wire
 
 /// The contents of a directory as JSON.
 enum FileListing {
-  static func json(_ path: String, _ entries: [DirectoryEntry]) -> Bytes {
+  static func json(_ path: Bytes, _ entries: [DirectoryEntry]) -> Bytes {
     var buffer = ByteBuffer()
     buffer.append("{\"path\":")
     JSONString.append(quoting: path, to: &buffer)

@@ -28,7 +28,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func read(_ request: Request, _ response: ResponseWriter) async throws {
-    let asked = AskedPath(request.parameters["path"] ?? "", for: .reading)
+    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .reading)
     let file = try await asked.explaining { try await workspace.openFile(try asked.relative()) }
     defer { file.close() }
     try await FileDownload(file, name: asked.text, request).send(by: response)
@@ -39,7 +39,7 @@ public struct FileRoutes {
     guard request.fields.first("Content-Range") == nil else {
       throw HTTPFailure(400, "A file is written whole: Content-Range is not supported")
     }
-    let asked = AskedPath(request.parameters["path"] ?? "", for: .writing)
+    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .writing)
     let condition = WriteCondition(request)
     // Before the body is asked for: what must not be written need not be sent.
     try await check(condition, asked)
@@ -57,7 +57,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func delete(_ request: Request, _ response: ResponseWriter) async throws {
-    let asked = AskedPath(request.parameters["path"] ?? "", for: .deleting)
+    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .deleting)
     try await when(WriteCondition(request), holdsFor: asked) {
       try await workspace.remove(try asked.relative())
     }

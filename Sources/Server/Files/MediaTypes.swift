@@ -1,3 +1,5 @@
+import Memory
+
 /// What a file is, by the ending of its name.
 ///
 /// A table of our own, of what people exchange, and not the machine's: every machine answers alike.
@@ -6,17 +8,21 @@ enum MediaTypes {
   static let unknown = "application/octet-stream"
 
   /// The value of `Content-Type` for a file of this name. Text is said to be UTF-8, else browsers take it for Latin-1.
-  static func contentType(of name: some StringProtocol) -> String {
+  static func contentType(of name: Bytes) -> String {
     guard let type = type(of: name) else { return unknown }
     return type.hasPrefix("text/") ? type + "; charset=utf-8" : type
   }
 
   /// The ending counts without case; a name that is nothing but an ending has none.
-  private static func type(of name: some StringProtocol) -> String? {
-    let base = name.split(separator: "/").last ?? ""
-    guard let dot = base.lastIndex(of: "."), dot > base.startIndex else { return nil }
-    return byEnding[base[base.index(after: dot)...].lowercased()]
+  private static func type(of name: Bytes) -> String? {
+    guard let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > 0, name[dot - 1] != UInt8(ascii: "/"),
+      let ending = name[(dot + 1)...].ascii(atMost: longestEnding)?.lowercased()
+    else { return nil }
+    return byEnding[ending]
   }
+
+  /// In bytes; the longest in the table is `geojson`.
+  private static let longestEnding = 16
 
   private static let byEnding = [
     // Text and code

@@ -1,15 +1,16 @@
 import Loop
+import Memory
 import Wire
 
 /// What a client demands of the file that it writes or deletes: that it is the one that the client knows, or that there is
 /// none (RFC 9110, 13.1.1 and 13.1.2).
 struct WriteCondition: Sendable {
-  private let match: String?
-  private let noneMatch: String?
+  private let match: Bytes?
+  private let noneMatch: Bytes?
 
   @LoopActor init(_ request: Request) {
-    match = Self.list("If-Match", of: request)
-    noneMatch = Self.list("If-None-Match", of: request)
+    match = request.fields.list("If-Match")
+    noneMatch = request.fields.list("If-None-Match")
   }
 
   /// True where nothing is demanded.
@@ -24,11 +25,6 @@ struct WriteCondition: Sendable {
     if let noneMatch, EntityTag.noneMatch(noneMatch, isMetBy: tag) { return false }
     return true
   }
-
-  @LoopActor private static func list(_ name: String, of request: Request) -> String? {
-    let values = request.fields.all(name)
-    return values.isEmpty ? nil : values.joined(separator: ",")
-  }
 }
 
 extension EntityTag {
@@ -39,6 +35,6 @@ extension EntityTag {
       status.inode, UInt64(bitPattern: status.size), UInt64(bitPattern: status.modifiedSeconds),
       UInt64(bitPattern: status.modifiedNanoseconds),
     ]
-    self.init(opaque: parts.map { String($0, radix: 36) }.joined(separator: "-"))
+    self.init(opaque: Bytes(parts.map { String($0, radix: 36) }.joined(separator: "-")))
   }
 }

@@ -1,5 +1,6 @@
 import Logging
 import Loop
+import Memory
 import Wire
 
 /// Tells the log about requests. Never more of one than its path: queries, bodies and the code that is run are nobody
@@ -53,8 +54,8 @@ struct AccessLog {
   /// obey, so all that is encoded.
   private func path(_ head: HTTPRequestHead?) -> String {
     guard let target = head?.target else { return "-" }
-    let path = String(Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") }))
-    if path.isASCII { return path }
+    let path = target.prefix(upTo: UInt8(ascii: "?"))
+    if path.isASCII { return String(path) }
     return PercentCoding.encode(path, keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
   }
 }

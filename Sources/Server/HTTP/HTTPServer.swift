@@ -1,5 +1,6 @@
 public import Logging
 public import Loop
+import Memory
 
 /// An HTTP/1.1 server: connections from a listener, requests to a handler.
 @LoopActor
@@ -18,7 +19,7 @@ public final class HTTPServer {
   let watch: ConnectionWatch
   let date = DateLine()
   /// The last `Host` that was found to be loopback: mostly it is the same again.
-  var knownHost: String?
+  var knownHost: Bytes?
   private var listeners: [Listener] = []
   private let requestIDPrefix: String
   private var requestCount: UInt64 = 0

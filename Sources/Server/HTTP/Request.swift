@@ -1,4 +1,5 @@
 public import Loop
+public import Memory
 public import Wire
 
 /// One request.
@@ -14,8 +15,8 @@ public final class Request {
   public let body: RequestBody
   /// Who sent it; nil for Unix sockets.
   public let peerAddress: SocketAddress?
-  /// What stood in the place of the braces in the route's pattern, percent-decoded once.
-  public internal(set) var parameters: [String: String] = [:]
+  /// What stood in the place of the braces in the route's pattern, percent-decoded once: UTF-8 without NUL.
+  public internal(set) var parameters: [String: Bytes] = [:]
 
   init(
     head: HTTPRequestHead, target: RequestTarget, id: String, body: RequestBody, peerAddress: SocketAddress?

@@ -1,4 +1,5 @@
 import Loop
+import Memory
 import Wire
 
 /// Finds the handler for a method and a path.
@@ -14,22 +15,22 @@ public struct Router: Sendable {
   }
 
   private enum Part: Sendable, Equatable {
-    case literal(String)
+    case literal(Bytes)
     case name(String)
     case rest(String)
 
-    init(_ text: Substring) {
+    init(_ text: Bytes) {
       guard text.hasPrefix("{"), text.hasSuffix("}") else {
-        self = .literal(String(text))
+        self = .literal(text)
         return
       }
-      let name = text.dropFirst().dropLast()
-      self = name.hasSuffix("...") ? .rest(String(name.dropLast(3))) : .name(String(name))
+      let name = text[1..<text.count - 1]
+      self = name.hasSuffix("...") ? .rest(String(name[0..<name.count - 3])) : .name(String(name))
     }
   }
 
   /// Paths without names, which one look-up finds.
-  private var literals: [String: Methods] = [:]
+  private var literals: [Bytes: Methods] = [:]
   private var patterns: [Pattern] = []
 
   /// A router that knows no routes.
@@ -37,10 +38,10 @@ public struct Router: Sendable {
 
   /// Gives requests for `pattern` with `method` to `handler`; what answers `GET` answers `HEAD` too.
   public mutating func on(_ method: String, _ pattern: String, _ handler: @escaping HTTPServer.Handler) {
-    let parts = Self.parts(of: pattern).map(Part.init)
+    let parts = Self.parts(of: Bytes(pattern)).map(Part.init)
     let isLiteral = parts.allSatisfy { if case .literal = $0 { true } else { false } }
     if isLiteral {
-      literals[pattern, default: [:]][method] = handler
+      literals[Bytes(pattern), default: [:]][method] = handler
     } else if let index = patterns.firstIndex(where: { $0.parts == parts }) {
       patterns[index].methods[method] = handler
     } else {
@@ -57,7 +58,7 @@ public struct Router: Sendable {
   @LoopActor
   private func handler(for request: Request) throws -> HTTPServer.Handler {
     let path = request.target.path
-    if let methods = literals(at: path) { return try choose(from: methods, for: request.method) }
+    if let methods = literals[path] { return try choose(from: methods, for: request.method) }
     let parts = Self.parts(of: path)
     for pattern in patterns {
       guard let parameters = try match(parts, pattern.parts) else { continue }
@@ -65,13 +66,12 @@ public struct Router: Sendable {
       return try choose(from: pattern.methods, for: request.method)
     }
     // The same path may have been written with more of it encoded than needed.
-    if path.utf8.contains(UInt8(ascii: "%")), let methods = literals(at: try request.target.decodedPath()) {
+    if path.firstIndex(of: UInt8(ascii: "%")) != nil, let methods = literals[try request.target.decodedPath()]
+    {
       return try choose(from: methods, for: request.method)
     }
     throw HTTPFailure(404, "There is nothing at \(path)")
   }
-
-  private func literals(at path: String) -> Methods? { path.isASCII ? literals[path] : nil }
 
   private func choose(from methods: Methods, for method: String) throws -> HTTPServer.Handler {
     if let handler = methods[method] ?? (method == "HEAD" ? methods["GET"] : nil) { return handler }
@@ -82,26 +82,25 @@ public struct Router: Sendable {
   }
 
   /// The parameters where the parts of a path are those of a pattern; nil where they are not.
-  private func match(_ parts: [Substring], _ pattern: [Part]) throws -> [String: String]? {
-    var parameters: [String: String] = [:]
+  private func match(_ parts: [Bytes], _ pattern: [Part]) throws -> [String: Bytes]? {
+    var parameters: [String: Bytes] = [:]
     for (index, expected) in pattern.enumerated() {
       guard index < parts.count else { return nil }
       switch expected {
       case .rest(let name):
-        parameters[name] = try RequestTarget.decode(Substring(parts[index...].joined(separator: "/")))
+        parameters[name] = try RequestTarget.decode(Bytes.join(Array(parts[index...]), separator: "/"))
         return parameters
       case .name(let name):
         guard !parts[index].isEmpty else { return nil }
         parameters[name] = try RequestTarget.decode(parts[index])
       case .literal(let text):
-        guard try RequestTarget.decode(parts[index]).utf8.elementsEqual(text.utf8) else { return nil }
+        guard try RequestTarget.decode(parts[index]) == text else { return nil }
       }
     }
     return parts.count == pattern.count ? parameters : nil
   }
 
-  private static func parts(of path: String) -> [Substring] {
-    path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(
-      Substring.init)
+  private static func parts(of path: Bytes) -> [Bytes] {
+    path[1...].split(separator: UInt8(ascii: "/"))
   }
 }

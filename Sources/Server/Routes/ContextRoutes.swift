@@ -8,6 +8,9 @@ import Wire
 struct ContextRoutes {
   private static let json: HTTPFields = ["Content-Type": "application/json"]
 
+  /// In bytes, as Linux takes it.
+  private static let longestDirectory = 4095
+
   let contexts: ContextStore
   let runs: ExecutionRuns
   let workspace: String
@@ -16,12 +19,12 @@ struct ContextRoutes {
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
     let fields = try await request.jsonFields(limit: bodyLimit, allowsEmpty: true)
-    let language = try fields.string("language")
-    let directory = try await self.directory(try fields.string("cwd"))
+    let language = try fields.text("language")
+    let directory = try await self.directory(try fields.text("cwd"))
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
     // Nobody would know of it, and it would count against the limit.
-    if writer.isClientGone { try await contexts.delete(context.identifier) }
+    if writer.isClientGone { try await contexts.delete(Bytes(context.identifier)) }
     try await reply(Self.describe(context), with: writer)
   }
 
@@ -32,20 +35,23 @@ struct ContextRoutes {
 
   func restart(_ request: Request, with writer: ResponseWriter) async throws {
     try runs.admit()
-    try await contexts.restart(request.parameters["id"] ?? "")
+    try await contexts.restart(request.parameters["id"] ?? Bytes())
     try await reply("null", with: writer)
   }
 
   func delete(_ request: Request, with writer: ResponseWriter) async throws {
-    try await contexts.delete(request.parameters["id"] ?? "")
+    try await contexts.delete(request.parameters["id"] ?? Bytes())
     try await reply("null", with: writer)
   }
 
   /// Relative directories are relative to the workspace, as in the file API.
-  private func directory(_ asked: String?) async throws -> String? {
+  private func directory(_ asked: Bytes?) async throws -> String? {
     guard let asked, !asked.isEmpty else { return nil }
-    guard !asked.utf8.contains(0) else { throw HTTPFailure(400, "`cwd` has a NUL in it") }
-    let path = asked.utf8.first == UInt8(ascii: "/") ? asked : "\(workspace)/\(asked)"
+    guard asked.firstIndex(of: 0) == nil else { throw HTTPFailure(400, "`cwd` has a NUL in it") }
+    guard asked.count <= Self.longestDirectory else {
+      throw HTTPFailure(400, "Working directory does not exist: its path is longer than any can be")
+    }
+    let path = asked[0] == UInt8(ascii: "/") ? String(asked) : "\(workspace)/\(asked)"
     guard contexts.sharesFileSystem else { return path }
     guard (try? await Directory.open(path)) != nil else {
       throw HTTPFailure(400, "Working directory \(asked) does not exist")

@@ -44,8 +44,8 @@ struct ExecuteRoute {
   }
 
   private func context(for body: RequestFields) async throws -> Context {
-    let identifier = try body.string("context_id")
-    let language = try body.string("language")
+    let identifier = try body.text("context_id")
+    let language = try body.text("language")
     guard let identifier else { return try await contexts.defaultContext(for: language) }
     guard language == nil else {
       throw HTTPFailure(400, "Only one of `context_id` and `language` can be given")

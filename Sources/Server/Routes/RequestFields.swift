@@ -28,10 +28,10 @@ struct RequestFields {
     return value.stringContents
   }
 
-  /// A string, or nil where there is none or null.
-  func string(_ name: String) throws -> String? {
+  /// A string as UTF-8, or nil where there is none or null.
+  func text(_ name: String) throws -> Bytes? {
     guard let value = object[name], !value.isNull else { return nil }
-    guard let string = value.string else { throw Self.wrong(name, "should be a string or null") }
+    guard let string = value.text else { throw Self.wrong(name, "should be a string or null") }
     return string
   }
 
@@ -40,20 +40,19 @@ struct RequestFields {
   func strings(_ name: String) throws -> [(name: String, value: String)]? {
     guard let value = object[name], !value.isNull else { return nil }
     guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
-    // By their bytes: to Swift, strings are the same that look the same.
-    var result: [[UInt8]: (name: String, value: String)] = [:]
+    var result: [Bytes: (name: String, value: String)] = [:]
     var count = 0
     try value.forEachMember { rawKey, value in
       count += 1
       guard count <= Self.mostStrings else {
         throw Self.wrong(name, "should have at most \(Self.mostStrings) members")
       }
-      let key = rawKey.string ?? ""
-      guard let string = value.string else { throw Self.wrong("\(name).\(key)", "should be a string") }
+      let key = rawKey.text ?? Bytes()
+      guard let string = value.text else { throw Self.wrong("\(name).\(key)", "should be a string") }
       guard ![value.stringContents, rawKey.stringContents].contains(where: JSONString.hasLoneSurrogate) else {
         throw Self.wrong("\(name).\(key)", "should be text, and has half a surrogate pair in it")
       }
-      result[Array(key.utf8)] = (key, string)
+      result[key] = (String(key), String(string))
     }
     return Array(result.values)
   }

@@ -1,3 +1,5 @@
+public import Memory
+
 /// What a `Range` field asks for of a representation (RFC 9110, 14.2).
 public enum ByteRange: Sendable, Equatable {
   /// All of it (200): there is no range, or one that is not understood and so must be passed over, or several, which
@@ -9,8 +11,8 @@ public enum ByteRange: Sendable, Equatable {
   case unsatisfiable
 
   /// What `value` asks for of a representation of `size` bytes. Numbers of any length are taken.
-  public init(_ value: String?, size: Int64) {
-    self = value.flatMap { Self.parse($0.utf8[...], size: size) } ?? .whole
+  public init(_ value: Bytes?, size: Int64) {
+    self = value.flatMap { Self.parse($0, size: size) } ?? .whole
   }
 
   /// The value of `Content-Range` for this range: `bytes 0-4/10`, `bytes */10`; nil for the whole.
@@ -22,15 +24,17 @@ public enum ByteRange: Sendable, Equatable {
     }
   }
 
-  private static func parse(_ value: Substring.UTF8View, size: Int64) -> ByteRange? {
-    let unit = value.prefix { $0 != UInt8(ascii: "=") }
-    guard HTTPFields.isSame(unit, "bytes".utf8), unit.endIndex < value.endIndex else { return nil }
-    let specification = value[unit.endIndex...].dropFirst().trimmingBlanks()
-    let first = specification.prefix(while: \.isDigit)
-    let rest = specification[first.endIndex...]
-    guard rest.first == UInt8(ascii: "-") else { return nil }
-    let last = rest.dropFirst()
-    guard last.allSatisfy(\.isDigit), !first.isEmpty || !last.isEmpty else { return nil }
+  private static func parse(_ value: Bytes, size: Int64) -> ByteRange? {
+    guard let equals = value.firstIndex(of: UInt8(ascii: "=")),
+      value[0..<equals].isEqual(ignoringCaseTo: "bytes")
+    else { return nil }
+    let specification = value[(equals + 1)...].trimmingBlanks()
+    guard let dash = specification.firstIndex(of: UInt8(ascii: "-")) else { return nil }
+    let first = specification[0..<dash]
+    let last = specification[(dash + 1)...]
+    guard first.allSatisfy(\.isDigit), last.allSatisfy(\.isDigit), !first.isEmpty || !last.isEmpty else {
+      return nil
+    }
     if first.isEmpty { return suffix(number(last), size: size) }
     return range(from: number(first), through: last.isEmpty ? .max : number(last), size: size)
   }
@@ -47,5 +51,5 @@ public enum ByteRange: Sendable, Equatable {
   }
 
   /// The number that `digits` are, or the largest where it is larger.
-  private static func number(_ digits: Substring.UTF8View) -> Int64 { Int64(Substring(digits)) ?? .max }
+  private static func number(_ digits: Bytes) -> Int64 { Int64(String(digits)) ?? .max }
 }

@@ -1,3 +1,5 @@
+public import Memory
+
 /// Dates in fields (RFC 9110, 5.6.7), as seconds since 1970-01-01T00:00:00Z without leap seconds.
 public enum HTTPDate {
   /// What an IMF-fixdate can say: from the year 0 to the end of the year 9999.
@@ -14,9 +16,10 @@ public enum HTTPDate {
     return "\(weekday), \(pad(date.day)) \(months[Int(date.month) - 1]) \(pad(date.year, to: 4)) \(clock) GMT"
   }
 
-  /// The date that `text` says in any of the three forms that are to be understood; nil for anything else. The day of
+  /// The date that `value` says in any of the three forms that are to be understood; nil for anything else. The day of
   /// the week is not checked. `now` (seconds since 1970) decides the century of the form that has two digits for it.
-  public static func parse(_ text: String, now: Int64) -> Int64? {
+  public static func parse(_ value: Bytes, now: Int64) -> Int64? {
+    guard let text = value.ascii(atMost: longestLength) else { return nil }
     let words = text.utf8.split { $0 == .space || $0 == UInt8(ascii: "-") }.map { String(Substring($0)) }
     switch words.count {
     case 6 where words[0].hasSuffix(",") && words[5] == "GMT":  // Sun, 06 Nov 1994 or Sunday, 06-Nov-94
@@ -29,6 +32,8 @@ public enum HTTPDate {
     }
   }
 
+  /// More than any of the forms has: `Wednesday, 09-Nov-94 08:49:37 GMT`.
+  private static let longestLength = 40
   private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
   private static let months = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

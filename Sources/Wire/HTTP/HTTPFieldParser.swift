@@ -1,12 +1,17 @@
+import Memory
+
 /// Parses field lines (RFC 9112, 5) without any of the leniency that the RFC leaves to the recipient.
 enum HTTPFieldParser {
   /// The fields between `range`'s ends: whole lines, the empty one not among them.
+  ///
+  /// They are copied once, so that a request that takes long does not hold the memory of all that was read with it.
   static func parse(
     _ span: borrowing Span<UInt8>, in range: Range<Int>, maximumCount: Int
   ) throws(HTTPError) -> HTTPFields {
     var fields = HTTPFields()
     guard !range.isEmpty else { return fields }
     fields.reserveCapacity(8)
+    let lines = Bytes(copying: span.extracting(range))
     var position = range.lowerBound
     while position < range.upperBound {
       guard fields.count < maximumCount else {
@@ -14,7 +19,8 @@ enum HTTPFieldParser {
       }
       let name = try parseName(span, at: &position)
       let value = try parseValue(span, at: &position)
-      fields.append(name, value)
+      fields.append(
+        name, lines[value.lowerBound - range.lowerBound..<value.upperBound - range.lowerBound])
     }
     return fields
   }
@@ -43,7 +49,7 @@ enum HTTPFieldParser {
   /// Takes a value and the line break. The section ends in CRLF, so the loops find CR before the section's end.
   private static func parseValue(
     _ span: borrowing Span<UInt8>, at position: inout Int
-  ) throws(HTTPError) -> String {
+  ) throws(HTTPError) -> Range<Int> {
     var start = position
     while span[start].isBlank { start += 1 }
     var end = start
@@ -53,7 +59,7 @@ enum HTTPFieldParser {
     }
     position = end + 2
     while end > start, span[end - 1].isBlank { end -= 1 }
-    return span.string(start..<end)
+    return start..<end
   }
 }
 
@@ -62,12 +68,5 @@ extension Span<UInt8> {
   @inline(__always)
   func string(_ range: Range<Int>) -> String {
     extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-  }
-}
-
-extension Array<UInt8> {
-  /// A copy of the bytes in `range`.
-  init(_ span: borrowing Span<UInt8>, _ range: Range<Int>) {
-    self = span.extracting(range).withUnsafeBufferPointer { Array($0) }
   }
 }

@@ -1,14 +1,16 @@
+public import Memory
+
 /// Header or trailer fields in the order they came. Names are compared without case (RFC 9110, 5.1).
 public struct HTTPFields: Sendable {
   /// One field line.
   public struct Field: Sendable, Equatable {
-    /// The name as it was written.
+    /// The name as it was written, which is ASCII wherever it was parsed.
     public var name: String
-    /// The value without the white space around it.
-    public var value: String
+    /// The value without the white space around it. It may be long and need not be UTF-8, so it stays bytes.
+    public var value: Bytes
 
     /// A field with `name` and `value`.
-    public init(name: String, value: String) {
+    public init(name: String, value: Bytes) {
       self.name = name
       self.value = value
     }
@@ -23,24 +25,33 @@ public struct HTTPFields: Sendable {
   mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
 
   /// Adds a field after the others, also where there is one of that name.
-  public mutating func append(_ name: String, _ value: String) {
+  public mutating func append(_ name: String, _ value: Bytes) {
     fields.append(Field(name: name, value: value))
   }
 
+  /// The same with the UTF-8 of `value`.
+  public mutating func append(_ name: String, _ value: String) { append(name, Bytes(value)) }
+
   /// The value of the first field called `name`.
-  public func first(_ name: String) -> String? {
+  public func first(_ name: String) -> Bytes? {
     for field in fields where Self.isSame(field.name, name) { return field.value }
     return nil
   }
 
   /// The values of all fields called `name`, in their order.
-  public func all(_ name: String) -> [String] {
+  public func all(_ name: String) -> [Bytes] {
     fields.filter { Self.isSame($0.name, name) }.map(\.value)
   }
 
+  /// All that the fields called `name` list, in one value (RFC 9110, 5.3); nil where there are none.
+  public func list(_ name: String) -> Bytes? {
+    let values = all(name)
+    return values.isEmpty ? nil : Bytes.join(values, separator: ",")
+  }
+
   /// The value of the first field called `name`, and how many there are.
-  func occurrences(_ name: String) -> (first: String?, count: Int) {
-    var found: (first: String?, count: Int) = (nil, 0)
+  func occurrences(_ name: String) -> (first: Bytes?, count: Int) {
+    var found: (first: Bytes?, count: Int) = (nil, 0)
     for field in fields where Self.isSame(field.name, name) {
       if found.count == 0 { found.first = field.value }
       found.count += 1
@@ -54,16 +65,16 @@ public struct HTTPFields: Sendable {
   }
 
   /// Puts one field in the place of all that are called `name`.
-  public mutating func set(_ name: String, _ value: String) {
+  public mutating func set(_ name: String, _ value: Bytes) {
     remove(name)
     append(name, value)
   }
 
   /// True when a field called `name` lists `token`, compared without case, between commas (RFC 9110, 5.6.1).
-  public func list(_ name: String, contains token: String) -> Bool {
+  public func list(_ name: String, contains token: StaticString) -> Bool {
     for field in fields where Self.isSame(field.name, name) {
-      for element in field.value.utf8.split(separator: UInt8(ascii: ",")) {
-        if Self.isSame(element.trimmingBlanks(), token.utf8) { return true }
+      for element in field.value.split(separator: UInt8(ascii: ",")) {
+        if element.trimmingBlanks().isEqual(ignoringCaseTo: token) { return true }
       }
     }
     return false
@@ -73,10 +84,6 @@ public struct HTTPFields: Sendable {
   static func isSame(_ left: String, _ right: String) -> Bool {
     guard left.utf8.count == right.utf8.count else { return false }
     return isSame(left.utf8.span, right.utf8.span)
-  }
-
-  static func isSame(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
-    left.count == right.count && left.elementsEqual(right) { $0.lowercased == $1.lowercased }
   }
 
   private static func isSame(_ left: borrowing Span<UInt8>, _ right: borrowing Span<UInt8>) -> Bool {
@@ -104,15 +111,11 @@ extension HTTPFields: Equatable {
 extension HTTPFields: ExpressibleByDictionaryLiteral {
   /// Fields in the order of the literal; names may repeat.
   public init(dictionaryLiteral elements: (String, String)...) {
-    fields = elements.map { Field(name: $0.0, value: $0.1) }
+    fields = elements.map { Field(name: $0.0, value: Bytes($0.1)) }
   }
 }
 
-extension Collection<UInt8> where Self: BidirectionalCollection {
+extension Bytes {
   /// Without the spaces and tabs at both ends.
-  func trimmingBlanks() -> SubSequence {
-    let front = drop(while: \.isBlank)
-    guard let last = front.lastIndex(where: { !$0.isBlank }) else { return self[startIndex..<startIndex] }
-    return front[front.startIndex...last]
-  }
+  func trimmingBlanks() -> Bytes { trimming(\.isBlank) }
 }

@@ -1,3 +1,5 @@
+import Memory
+
 /// Decides how long a body is (RFC 9112, 6.3). What could be read in two ways is refused: a proxy before us may have
 /// read it in the other.
 enum HTTPFraming {
@@ -6,7 +8,7 @@ enum HTTPFraming {
     guard let codings = try transferCodings(version, fields, hasLength: length != nil) else {
       return framing(length)
     }
-    guard HTTPFields.isSame(codings, "chunked") else { throw codingError(codings) }
+    guard codings.isEqual(ignoringCaseTo: "chunked") else { throw codingError(codings) }
     return .chunked
   }
 
@@ -18,7 +20,7 @@ enum HTTPFraming {
     guard let codings = try transferCodings(version, fields, hasLength: length != nil) else {
       return length == nil ? .untilClose : framing(length)
     }
-    guard HTTPFields.isSame(codings, "chunked") else { throw codingError(codings) }
+    guard codings.isEqual(ignoringCaseTo: "chunked") else { throw codingError(codings) }
     return .chunked
   }
 
@@ -30,7 +32,7 @@ enum HTTPFraming {
   /// The value of `Transfer-Encoding`, nil where there is none.
   private static func transferCodings(
     _ version: HTTPVersion, _ fields: HTTPFields, hasLength: Bool
-  ) throws(HTTPError) -> String? {
+  ) throws(HTTPError) -> Bytes? {
     let (value, count) = fields.occurrences("Transfer-Encoding")
     guard let codings = value else { return nil }
     guard version == .http11 else {
@@ -47,11 +49,10 @@ enum HTTPFraming {
 
   /// Codings that end in chunked have a length that we could find, but a content that we could not read (501);
   /// all others leave the length open (400).
-  private static func codingError(_ codings: String) -> HTTPError {
-    let names = codings.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-      .map { $0.trimmingBlanks() }
-    let chunked = names.filter { HTTPFields.isSame($0, "chunked".utf8) }
-    guard names.count > 1, chunked.count == 1, let last = names.last, HTTPFields.isSame(last, "chunked".utf8),
+  private static func codingError(_ codings: Bytes) -> HTTPError {
+    let names = codings.split(separator: UInt8(ascii: ",")).map { $0.trimmingBlanks() }
+    let chunked = names.filter { $0.isEqual(ignoringCaseTo: "chunked") }
+    guard names.count > 1, chunked.count == 1, let last = names.last, last.isEqual(ignoringCaseTo: "chunked"),
       names.allSatisfy({ !$0.isEmpty })
     else { return HTTPError(.ambiguousLength, "Transfer-Encoding is not chunked, once and last") }
     return HTTPError(.unknownTransferCoding, "No transfer coding but chunked is known here")
@@ -64,10 +65,10 @@ enum HTTPFraming {
     guard count == 1 else {
       throw HTTPError(.ambiguousLength, "More than one Content-Length")
     }
-    guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit) else {
+    guard !text.isEmpty, text.allSatisfy(\.isDigit) else {
       throw HTTPError(.ambiguousLength, "Content-Length is not a number")
     }
-    guard let length = Int64(text) else {
+    guard let length = Int64(String(text)) else {
       throw HTTPError(.ambiguousLength, "Content-Length is too large")
     }
     return length

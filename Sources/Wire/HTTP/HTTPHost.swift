@@ -1,3 +1,5 @@
+public import Memory
+
 /// The host that a request is meant for, with its port: `localhost:49999`, `[::1]` (RFC 3986, 3.2.2 and 3.2.3).
 public struct HTTPHost: Sendable, Equatable {
   /// The name or address in small letters, an IPv6 address without its brackets.
@@ -5,10 +7,10 @@ public struct HTTPHost: Sendable, Equatable {
   /// The port, where one is given.
   public let port: UInt16?
 
-  /// Parses `text`; nil when it names no host.
-  public init?(_ text: String) {
-    guard let nameEnd = Self.wellFormedNameEnd(text.utf8.span) else { return nil }
-    let bytes = Array(text.utf8)
+  /// Parses `text`; nil when it names no host. The name is ASCII.
+  public init?(_ text: Bytes) {
+    guard let nameEnd = text.withSpan(Self.wellFormedNameEnd) else { return nil }
+    let bytes = [UInt8](text)
     let isAddress = bytes.first == UInt8(ascii: "[")
     let name = isAddress ? bytes[1..<nameEnd - 1] : bytes[..<nameEnd]
     self.name = String(decoding: name.map(\.lowercased), as: UTF8.self)
@@ -61,7 +63,7 @@ public struct HTTPHost: Sendable, Equatable {
       throw HTTPError(.malformedHost, "The Host field is missing")
     }
     guard count == 1 else { throw HTTPError(.malformedHost, "More than one Host field") }
-    guard host.isEmpty || wellFormedNameEnd(host.utf8.span) != nil else {
+    guard host.isEmpty || host.withSpan(wellFormedNameEnd) != nil else {
       throw HTTPError(.malformedHost, "The Host field names no host")
     }
   }

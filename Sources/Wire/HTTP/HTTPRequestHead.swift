@@ -5,7 +5,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
   /// The method, in the case it was sent (methods are case-sensitive, RFC 9110, 9.1).
   public var method: String
   /// The request target as it was sent; `RequestTarget` takes it apart.
-  public var target: String
+  public var target: Bytes
   /// The version of the peer.
   public var version: HTTPVersion
   /// The header fields.
@@ -13,12 +13,19 @@ public struct HTTPRequestHead: Sendable, Equatable {
 
   /// A request head.
   public init(
-    method: String, target: String, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
+    method: String, target: Bytes, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
   ) {
     self.method = method
     self.target = target
     self.version = version
     self.fields = fields
+  }
+
+  /// The same with the UTF-8 of `target`.
+  public init(
+    method: String, target: String, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
+  ) {
+    self.init(method: method, target: Bytes(target), version: version, fields: fields)
   }
 
   /// True when the peer wants the connection to go on after this message (RFC 9112, 9.3).
@@ -31,11 +38,14 @@ public struct HTTPRequestHead: Sendable, Equatable {
     guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
       throw HTTPError(.unwritable, "A method that is not a token")
     }
-    guard !target.isEmpty, target.utf8.allSatisfy(\.isTarget) else {
+    guard !target.isEmpty, target.allSatisfy(\.isTarget) else {
       throw HTTPError(
         .unwritable, "A request target that is empty or holds white space or control characters")
     }
-    buffer.append("\(method) \(target) \(version.name)\r\n")
+    buffer.append(method)
+    buffer.append(.space)
+    buffer.append(target)
+    buffer.append(" \(version.name)\r\n")
     try fields.encode(into: &buffer)
   }
 

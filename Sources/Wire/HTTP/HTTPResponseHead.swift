@@ -78,7 +78,7 @@ extension HTTPFields {
   /// with all other control characters, and names must be tokens.
   public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPError) {
     // Room for the empty line too.
-    buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
+    buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.count + 4 })
     for field in self {
       guard field.isWritable else {
         throw HTTPError(
@@ -95,9 +95,7 @@ extension HTTPFields {
 extension HTTPFields.Field {
   fileprivate var isWritable: Bool {
     let name = name.utf8.span
-    let value = value.utf8.span
     for index in name.indices where !name[index].isToken { return false }
-    for index in value.indices where !value[index].isFieldContent { return false }
-    return !name.isEmpty
+    return !name.isEmpty && value.allSatisfy(\.isFieldContent)
   }
 }

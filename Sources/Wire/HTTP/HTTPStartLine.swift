@@ -1,8 +1,10 @@
+import Memory
+
 /// The start lines of both directions (RFC 9112, 3 and 4), each one whole line with its line break.
 enum HTTPStartLine {
   struct Request {
     let method: String
-    let target: String
+    let target: Bytes
     let version: HTTPVersion
   }
 
@@ -35,12 +37,12 @@ enum HTTPStartLine {
       throw HTTPError(.malformedStartLine, "The request target is empty or holds a byte that is not allowed")
     }
     let version = try parseVersion(span, from: targetEnd + 1, to: span.count - 2)
-    let targetText = span.string(target..<targetEnd)
-    // Decoding puts U+FFFD in the place of what is not UTF-8, so the bytes are not the same then.
-    guard allBits < 128 || targetText.utf8.elementsEqual(Array(span, target..<targetEnd)) else {
+    guard allBits < 128 || UTF8Check.isValid(span.extracting(target..<targetEnd)) else {
       throw HTTPError(.malformedTarget, "The request target is not UTF-8")
     }
-    return Request(method: span.string(0..<end), target: targetText, version: version)
+    return Request(
+      method: span.string(0..<end), target: Bytes(copying: span.extracting(target..<targetEnd)),
+      version: version)
   }
 
   /// `version SP status SP reason CRLF`. The space before an empty reason is often left out, so it may be.

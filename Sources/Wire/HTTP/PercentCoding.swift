@@ -4,47 +4,48 @@ public import Memory
 public enum PercentCoding {
   /// `text` decoded once. Throws `malformedTarget` for a `%` without two hexadecimal digits. What comes out is bytes:
   /// they need not be UTF-8 and may hold NUL.
-  public static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) throws(HTTPError) -> Bytes
-  {
+  public static func decode(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPError) -> Bytes {
+    let isPlain = text.allSatisfy { $0 != UInt8(ascii: "%") && !(plusIsSpace && $0 == UInt8(ascii: "+")) }
+    if isPlain { return text }
     var decoded: [UInt8] = []
-    decoded.reserveCapacity(text.utf8.count)
-    var rest = text.utf8.makeIterator()
-    while let byte = rest.next() {
-      switch byte {
+    decoded.reserveCapacity(text.count)
+    var index = 0
+    while index < text.count {
+      switch text[index] {
       case UInt8(ascii: "%"):
-        guard let high = rest.next()?.hexadecimalValue, let low = rest.next()?.hexadecimalValue else {
+        guard index + 2 < text.count, let high = text[index + 1].hexadecimalValue,
+          let low = text[index + 2].hexadecimalValue
+        else {
           throw HTTPError(
             .malformedTarget, "A % in the request target is not followed by two hexadecimal digits")
         }
         decoded.append(high << 4 | low)
+        index += 2
       case UInt8(ascii: "+") where plusIsSpace: decoded.append(.space)
-      default: decoded.append(byte)
+      default: decoded.append(text[index])
       }
+      index += 1
     }
     return Bytes(decoded)
   }
 
   /// `text` decoded once, as text. Throws `malformedTarget` as `decode` does, and where the bytes are not UTF-8.
-  public static func decodeText(
-    _ text: some StringProtocol, plusIsSpace: Bool = false
-  ) throws(HTTPError) -> String {
-    let isPlain = text.utf8.allSatisfy {
-      $0 != UInt8(ascii: "%") && !(plusIsSpace && $0 == UInt8(ascii: "+"))
-    }
-    if isPlain { return String(text) }
-    guard let decoded = String(validating: try decode(text, plusIsSpace: plusIsSpace)) else {
+  public static func decodeText(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPError) -> Bytes {
+    let decoded = try decode(text, plusIsSpace: plusIsSpace)
+    guard decoded.withSpan(UTF8Check.isValid) else {
       throw HTTPError(.malformedTarget, "The request target is not UTF-8")
     }
     return decoded
   }
 
   /// `text` with all bytes encoded but the unreserved ones of RFC 3986, 2.3 and those of `keeping`.
-  public static func encode(_ text: String, keeping: StaticString = "") -> String {
+  public static func encode(_ text: Bytes, keeping: StaticString = "") -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     let kept = keeping.withUTF8Buffer { Array($0) }
     var encoded: [UInt8] = []
-    encoded.reserveCapacity(text.utf8.count)
-    for byte in text.utf8 {
+    encoded.reserveCapacity(text.count)
+    for index in 0..<text.count {
+      let byte = text[index]
       if byte.isUnreserved || kept.contains(byte) {
         encoded.append(byte)
       } else {

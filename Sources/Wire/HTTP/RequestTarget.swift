@@ -1,52 +1,49 @@
-/// What a request is about: its target taken apart (RFC 9112, 3.2).
+public import Memory
+
+/// What a request is about: its target taken apart (RFC 9112, 3.2). All of it stays bytes, which are UTF-8.
 public struct RequestTarget: Sendable, Equatable {
   /// The path as it was sent, not decoded; begins with `/`, or is `*` for a request about the server as a whole.
-  public let path: String
+  public let path: Bytes
   /// What follows the first `?`, as it was sent; nil where there is none.
-  public let query: String?
+  public let query: Bytes?
   /// The host of a target in absolute form, which stands above the `Host` field (RFC 9112, 3.2.2).
   public let host: HTTPHost?
 
   /// One `name=value` of a query, decoded.
   public struct QueryItem: Sendable, Equatable {
     /// What stands before the first `=`.
-    public let name: String
+    public let name: Bytes
     /// What stands after it; empty where there is no `=`.
-    public let value: String
+    public let value: Bytes
   }
 
   /// Takes `target` apart: origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for all others,
   /// `CONNECT`'s among them.
-  public init(_ target: String, method: String) throws(HTTPError) {
-    if target.utf8.first == UInt8(ascii: "/") {
-      self.init(origin: target, host: nil)
-    } else if target == "*", method == "OPTIONS" {
+  public init(_ target: Bytes, method: String) throws(HTTPError) {
+    let isOfServer = method == "OPTIONS" && target.isEqual(to: "*")
+    if isOfServer || (!target.isEmpty && target[0] == UInt8(ascii: "/")) {
       self.init(origin: target, host: nil)
     } else {
-      var rest = Substring(target)
+      var rest = target
       let host = try Self.takeAuthority(&rest)
-      self.init(origin: String(rest), host: host)
+      self.init(origin: rest, host: host)
     }
   }
 
-  private init(origin: String, host: HTTPHost?) {
+  private init(origin: Bytes, host: HTTPHost?) {
     self.host = host
-    if let mark = origin.utf8.firstIndex(of: UInt8(ascii: "?")) {
-      path = mark == origin.startIndex ? "/" : String(origin[..<mark])
-      query = String(origin.utf8[mark...].dropFirst())
-    } else {
-      path = origin.isEmpty ? "/" : origin
-      query = nil
-    }
+    let path = origin.prefix(upTo: UInt8(ascii: "?"))
+    self.path = path.isEmpty ? "/" : path
+    query = path.count < origin.count ? origin[(path.count + 1)...] : nil
   }
 
   /// The path decoded once. Throws `malformedTarget` where it is not well encoded, not UTF-8, or holds NUL.
-  public func decodedPath() throws(HTTPError) -> String { try Self.decode(Substring(path)) }
+  public func decodedPath() throws(HTTPError) -> Bytes { try Self.decode(path) }
 
   /// A part of the path decoded once; throws as `decodedPath` does.
-  public static func decode(_ part: Substring) throws(HTTPError) -> String {
+  public static func decode(_ part: Bytes) throws(HTTPError) -> Bytes {
     let decoded = try PercentCoding.decodeText(part)
-    guard !decoded.utf8.contains(0) else { throw HTTPError(.malformedTarget, "The path holds NUL") }
+    guard decoded.firstIndex(of: 0) == nil else { throw HTTPError(.malformedTarget, "The path holds NUL") }
     return decoded
   }
 
@@ -54,35 +51,36 @@ public struct RequestTarget: Sendable, Equatable {
   /// they are not well encoded.
   public func queryItems() throws(HTTPError) -> [QueryItem] {
     var items: [QueryItem] = []
-    // By bytes: a mark that combines with the character before it hides that from Swift.
-    for item in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
-      let name = item.prefix { $0 != UInt8(ascii: "=") }
-      let value = item[name.endIndex...].dropFirst()
+    for item in (query ?? Bytes()).split(separator: UInt8(ascii: "&")) where !item.isEmpty {
+      let name = item.prefix(upTo: UInt8(ascii: "="))
+      let value = name.count < item.count ? item[(name.count + 1)...] : Bytes()
       items.append(
         QueryItem(
-          name: try PercentCoding.decodeText(Substring(name), plusIsSpace: true),
-          value: try PercentCoding.decodeText(Substring(value), plusIsSpace: true)))
+          name: try PercentCoding.decodeText(name, plusIsSpace: true),
+          value: try PercentCoding.decodeText(value, plusIsSpace: true)))
     }
     return items
   }
 
   /// The value of the first item of the query called `name`; throws as `queryItems` does.
-  public func query(_ name: String) throws(HTTPError) -> String? {
+  public func query(_ name: Bytes) throws(HTTPError) -> Bytes? {
     try queryItems().first { $0.name == name }?.value
   }
 
   /// Takes `http://host:port` from the front.
-  private static func takeAuthority(_ rest: inout Substring) throws(HTTPError) -> HTTPHost {
-    let scheme = rest.utf8.prefix { $0 != .colon }
-    guard HTTPFields.isSame(scheme, "http".utf8) || HTTPFields.isSame(scheme, "https".utf8),
-      rest[scheme.endIndex...].utf8.starts(with: "://".utf8)
+  private static func takeAuthority(_ rest: inout Bytes) throws(HTTPError) -> HTTPHost {
+    let scheme = rest.prefix(upTo: .colon)
+    guard scheme.isEqual(ignoringCaseTo: "http") || scheme.isEqual(ignoringCaseTo: "https"),
+      rest[scheme.count...].hasPrefix(schemeEnd)
     else { throw HTTPError(.malformedTarget, "The request target is neither a path nor an http URL") }
-    let afterScheme = rest[scheme.endIndex...].dropFirst(3)
-    let authority = afterScheme.prefix { $0 != "/" && $0 != "?" }
-    guard let host = HTTPHost(String(authority)) else {
+    let afterScheme = rest[(scheme.count + schemeEnd.count)...]
+    let authority = afterScheme.prefix(upTo: UInt8(ascii: "/")).prefix(upTo: UInt8(ascii: "?"))
+    guard let host = HTTPHost(authority) else {
       throw HTTPError(.malformedTarget, "The request target names no host")
     }
-    rest = afterScheme[authority.endIndex...]
+    rest = afterScheme[authority.count...]
     return host
   }
+
+  private static let schemeEnd: Bytes = "://"
 }

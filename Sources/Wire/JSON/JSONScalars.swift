@@ -13,8 +13,23 @@ extension JSONSlice {
     }
   }
 
-  /// The text of a string, decoded; nil where the value is none. Lone surrogates become U+FFFD.
-  public var string: String? { kind == .string ? JSONString.decode(contents: stringContents) : nil }
+  /// The text of a string, decoded, as UTF-8; nil where the value is none. Lone surrogates become U+FFFD.
+  public var text: Bytes? { kind == .string ? JSONString.decode(contents: stringContents) : nil }
+
+  /// The text of a string that is ASCII and not longer than `limit` bytes, else nil: what may be compared, hashed and
+  /// searched. A longer one is not even decoded.
+  public func ascii(atMost limit: Int) -> String? {
+    // An escape takes six bytes at the most for one of ASCII.
+    guard kind == .string, bytes.count <= 6 * limit + 2 else { return nil }
+    return text?.ascii(atMost: limit)
+  }
+
+  /// The beginning of a string's text, for people, of some `limit` bytes; nil where the value is none.
+  public func excerpt(atMost limit: Int = 1000) -> String? {
+    guard kind == .string else { return nil }
+    guard stringContents.count > limit else { return text.map(String.init) }
+    return String(JSONString.decode(contents: stringContents[0..<limit])) + "…"
+  }
 
   /// True for the string that says `text`, in whatever way it is escaped. Nothing is decoded for that: it is how members
   /// are told apart, as `case "name":` in a `switch` too.
@@ -31,11 +46,15 @@ extension JSONSlice {
   public var stringContents: Bytes { kind == .string ? bytes[1..<bytes.count - 1] : Bytes() }
 
   /// The value of a number that is written without a fraction and without an exponent, and fits.
-  public var integer: Int64? { kind == .number ? Int64(description) : nil }
+  public var integer: Int64? { isShortNumber ? Int64(description) : nil }
 
-  /// The nearest value of a number; nil where the value is no number, or is beyond all finite ones.
+  /// Longer than any that a program writes.
+  private static let longestNumber = 1024
+  private var isShortNumber: Bool { kind == .number && bytes.count <= Self.longestNumber }
+
+  /// The nearest value of a number; nil where the value is no number, is beyond all finite ones, or has more than 1024 digits.
   public var number: Double? {
-    guard kind == .number, let value = Double(description), value.isFinite else { return nil }
+    guard isShortNumber, let value = Double(description), value.isFinite else { return nil }
     return value
   }
 

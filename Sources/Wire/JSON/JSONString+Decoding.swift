@@ -1,11 +1,11 @@
 public import Memory
 
 extension JSONString {
-  /// The text that `contents` say. Lone surrogates become U+FFFD.
-  public static func decode(contents: Bytes) -> String {
+  /// The text that `contents` say, as UTF-8. Lone surrogates become U+FFFD.
+  public static func decode(contents: Bytes) -> Bytes {
     contents.withSpan { span in
       var end = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
-      guard end < span.count else { return String(contents) }
+      guard end < span.count else { return contents }
       var text = ByteBuffer()
       text.reserve(span.count)
       var start = 0
@@ -17,7 +17,7 @@ extension JSONString {
         end = ByteSearch<QuoteOrBackslash>.first(in: span, from: start)
       }
       text.append(contents[start...])
-      return String(text.takeAll())
+      return text.takeAll()
     }
   }
 

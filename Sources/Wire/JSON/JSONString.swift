@@ -5,7 +5,10 @@ public import Memory
 /// Contents are what stands between the quotes of a sound JSON string.
 public enum JSONString {
   /// The JSON string that says `text`, quotes included.
-  public static func quote(_ text: String) -> Bytes {
+  public static func quote(_ text: String) -> Bytes { quote(Bytes(text)) }
+
+  /// The JSON string that says `text`, which is UTF-8, quotes included.
+  public static func quote(_ text: Bytes) -> Bytes {
     var buffer = ByteBuffer()
     append(quoting: text, to: &buffer)
     return buffer.takeAll()
@@ -13,7 +16,11 @@ public enum JSONString {
 
   /// Appends the JSON string that says `text`, quotes included. Only what must be escaped is.
   public static func append(quoting text: String, to buffer: inout ByteBuffer) {
-    let bytes = Bytes(text)
+    append(quoting: Bytes(text), to: &buffer)
+  }
+
+  /// The same for `bytes`, which are UTF-8.
+  public static func append(quoting bytes: Bytes, to buffer: inout ByteBuffer) {
     buffer.reserve(bytes.count + 2)
     buffer.append(UInt8(ascii: "\""))
     var start = 0

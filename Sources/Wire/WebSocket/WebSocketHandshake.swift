@@ -1,18 +1,20 @@
+public import Memory
+
 /// The client's side of the opening handshake (RFC 6455 section 4.1).
 public struct WebSocketHandshake: Sendable {
   /// `Sec-WebSocket-Key`: 16 random bytes in base64.
   public let key: String
-  private let subprotocols: [String]
+  private let subprotocols: [Bytes]
 
   /// A handshake with 16 bytes that nobody can foresee, which offers `subprotocols`, the best one first.
-  public init(randomBytes: [UInt8], subprotocols: [String] = []) {
+  public init(randomBytes: [UInt8], subprotocols: [Bytes] = []) {
     precondition(randomBytes.count == 16)
     self.key = Base64.encode(randomBytes)
     self.subprotocols = subprotocols
   }
 
   /// A handshake with random bytes from `generator`.
-  public init(subprotocols: [String] = [], using generator: inout some RandomNumberGenerator) {
+  public init(subprotocols: [Bytes] = [], using generator: inout some RandomNumberGenerator) {
     let randomBytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     self.init(randomBytes: randomBytes, subprotocols: subprotocols)
   }
@@ -23,13 +25,15 @@ public struct WebSocketHandshake: Sendable {
       "Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key,
       "Sec-WebSocket-Version": "13",
     ]
-    if !subprotocols.isEmpty { all.append("Sec-WebSocket-Protocol", subprotocols.joined(separator: ", ")) }
+    if !subprotocols.isEmpty {
+      all.append("Sec-WebSocket-Protocol", Bytes.join(subprotocols, separator: ", "))
+    }
     for field in fields { all.append(field.name, field.value) }
     return HTTPRequestHead(method: "GET", target: target, fields: all)
   }
 
   /// Checks the answer. Returns the subprotocol that the server chose, or nil where it chose none.
-  public func accept(_ response: HTTPResponseHead) throws(WebSocketError) -> String? {
+  public func accept(_ response: HTTPResponseHead) throws(WebSocketError) -> Bytes? {
     guard response.status == 101 else {
       throw WebSocketError(
         .refused(status: response.status), "The WebSocket was refused: \(response.status) \(response.reason)")
@@ -38,7 +42,7 @@ public struct WebSocketHandshake: Sendable {
     guard fields.list("Upgrade", contains: "websocket"), fields.list("Connection", contains: "upgrade") else {
       throw invalid("The answer to the WebSocket handshake upgrades to something else")
     }
-    guard fields.all("Sec-WebSocket-Accept") == [Self.acceptValue(forKey: key)] else {
+    guard fields.all("Sec-WebSocket-Accept") == [Bytes(Self.acceptValue(forKey: key))] else {
       throw invalid("The answer to the WebSocket handshake is not to our key")
     }
     guard fields.all("Sec-WebSocket-Extensions").allSatisfy(\.isEmpty) else {

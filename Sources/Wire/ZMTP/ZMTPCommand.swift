@@ -5,7 +5,7 @@ import Memory
 /// https://rfc.zeromq.org/spec/23/ "Commands", and https://rfc.zeromq.org/spec/37/ for PING and PONG
 enum ZMTPCommand: Equatable {
   /// The kind of the peer's socket, by its name.
-  case ready(socketType: String)
+  case ready(socketType: Bytes)
   /// The peer does not want to speak to us.
   case error(reason: String)
   /// To be answered with the same bytes.
@@ -39,19 +39,19 @@ enum ZMTPCommand: Equatable {
   }
 
   /// Finds the property among all: a name and a value each, with their lengths in one byte and in four.
-  private static func socketType(in metadata: Bytes) throws(ZMTPError) -> String {
+  private static func socketType(in metadata: Bytes) throws(ZMTPError) -> Bytes {
     var rest = metadata
-    var found: String?
+    var found: Bytes?
     while !rest.isEmpty {
       let nameLength = Int(rest[0])
       guard rest.count >= 1 + nameLength + 4 else { throw invalid("A READY command is cut short") }
-      let name = String(rest[1..<1 + nameLength])
+      let name = rest[1..<1 + nameLength]
       let lengthIndex = 1 + nameLength
       let valueLength = (0..<4).reduce(0) { $0 << 8 | Int(rest[lengthIndex + $1]) }
       rest = rest[(lengthIndex + 4)...]
       guard valueLength <= rest.count else { throw invalid("A READY command is cut short") }
       // Names are compared without case.
-      if name.lowercased() == "socket-type" { found = String(rest[0..<valueLength]) }
+      if name.isEqual(ignoringCaseTo: "socket-type") { found = rest[0..<valueLength] }
       rest = rest[valueLength...]
     }
     guard let found else { throw invalid("A READY command does not name the kind of socket") }

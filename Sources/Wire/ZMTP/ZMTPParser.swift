@@ -117,9 +117,10 @@ public struct ZMTPParser: Sendable {
       guard case .handshake = state else {
         throw ZMTPError(.invalidCommand, "The peer has said more than once what it is")
       }
-      guard let peer = ZMTPSocketType(rawValue: name), type.speaks(to: peer) else {
-        throw ZMTPError(
-          .refused, "The peer's socket is a \(name), which does not speak to a \(type.rawValue)")
+      guard let peer = name.ascii(atMost: ZMTPSocketType.longestName).flatMap(ZMTPSocketType.init(rawValue:)),
+        type.speaks(to: peer)
+      else {
+        throw ZMTPError(.refused, "The peer's socket is of a kind that does not speak to a \(type.rawValue)")
       }
       state = .open
       return .ready(peer)

@@ -15,6 +15,9 @@ public enum ZMTPSocketType: String, Sendable {
   /// The same, and its owner writes the subscriptions.
   case extendedSubscriber = "XSUB"
 
+  /// More than the name of any kind has; ZeroMQ's own longest is `CHANNEL`, in bytes.
+  static let longestName = 16
+
   /// The subscription to everything, as a message to a publisher. Those of ZMTP 3.1 take it too, besides a command of
   /// that version.
   public static var subscriptionToAll: StaticString { "\u{1}" }

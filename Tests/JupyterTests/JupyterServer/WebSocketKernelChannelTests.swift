@@ -1,5 +1,6 @@
 import Memory
 import Testing
+import Wire
 
 @testable import Jupyter
 
@@ -10,12 +11,12 @@ import Testing
     (#"{"execution_state": "restarting", "exit_code": -9}"#, "killed by SIGKILL"),
   ])
   func `the server's status message says how a kernel ended`(content: String, end: String?) throws {
-    #expect(try WebSocketKernelChannel.end(in: Bytes(content)) == end)
+    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(Bytes(content))) == end)
   }
 
   @Test(arguments: [Int64.min, .max, -1_000_000])
   func `a cell may send such messages too, with any number in them`(code: Int64) throws {
     let content = Bytes(#"{"execution_state": "dead", "exit_code": \#(code)}"#)
-    #expect(try WebSocketKernelChannel.end(in: content) != nil)
+    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(content)) != nil)
   }
 }

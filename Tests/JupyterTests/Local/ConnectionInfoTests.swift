@@ -9,20 +9,20 @@ import Wire
     let connection = ConnectionInfo(.local(pathPrefix: "/run/kernel1"))
     #expect(connection.endpoint(.shell) == .path("/run/kernel1-1"))
     let json = try JSONSlice.parse(connection.json(kernelName: "python3"))
-    #expect(json["transport"]?.string == "ipc")
-    #expect(json["ip"]?.string == "/run/kernel1")
+    #expect(json["transport"]?.text == "ipc")
+    #expect(json["ip"]?.text == "/run/kernel1")
     #expect(json["shell_port"]?.integer == 1)
     #expect(json["hb_port"]?.integer == 5)
-    #expect(json["signature_scheme"]?.string == "hmac-sha256")
-    #expect(json["kernel_name"]?.string == "python3")
-    #expect(json["key"]?.string?.count == 72)
+    #expect(json["signature_scheme"]?.text == "hmac-sha256")
+    #expect(json["kernel_name"]?.text == "python3")
+    #expect(json["key"]?.text?.count == 72)
   }
 
   @Test func `tells a kernel of ports`() throws {
     let connection = ConnectionInfo(.loopback(ports: [10, 20, 30, 40, 50]))
     #expect(connection.endpoint(.control) == .port(40))
     let json = try JSONSlice.parse(connection.json(kernelName: "deno"))
-    #expect(json["transport"]?.string == "tcp")
+    #expect(json["transport"]?.text == "tcp")
     #expect(json["stdin_port"]?.integer == 30)
   }
 

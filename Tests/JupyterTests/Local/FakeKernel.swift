@@ -62,7 +62,9 @@ struct FakeKernel {
   func encode(_ type: String, parent: Bytes = "{}", content: Bytes = "{}") -> [Bytes] {
     ZeroMQFraming.encode(
       KernelFrame(
-        channel: .iopub, header: Bytes(#"{"msg_id":"x","msg_type":"\#(type)"}"#), parentHeader: parent,
+        channel: .iopub,
+        header: Bytes(#"{"msg_id":"\#(type.replacing(" ", with: "_"))","msg_type":"\#(type)"}"#),
+        parentHeader: parent,
         content: content), sign: authentication.signature(of:))
   }
 
@@ -105,10 +107,10 @@ private struct FakeKernelSockets {
 }
 
 extension KernelEvent {
-  /// `iopub:stream`, or how the kernel died.
+  /// `iopub:stream`, by the identifier, which is the type here, or how the kernel died.
   var summary: String {
     switch self {
-    case .message(let message): "\(message.channel):\(message.header.type)"
+    case .message(let message): "\(message.channel):\(message.header.identifier)".replacing("_", with: " ")
     case .died(let how): how
     }
   }

@@ -44,7 +44,9 @@ import Testing
     let ours = #"{"argv":["python","-m","code_interpreter_kernel.kernel","-f","{connection_file}"]}"#
     let others = #"{"argv":["python","-m","ipykernel_launcher","-f","{connection_file}"]}"#
     let resources = "/nowhere/code_interpreter_kernel/kernels/python3"
-    let spec = { LocalKernelSpec(name: "python3", json: Bytes($0), resourceDirectory: resources) }
+    let spec = { (json: String) in
+      LocalKernelSpec(name: "python3", json: Bytes(json), resourceDirectory: resources)
+    }
     #expect(spec(ours)?.isForkable == false)
     #expect(spec(others)?.isForkable == nil)
     #expect(spec(ours.replacing("python\"", with: "/usr/bin/python\""))?.isForkable == nil)

@@ -16,10 +16,10 @@ import Wire
     #expect(!text.contains("\n"))
     let json = try JSONSlice.parse(Bytes(String(text)))
     #expect(json["id"]?.integer == 7)
-    #expect(json["argv"]?.elements.map(\.string) == ["-f", "/run/kernel 7.json"])
-    #expect(json["cwd"]?.string == "/home/\"user\"")
-    #expect(json["env"]?["A"]?.string == "one\ntwo")
-    #expect(json["log"]?.string == "/run/log")
+    #expect(json["argv"]?.elements.map(\.text) == ["-f", "/run/kernel 7.json"])
+    #expect(json["cwd"]?.text == "/home/\"user\"")
+    #expect(json["env"]?["A"]?.text == "one\ntwo")
+    #expect(json["log"]?.text == "/run/log")
   }
 
   @Test func `replies are read`() {

@@ -182,15 +182,15 @@ extension Kernel {
     var isReplied = false
     var isIdle = false
     try await perform(session.execution(of: JSONString.contents(of: code))) { message in
-      let content = try? JSONSlice.parse(message.content)
+      let content = try? message.content()
       switch message.header.type {
-      case "stream":
+      case .stream:
         let piece = String(content?["text"]?.stringContents ?? Bytes())
         text += piece
         each?(piece)
-      case "error": text += String(message.content)
-      case "execute_reply": isReplied = true
-      case "status": if content?["execution_state"]?.string == "idle" { isIdle = true }
+      case .error: text += content?.description ?? ""
+      case .executeReply: isReplied = true
+      case .status: if content?["execution_state"]?.text == "idle" { isIdle = true }
       default: break
       }
       return isReplied && isIdle

@@ -1,4 +1,5 @@
 import Jupyter
+import Memory
 import Testing
 
 @testable import Server
@@ -17,7 +18,7 @@ import Testing
     ("sh", "bash"), ("\tr\n", "r"),
   ])
   func namesAreMatchedWithoutCaseAndSurroundingSpace(name: String, canonical: String) {
-    #expect(Languages.canonicalName(name) == canonical)
+    #expect(Languages.canonicalName(Bytes(name)) == canonical)
   }
 
   @Test(arguments: [

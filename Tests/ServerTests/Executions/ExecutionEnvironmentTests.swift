@@ -1,3 +1,4 @@
+import Memory
 import Testing
 import Wire
 
@@ -8,8 +9,8 @@ import Wire
     let environment = try #require(
       ExecutionEnvironment([("A", "\"'\\\n\u{1}é"), ("B", "")], language: "python"))
     let variables = try JSONSlice.parse(environment.metadata)["code_interpreter"]?["env_vars"]
-    #expect(variables?["A"]?.string == "\"'\\\n\u{1}é")
-    #expect(variables?["B"]?.string == "")
+    #expect(variables?["A"]?.text == "\"'\\\n\u{1}é")
+    #expect(variables?["B"]?.text == "")
   }
 
   @Test func `a language without variables has no environment`() {

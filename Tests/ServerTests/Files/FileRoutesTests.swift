@@ -45,7 +45,7 @@ extension HTTPServerTests {
         files.write("0123456789", to: "a")
         let answer = try await files.ask("GET", "/files/a", "Range: \(range)")
         #expect(answer.head.status == 206 && answer.body == body)
-        #expect(answer.head.fields.first("Content-Range") == contentRange)
+        #expect(answer.head.fields.first("Content-Range") == Bytes(contentRange))
       }
     }
 
@@ -55,8 +55,8 @@ extension HTTPServerTests {
         let outside = try await files.ask("GET", "/files/a", "Range: bytes=10-")
         #expect(outside.head.status == 416 && outside.head.fields.first("Content-Range") == "bytes */10")
         let first = try await files.ask("GET", "/files/a").head.fields
-        let tag = try #require(first.first("ETag"))
-        let date = try #require(first.first("Last-Modified"))
+        let tag = String(try #require(first.first("ETag")))
+        let date = String(try #require(first.first("Last-Modified")))
         for (condition, status) in [
           (tag, 206), (date, 206), ("W/\(tag)", 200), ("\"x\"", 200), ("yesterday", 200),
         ] {

@@ -1,3 +1,4 @@
+import Memory
 import Testing
 
 @testable import Server
@@ -12,6 +13,6 @@ import Testing
     ("ü.csv", "text/csv; charset=utf-8"),
   ])
   func `The type comes from the ending`(name: String, type: String) {
-    #expect(MediaTypes.contentType(of: name) == type)
+    #expect(MediaTypes.contentType(of: Bytes(name)) == type)
   }
 }

@@ -9,13 +9,13 @@ import Wire
     #expect(json.kind == .object)
     #expect(json["a"]?.bytes == #"[1, 2.50,{"x":"y"}]"#)
     #expect(json["a"]?.elements.map(\.description) == ["1", "2.50", #"{"x":"y"}"#])
-    #expect(json["b"]?.string == "q\"é")
+    #expect(json["b"]?.text == "q\"é")
     #expect(json["b"]?.stringContents == #"q\"\u00e9"#)
     #expect(json["c"]?.isNull == true)
     #expect(json["d"]?.bool == true)
     #expect(json["e"]?.bool == false)
     #expect(json["f"] == nil)
-    #expect(json.members.map { $0.key.string } == ["a", "b", "c", "d", "e"])
+    #expect(json.members.map { $0.key.text } == ["a", "b", "c", "d", "e"])
   }
 
   @Test func emptyContainersHaveNothing() throws {
@@ -67,7 +67,7 @@ import Wire
 
   @Test func loneSurrogatesPassAndDecodeToTheReplacementCharacter() throws {
     let json = try JSONSlice.parse(#"["\ud800","\udc00x","\ud800\n","\ud83d\ud83d\ude00"]"#)
-    #expect(json.elements.map(\.string) == ["\u{FFFD}", "\u{FFFD}x", "\u{FFFD}\n", "\u{FFFD}😀"])
+    #expect(json.elements.map(\.text) == ["\u{FFFD}", "\u{FFFD}x", "\u{FFFD}\n", "\u{FFFD}😀"])
   }
 
   @Test func lineBreaksBetweenTokensBecomeSpaces() throws {
@@ -79,6 +79,6 @@ import Wire
   @Test func textThatIsNotUTF8IsRepairedWhereAsked() throws {
     let bytes = Bytes(Array(#"{"a":"x"#.utf8) + [0xFF] + Array(#"y"}"#.utf8))
     #expect(throws: JSONError.self) { try JSONSlice.parse(bytes) }
-    #expect(try JSONSlice.parseRepairingText(bytes)["a"]?.string == "x\u{FFFD}y")
+    #expect(try JSONSlice.parseRepairingText(bytes)["a"]?.text == "x\u{FFFD}y")
   }
 }

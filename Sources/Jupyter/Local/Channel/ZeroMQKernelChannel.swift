@@ -23,15 +23,16 @@ final class ZeroMQKernelChannel: KernelChannel {
   private let logger: Logger
   private let lossLimit: Duration
   private var unclaimed = Deque<Message>()
-  private var questions: [String: Exchange] = [:]
+  private var questions: [MessageIdentifier: Exchange] = [:]
   /// The identifier of what was sent last on shell.
-  private var lastRequest: String?
+  private var lastRequest: MessageIdentifier?
   private var death: String?
   /// When a connection was first seen to have ended, while the kernel lives as far as we know.
   private var lossTime: UInt64?
   private var isControlLost = false
   private var hasHeardLastWords = false
   private var isClosed = false
+  private var passedOver = PassedOver()
 
   /// Connects to the kernel's sockets; its output is heard from now on.
   ///
@@ -73,7 +74,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   }
 
   /// A kernel that dies without having read what was sent last is known by the way its connection ends.
-  func hasMissed(_ request: String) -> Bool {
+  func hasMissed(_ request: MessageIdentifier) -> Bool {
     request == lastRequest && connections.shell.hasLostOutput
   }
 
@@ -132,14 +133,11 @@ final class ZeroMQKernelChannel: KernelChannel {
       guard try await authentication.check(signed.signature, of: signed.signedParts) else {
         throw KernelFramingError("A kernel message has a wrong signature")
       }
-      let frame = signed.frame
-      return try Message(
-        channel: channel, header: frame.header, parentHeader: frame.parentHeader, metadata: frame.metadata,
-        content: frame.content)
+      return try await Message.read(signed.frame)
     } catch let error as CancellationError {
       throw error
     } catch {
-      logger.warning("message dropped", metadata: ["channel": "\(channel)", "reason": "\(error)"])
+      passedOver.note(error, on: channel.rawValue, logger)
       return nil
     }
   }

@@ -23,7 +23,7 @@ enum ForkReply: Equatable, Sendable {
     guard let identifier = json["id"]?.integer else { return nil }
     if let process = json["pid"]?.integer.flatMap(Int32.init(exactly:)), process > 0 {
       self = .forked(identifier, process)
-    } else if let reason = json["error"]?.string {
+    } else if let reason = json["error"]?.excerpt() {
       self = .failed(identifier, reason)
     } else if let status = json["exit"]?["status"]?.integer {
       self = .ended(identifier, .code(Int(status)))

@@ -58,14 +58,15 @@ struct WarmKernel {
     while !(isReplied && isIdle) {
       guard case .message(let message) = try await channel.next() else { throw KernelHostError.kernelIsGone }
       guard message.parentIdentifier == request.identifier else { continue }
-      let content = try JSONSlice.parse(message.content)
+      let content = try message.content()
       if message.channel == .shell {
         isReplied = true
-        if content["status"]?.string != "ok" {
-          throw KernelHostError.refused(content["evalue"]?.string ?? "the kernel could not run code of ours")
+        if content["status"]?.isString("ok") != true {
+          throw KernelHostError.refused(
+            content["evalue"]?.excerpt() ?? "the kernel could not run code of ours")
         }
       }
-      if content["execution_state"]?.string == "idle" { isIdle = true }
+      if content["execution_state"]?.isString("idle") == true { isIdle = true }
     }
   }
 }

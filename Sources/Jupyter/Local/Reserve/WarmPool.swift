@@ -107,7 +107,7 @@ public final class WarmPool: KernelHost {
         continue
       }
       do {
-        if directory != self.directory { try await kernel.move(to: directory) }
+        if !directory.hasSameBytes(as: self.directory) { try await kernel.move(to: directory) }
         return kernel.taken
       } catch {
         logger.info("a waiting kernel would not do", metadata: ["reason": "\(error)"])

@@ -27,22 +27,28 @@ struct LocalKernelSpec: Sendable, Equatable {
   /// by `metadata.code_interpreter.keeps_output`.
   let keepsOutput: Bool
 
+  /// How many bytes the name of a variable may have; others, and those beyond ASCII, are left out.
+  private static let longestVariable = 1024
+
   /// Reads a `kernel.json`; nil where it is no kernelspec.
   init?(name: String, json: Bytes, resourceDirectory: String) {
     guard let json = try? JSONSlice.parse(json), json.kind == .object,
-      let arguments = json["argv"]?.elements.map(\.string), !arguments.isEmpty
+      let arguments = json["argv"]?.elements.map({ $0.text.map(String.init) }), !arguments.isEmpty,
+      let language = (json["language"]).map({ $0.ascii(atMost: KernelSpec.longestName) }) ?? name
     else { return nil }
     self.arguments = arguments.compactMap { $0 }
     guard self.arguments.count == arguments.count else { return nil }
     spec = KernelSpec(
-      name: name, displayName: json["display_name"]?.string ?? name,
-      language: json["language"]?.string ?? name)
+      name: name, displayName: json["display_name"]?.excerpt() ?? name, language: language)
     var environment: [String: String] = [:]
     json["env"]?.forEachMember { name, value in
-      if let name = name.string, let value = value.string { environment[name] = value }
+      if let name = name.ascii(atMost: Self.longestVariable), let value = value.text {
+        environment[name] = String(value)
+      }
     }
     self.environment = environment
-    interruptMode = json["interrupt_mode"]?.string.flatMap(InterruptMode.init) ?? .signal
+    interruptMode =
+      json["interrupt_mode"]?.isString(InterruptMode.message.rawValue) == true ? .message : .signal
     keepsOutput =
       json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool
       ?? resourceDirectory.contains("/code_interpreter_kernel/kernels/")

@@ -1,0 +1,17 @@
+import Loop
+import Memory
+
+extension Message {
+  /// The message in `frame`. A long one is read on another thread; whoever wants the messages of a kernel in their order
+  /// waits for it before the next.
+  ///
+  /// - Throws: `MessageError`, `CancellationError`.
+  @LoopActor
+  static func read(_ frame: KernelFrame) async throws -> Message {
+    try await Computation.run(over: frame.content.count) {
+      try Message(
+        channel: frame.channel, header: frame.header, parentHeader: frame.parentHeader,
+        metadata: frame.metadata, content: frame.content)
+    }
+  }
+}

@@ -1,0 +1,27 @@
+public import Wire
+
+/// A message's `msg_type`: those that matter here, by their names in the protocol.
+///
+/// https://jupyter-client.readthedocs.io/en/stable/messaging.html
+public enum MessageType: String, Sendable, CaseIterable {
+  case stream
+  case status
+  case displayData = "display_data"
+  case updateDisplayData = "update_display_data"
+  case executeInput = "execute_input"
+  case executeResult = "execute_result"
+  case executeReply = "execute_reply"
+  case error
+  case clearOutput = "clear_output"
+  case kernelInfoReply = "kernel_info_reply"
+  case interruptReply = "interrupt_reply"
+  case shutdownReply = "shutdown_reply"
+  case inputRequest = "input_request"
+  /// One that nobody here looks at.
+  case other = ""
+
+  /// The type that `value` names: `other` for any that is not known.
+  public init(_ value: JSONSlice) {
+    self = Self.allCases.first { value.isString($0.rawValue) } ?? .other
+  }
+}
