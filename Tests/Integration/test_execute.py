@@ -624,7 +624,8 @@ def test_what_a_cell_leaves_running_in_javascript_holds_nobody_up(client, fields
 def test_a_reply_that_is_no_json_we_take_ends_the_execution_all_the_same(run):
     """Deeper than any message should be: a kernel may be talked into that by the code that it runs."""
     code = "value = 1\nfor _ in range(600): value = [value]\n"
-    code += "get_ipython().payload_manager.write_payload({'source': 'page', 'data': value})"
+    code += "get_ipython().payload_manager.write_payload({'source': 'page', 'data': value})\n"
+    code += "import json; get_ipython().kernel.session.pack = lambda value: json.dumps(value, default=str).encode()"
     assert run(code).error["name"] == "ConnectionLost"
     assert run("6 * 7").succeeded().text == "42"
 

@@ -11,12 +11,19 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Iterator
 
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel.ipkernel import IPythonKernel
 from traitlets import Float, Type
 
+from code_interpreter_kernel import safe
+from code_interpreter_kernel.figures import Figures
+from code_interpreter_kernel.forks import Forks
 from code_interpreter_kernel.interrupts import Interrupts
 from code_interpreter_kernel.scope import FEATURES, ExecutionScope
 from code_interpreter_kernel.shell import ZMQInteractiveShell
+
+#: Newer versions of IPython take the metadata of a cell, too.
+_TAKES_METADATA = "cell_meta" in inspect.signature(InteractiveShell.run_cell).parameters
 
 
 class Kernel(IPythonKernel):
@@ -29,6 +36,8 @@ class Kernel(IPythonKernel):
 
     def __init__(self, **kwargs: Any):
         self.interrupts = Interrupts()
+        self.forks = Forks(self.flush_streams)
+        self._figures = Figures()
         #: Those that output is sent by; code may put others in their place.
         self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
         self._is_answering = False
@@ -44,6 +53,12 @@ class Kernel(IPythonKernel):
         """Begins to read requests."""
         self.interrupts.hold()
         super().start()
+        self.forks.watch(self.io_loop.asyncio_loop)
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this is a child that code has forked, and no kernel."""
+        return self.forks.is_child
 
     async def dispatch_shell(self, msg: Any) -> None:
         """Answers a request."""
@@ -55,6 +70,8 @@ class Kernel(IPythonKernel):
         try:
             await super().dispatch_shell(msg)
         finally:
+            if self.is_forked:
+                self.forks.end()
             self.interrupts.request_done()
             self._is_answering = False
             if self.shell.exit_now:
@@ -63,7 +80,7 @@ class Kernel(IPythonKernel):
     def exit(self) -> None:
         """Ends the kernel, as soon as the request that it is at has been answered. The shell has `exit_now` by then."""
         # A thread may call it at any time: one of us sees what the other has set before.
-        if not self._is_answering and hasattr(self, "io_loop"):
+        if not self._is_answering and not self.is_forked and hasattr(self, "io_loop"):
             self.io_loop.add_callback(self.io_loop.stop)
 
     def pre_handler_hook(self) -> None:
@@ -102,7 +119,15 @@ class Kernel(IPythonKernel):
         return self.get_parent("shell").get("header", {}).get("msg_type") == "execute_request"
 
     async def do_execute(
-        self, code: str, silent: bool, *args: Any, cell_meta: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: dict[str, str] | None = None,
+        allow_stdin: bool = False,
+        *,
+        cell_meta: dict[str, Any] | None = None,
+        cell_id: str | None = None,
     ) -> dict[str, Any]:
         """Runs code; the content of the reply."""
         with ExitStack() as stack:
@@ -112,13 +137,66 @@ class Kernel(IPythonKernel):
                 self.shell.refusal = error
             try:
                 self.shell.prepare()
-                return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
+                self._forward_input(allow_stdin)
+                try:
+                    result = await self._run_cell(code, silent=silent, store_history=store_history, **self._of_cell(cell_id, cell_meta))
+                finally:
+                    self._restore_input()
+                if self.is_forked:
+                    self.forks.end(_error(result))
+                self._figures.cell_ended(self.shell)
+                return self._reply(result, user_expressions)
             except (asyncio.CancelledError, KeyboardInterrupt) as error:
+                if self.is_forked:
+                    self.forks.end(error)
                 # An interrupt hit the cell where it waits, outside of its own code. Nobody would send a reply.
                 return self._interrupted_reply(error)
             finally:
                 self.shell.refusal = None
                 self.flush_streams()
+
+    def _of_cell(self, cell_id: str | None, cell_meta: Any) -> dict[str, Any]:
+        return {"cell_id": cell_id, "cell_meta": cell_meta} if _TAKES_METADATA else {"cell_id": cell_id}
+
+    async def _run_cell(self, code: str, *, silent: bool, **options: Any) -> ExecutionResult:
+        """Runs a cell: where it has an `await`, in a task of the event loop that runs already."""
+        shell = self.shell
+        failure = None
+        try:
+            transformed = shell.transform_cell(code)
+        except Exception:
+            transformed, failure = code, sys.exc_info()
+        shape = {"transformed_cell": transformed, "preprocessing_exc_tuple": failure}
+        if not (shell.loop_runner_map["asyncio"][0] is shell.loop_runner and shell.should_run_async(code, **shape)):
+            return shell.run_cell(code, silent=silent, **options)
+        task = asyncio.ensure_future(shell.run_cell_async(code, silent=silent, **shape, **options))
+        with self._cancel_on_sigint(task):
+            result = None
+            try:
+                result = await task
+            finally:
+                shell.events.trigger("post_execute")
+                if not silent:
+                    shell.events.trigger("post_run_cell", result)
+        return result
+
+    def _reply(self, result: ExecutionResult, user_expressions: dict[str, str] | None) -> dict[str, Any]:
+        """The content of the reply that tells how a cell ended."""
+        shell = self.shell
+        error = shell.value_error if _error(result) is None else _error(result)
+        if error is None:
+            reply = {"status": "ok", "user_expressions": shell.user_expressions(user_expressions or {})}
+        else:
+            reply = {
+                "status": "error",
+                "traceback": shell._last_traceback or [],
+                "ename": safe.name(type(error)),
+                "evalue": safe.text(error),
+                "user_expressions": {},
+            }
+        payload = shell.payload_manager.read_payload()
+        shell.payload_manager.clear_payload()
+        return {**reply, "execution_count": shell.execution_count - 1, "payload": payload}
 
     def _interrupted_reply(self, error: BaseException) -> dict[str, Any]:
         return {
@@ -137,7 +215,7 @@ class Kernel(IPythonKernel):
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             if self.shell.runs(frame):
-                signal.default_int_handler(number, frame)
+                self.interrupts.interrupt(number, frame)
             state = inspect.getcoroutinestate(future.get_coro())
             if state != inspect.CORO_SUSPENDED:
                 # IPython is at work: what it runs next may never wait for anything.
@@ -146,8 +224,13 @@ class Kernel(IPythonKernel):
                 # One that was cancelled before it began would not give a result.
                 future.get_loop().call_soon_threadsafe(future.cancel)
 
-        signal.signal(signal.SIGINT, interrupt)
+        self.interrupts.set_handler(signal.SIGINT, interrupt)
         try:
             yield
         finally:
             self.interrupts.hold()
+
+
+def _error(result: ExecutionResult) -> BaseException | None:
+    # Not by their truth, which an exception may deny.
+    return result.error_in_exec if result.error_before_exec is None else result.error_before_exec

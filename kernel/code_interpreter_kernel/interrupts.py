@@ -9,20 +9,51 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Callable
+from typing import Any, Callable, Iterator, NoReturn
 
 
 class Interrupts:
     """Of the one kernel in this process."""
 
+    # Code may replace those of the modules. Tools that replace a function wherever a module has it do not look into classes.
+    set_handler, handler = staticmethod(signal.signal), staticmethod(signal.getsignal)
+    _current_thread = staticmethod(threading.current_thread)
+
     def __init__(self) -> None:
         self._awaits_code = False
         self._came_early = False
+        self._main_thread = threading.main_thread()
+        #: How often an interrupt was raised.
+        self._raised = 0
 
     def hold(self) -> None:
         """From here on the signal raises nothing."""
-        signal.signal(signal.SIGINT, self.keep)
+        self.set_handler(signal.SIGINT, self.keep)
+
+    def interrupt(self, number: int = signal.SIGINT, frame: FrameType | None = None) -> NoReturn:
+        """Interrupts what runs."""
+        self._raised += 1
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def not_lost(self, is_meant: Callable[[], bool] = lambda: True) -> Iterator[None]:
+        """Raises an interrupt again that came inside, and that what is inside has taken for something else."""
+        before = self._raised
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if self._is_lost(before) and is_meant():
+                raise KeyboardInterrupt from error
+            raise
+        if self._is_lost(before) and is_meant():
+            raise KeyboardInterrupt
+
+    def _is_lost(self, before: int) -> bool:
+        return self._raised != before and self._current_thread() is self._main_thread
 
     def keep(self, number: int = signal.SIGINT, frame: FrameType | None = None) -> None:
         """Keeps an interrupt for the code that is about to begin."""
@@ -31,7 +62,7 @@ class Interrupts:
 
     def _interrupt(self, number: int, frame: FrameType | None, is_meant: Callable[[FrameType | None], bool]) -> None:
         if is_meant(frame):
-            signal.default_int_handler(number, frame)
+            self.interrupt(number, frame)
         self.keep()
 
     def request_came(self) -> None:
@@ -57,25 +88,25 @@ class Interrupts:
 
         `is_meant` says whether what runs in a frame may be interrupted; elsewhere the signal is kept for what comes next.
         """
-        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != self.keep:
+        if self._current_thread() is not self._main_thread or self.handler(signal.SIGINT) != self.keep:
             # Code that runs code: who called it has seen to it.
             return code()
         result: Any = self
         interrupt = KeyboardInterrupt()
         try:
-            signal.signal(signal.SIGINT, lambda number, frame: self._interrupt(number, frame, is_meant))
+            self.set_handler(signal.SIGINT, lambda number, frame: self._interrupt(number, frame, is_meant))
             result = code()
-            signal.signal(signal.SIGINT, self.keep)
+            self.set_handler(signal.SIGINT, self.keep)
         except KeyboardInterrupt as error:
             interrupt = error
             # Interrupts may come as fast as they can be sent. Each of these steps is lost to one alone.
             try:
-                signal.signal(signal.SIGINT, self.keep)
+                self.set_handler(signal.SIGINT, self.keep)
             except KeyboardInterrupt:
                 try:
-                    signal.signal(signal.SIGINT, self.keep)
+                    self.set_handler(signal.SIGINT, self.keep)
                 except KeyboardInterrupt:
-                    signal.signal(signal.SIGINT, self.keep)
+                    self.set_handler(signal.SIGINT, self.keep)
         finally:
             self.hold()
         return otherwise(interrupt) if result is self else result

@@ -9,14 +9,18 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     # own. IPython puts the directory behind the standard library.
     del sys.path[0]
 
+import os
 from typing import Any, Sequence
 
 import zmq
 from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.session import Session
 from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel.execution import Kernel
+from code_interpreter_kernel.packing import pack
+from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
 
 
@@ -30,6 +34,23 @@ class KernelApp(IPKernelApp):
     @default("outstream_class")
     def _default_outstream_class(self) -> str:
         return "code_interpreter_kernel.output.Stream"
+
+    @default("session")
+    def _default_session(self) -> Session:
+        session = Session(parent=self)
+        # Children that code has forked send messages, too, and code may replace what tells of them.
+        session.check_pid = False
+        if session.packer in ("json", "orjson"):
+            session.pack = pack
+        return session
+
+    def initialize(self, argv: Sequence[str] | None = None) -> None:
+        """Makes all that there is, and what code finds of a process."""
+        super().initialize(argv)
+        end_input()
+        replace_system()
+        # Not our own arguments: code that parses its arguments finds none.
+        sys.argv[:] = [""]
 
     def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
         """Reads the options. A parser of all that there are takes longer to make than the rest of the application."""
@@ -62,6 +83,16 @@ class KernelApp(IPKernelApp):
         s.sndhwm = 0
         s.rcvhwm = 0
         return super()._bind_socket(s, port)
+
+
+def end_input() -> None:
+    """Puts standard input at its end: nobody is there to type."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    if nothing != 0:
+        os.dup2(nothing, 0)
+        os.close(nothing)
+    if sys.stdin is None:
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)
 
 
 def main() -> None:

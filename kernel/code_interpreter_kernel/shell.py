@@ -11,10 +11,13 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel import zmqshell
 from traitlets import observe
 
+from code_interpreter_kernel import safe
+from code_interpreter_kernel.errors import ErrorReports
 from code_interpreter_kernel.interrupts import Interrupts
+from code_interpreter_kernel.programs import Programs
 
 
-class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
+class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
     """ipykernel's shell, by whose name libraries know where they are."""
 
     #: What is raised in place of the code that would be run next.
@@ -39,6 +42,13 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             if exit_hook:
                 exit_hook(self.kernel)
 
+    def ask_exit(self) -> None:
+        """What `exit()` does: at the end of the cell it ends the kernel, and at once a child that code has forked."""
+        if self.kernel.is_forked:
+            status = self.keepkernel_on_exit
+            raise SystemExit(status if type(status) is int else None)
+        super().ask_exit()
+
     def run_cell(self, raw_cell: str, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Runs a cell, to the end or until it is interrupted."""
         before = self.last_execution_result
@@ -62,7 +72,9 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     async def run_cell_async(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Runs a cell, in a task where it has an `await`."""
         try:
-            return await super().run_cell_async(*args, **kwargs)
+            result = await super().run_cell_async(*args, **kwargs)
+            result.error_in_exec = getattr(result, "own_error", result.error_in_exec)
+            return result
         except KeyboardInterrupt as interrupt:
             # A task raises it in the event loop too (`Task.__step` of asyncio): the loop would end, and with it the kernel.
             return self._interrupted(await super().run_cell_async("", silent=True, transformed_cell=""), interrupt)
@@ -75,6 +87,7 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
     def prepare(self) -> None:
         """Called by the kernel before a cell, which it transforms to see how to run it; then IPython does so again."""
         self._will_ask_again, self._transformed = True, None
+        self._last_traceback = self.value_error = self._failed_message = None
 
     def transform_cell(self, raw_cell: str) -> str:
         """The Python code of a cell."""
@@ -104,7 +117,10 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
         if self._interrupts.take_early():
             refusal = KeyboardInterrupt()
         if refusal is None:
-            return await super().run_code(code_obj, result, async_=async_)
+            failed = await super().run_code(code_obj, result, async_=async_)
+            if failed and result is not None:
+                _shield(result)
+            return failed
         if result is not None:
             result.error_in_exec = refusal
         self.showtraceback((type(refusal), refusal, None), running_compiled_code=True)
@@ -123,11 +139,6 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
             if stream is not getattr(sys, name, None) and hasattr(stream, "set_parent"):
                 stream.set_parent(parent)
 
-    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
-        # ipykernel flushes them first, be they what they may.
-        self.kernel.flush_streams()
-        super()._showtraceback(etype, evalue, stb)
-
     def runs(self, frame: FrameType | None) -> bool:
         """Whether what runs there, in the frame or in one that called it, is the code of a cell, or a callback around it.
 
@@ -142,3 +153,15 @@ class ZMQInteractiveShell(zmqshell.ZMQInteractiveShell):
                 return called is not None and not called.f_globals.get("__name__", "").startswith("IPython.core.")
             frame, called = frame.f_back, frame
         return False
+
+
+def _shield(result: ExecutionResult) -> None:
+    """Puts another exception in the place of one that has no truth, which IPython asks for. `run_cell_async` undoes it."""
+    error = result.error_in_exec
+    try:
+        if error is None or error:
+            return
+    except Exception:
+        pass
+    result.own_error = error  # type: ignore[attr-defined]
+    result.error_in_exec = RuntimeError(safe.text(error))

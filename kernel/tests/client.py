@@ -150,7 +150,8 @@ def environment(directory: Path) -> dict[str, str]:
 class Spawned(Client):
     """A kernel that is started by its command."""
 
-    def __init__(self, directory: Path, *, module: str = "code_interpreter_kernel.kernel", cwd: Path | None = None, **env: str):
+    def __init__(self, directory: Path, *, module: str = "code_interpreter_kernel.kernel", cwd: Path | None = None,
+                 stdin: int = subprocess.DEVNULL, **env: str):  # fmt: skip
         super().__init__(directory / f"kernel-{uuid.uuid4().hex[:8]}")
         self.log = self.name.with_suffix(".log")
         with self.log.open("wb") as log:
@@ -158,7 +159,7 @@ class Spawned(Client):
                 [PYTHON, "-m", module, "-f", str(self.connection_file)],
                 cwd=cwd or directory,
                 env={**environment(directory), **env},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

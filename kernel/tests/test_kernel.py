@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import pytest
 from conftest import Kernel
 
 
@@ -41,6 +42,25 @@ def test_a_figure_arrives_as_png_without_set_up(kernel: Kernel) -> None:
         pictures = [bundle["image/png"] for bundle in outputs(kernel, code) if "image/png" in bundle]
         assert len(pictures) == 1
         assert base64.b64decode(pictures[0]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "context", ["plt.rc_context({'lines.linewidth': 3})", "plt.style.context('ggplot')", "plt.style.context(['ggplot', 'dark_background'])"]
+)
+def test_figures_are_shown_though_the_first_was_made_in_a_context(kernel: Kernel, context: str) -> None:
+    (first,) = outputs(kernel, f"import matplotlib.pyplot as plt\nwith {context}:\n    plt.plot([1, 2])")
+    assert "image/png" in first
+    for _ in range(2):
+        (later,) = outputs(kernel, "plt.plot([1, 2]);")
+        assert "image/png" in later
+    assert kernel.text("import matplotlib; print(matplotlib.is_interactive())") == "True\n"
+
+
+@pytest.mark.parametrize("code", ["plt.plot([1])\nplt.ioff()", "with plt.rc_context():\n    plt.plot([1])\nplt.ioff()"])
+def test_who_shows_figures_himself_is_left_alone(kernel: Kernel, code: str) -> None:
+    outputs(kernel, f"import matplotlib.pyplot as plt\n{code}\nplt.close()")
+    assert outputs(kernel, "plt.plot([1, 2]);") == []
+    assert kernel.text("import matplotlib; print(matplotlib.is_interactive())") == "False\n"
 
 
 def test_plotly_shows_a_page_and_its_data(kernel: Kernel) -> None:
