@@ -53,10 +53,11 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
-    .target(name: "TestLoop", dependencies: ["Loop"], path: "Tests/TestLoop", swiftSettings: settings),
+    .target(
+      name: "TestLoop", dependencies: ["Loop", "Memory"], path: "Tests/TestLoop", swiftSettings: settings),
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
     .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Memory"], swiftSettings: settings),
-    .testTarget(name: "WireTests", dependencies: ["Wire", "Memory"], swiftSettings: settings),
+    .testTarget(name: "WireTests", dependencies: ["TestLoop", "Wire", "Memory"], swiftSettings: settings),
     .testTarget(
       name: "JupyterTests",
       dependencies: [

@@ -107,6 +107,11 @@ extension StringProtocol {
   public func hasSameBytes(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
+extension Sequence where Element: StringProtocol {
+  /// Sorted by their bytes in UTF-8, as `LC_ALL=C sort` does.
+  public func sortedByBytes() -> [Element] { sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+}
+
 extension UInt8 {
   /// The small letter for a capital one of ASCII, and every other byte as it is.
   @inline(__always)

@@ -46,7 +46,7 @@ public final class JupyterServerHost: KernelHost {
   public func specs() async throws -> [KernelSpec] {
     if let knownSpecs { return knownSpecs }
     let reply = try await ask("GET", "/api/kernelspecs", expecting: [200])
-    guard let list = try? JSONSlice.parse(reply)["kernelspecs"], list.kind == .object else {
+    guard let list = reply?["kernelspecs"], list.kind == .object else {
       throw KernelHostError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
     }
     var specs: [KernelSpec] = []
@@ -69,7 +69,7 @@ public final class JupyterServerHost: KernelHost {
     let body = startRequest(spec, in: directory, environment: environment)
     let reply = try await ask(
       "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
-    guard let identifier = try? JSONSlice.parse(reply)["id"]?.ascii(atMost: Self.longestIdentifier),
+    guard let identifier = reply?["id"]?.ascii(atMost: Self.longestIdentifier),
       identifier.utf8.allSatisfy(Self.isIdentifierPart)
     else {
       throw KernelHostError.unavailable("the Jupyter server's reply to a start names no kernel")
@@ -135,13 +135,13 @@ public final class JupyterServerHost: KernelHost {
     return Bytes("{\"name\":\(JSONString.quote(spec.name)),\"path\":\(path),\"env\":{\(variables)}}")
   }
 
-  /// Asks the REST API.
+  /// Asks the REST API. Gives the JSON of the reply; nil where it is none.
   ///
   /// - Throws: `KernelHostError`, whatever goes wrong.
   private func ask(
     _ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration = requestLimit,
     expecting statuses: [Int]
-  ) async throws -> Bytes {
+  ) async throws -> JSONSlice? {
     let reply: HTTPClient.Reply
     do {
       reply = try await client.send(method, path, body: body, limit: limit)
@@ -151,12 +151,15 @@ public final class JupyterServerHost: KernelHost {
       throw KernelHostError.unavailable(
         "the Jupyter server at \(location.hostField) does not answer: \(error)")
     }
-    if statuses.contains(reply.status) { return reply.body }
-    throw Self.error(for: reply, to: "\(method) \(path)")
+    let json = try await Computation.run(over: reply.body.count) { try? JSONSlice.parse(reply.body) }
+    if statuses.contains(reply.status) { return json }
+    throw Self.error(for: reply, json, to: "\(method) \(path)")
   }
 
-  private static func error(for reply: HTTPClient.Reply, to request: String) -> KernelHostError {
-    let message = reason(in: reply.body)
+  private static func error(
+    for reply: HTTPClient.Reply, _ json: JSONSlice?, to request: String
+  ) -> KernelHostError {
+    let message = json.flatMap(reason) ?? "no reason given"
     switch reply.status {
     case 401,
       403 where !request.hasPrefix("POST") || reply.body.contains("_xsrf"):
@@ -169,11 +172,9 @@ public final class JupyterServerHost: KernelHost {
     }
   }
 
-  private static func reason(in body: Bytes) -> String {
-    guard let reply = try? JSONSlice.parse(body) else { return "no reason given" }
+  private static func reason(in reply: JSONSlice) -> String? {
     // Enterprise Gateway gives the reason beside an empty message.
     return ["reason", "message"].compactMap { reply[$0]?.excerpt() }.first { !$0.isEmpty }
-      ?? "no reason given"
   }
 
   /// What stands in a path as it is.

@@ -15,7 +15,7 @@ final class WebSocketConnection {
   /// What the server chose.
   let subprotocol: Bytes?
   private let stream: any ByteStream
-  private var parser = WebSocketParser()
+  private var parser = WebSocketParser(longestCheckedText: Computation.longLength)
   private var vigil: Deadline?
   private var isListening = false
   private var isPinged = false
@@ -75,8 +75,11 @@ final class WebSocketConnection {
 
   /// Sends a message whose bytes are all of `payload` in turn.
   func send(_ payload: [Bytes], isText: Bool) async throws {
-    try await stream.write(
-      WebSocketFrame.encode(isText ? .text : .binary, payload, maskingKey: .random(in: .min ... .max)))
+    // To mask it is to copy it.
+    let frame = try await Computation.run(over: payload.reduce(0) { $0 + $1.count }) {
+      WebSocketFrame.encode(isText ? .text : .binary, payload, maskingKey: .random(in: .min ... .max))
+    }
+    try await stream.write(frame)
   }
 
   /// Says goodbye and closes; a `next` under way throws.
@@ -90,7 +93,11 @@ final class WebSocketConnection {
 
   private func receive(_ event: WebSocketEvent) async throws -> (bytes: Bytes, isText: Bool)? {
     switch event {
-    case .message(let bytes, let isText): return (bytes, isText)
+    case .message(let bytes, let isText):
+      if isText, bytes.count > Computation.longLength {
+        try await Computation.run(over: bytes.count) { try WebSocketParser.checkText(bytes) }
+      }
+      return (bytes, isText)
     case .ping(let payload):
       try await stream.write(
         WebSocketFrame.encode(.pong, [payload], maskingKey: .random(in: .min ... .max)))

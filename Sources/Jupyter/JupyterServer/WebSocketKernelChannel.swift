@@ -40,7 +40,10 @@ final class WebSocketKernelChannel: KernelChannel {
   func next() async throws -> KernelEvent {
     while true {
       let received = try await socket.next()
-      let frame = try framing.decode(received.bytes, isText: received.isText)
+      let framing = framing
+      let frame = try await Computation.run(over: received.isText ? received.bytes.count : 0) {
+        try framing.decode(received.bytes, isText: received.isText)
+      }
       do {
         let message = try await Message.read(frame)
         if let end = Self.end(in: message) { return .died(end) }

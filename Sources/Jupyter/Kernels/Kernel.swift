@@ -89,6 +89,8 @@ public final class Kernel {
     defer { exchanges[request.identifier] = nil }
     do {
       try await channel.send(request)
+    } catch let error as CancellationError {
+      throw error
     } catch {
       finish(because: .connectionLost("\(error)"), of: channel)
     }

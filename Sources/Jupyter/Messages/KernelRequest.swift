@@ -13,6 +13,9 @@ public struct KernelRequest: Sendable {
   /// The content, a JSON object.
   public let content: Bytes
 
+  /// How many bytes it has, but for some.
+  var length: Int { header.count + metadata.count + content.count }
+
   /// The request as it travels.
   var frame: KernelFrame {
     KernelFrame(channel: channel, header: header, metadata: metadata, content: content)

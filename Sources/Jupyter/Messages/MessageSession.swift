@@ -30,6 +30,19 @@ public final class MessageSession {
   ///   - isSilent: true for code of ours: it is not counted, not kept in the history and not announced.
   ///   - metadata: a JSON object, for kernels that know what it means.
   public func execution(of code: Bytes, isSilent: Bool = false, metadata: Bytes = "{}") -> KernelRequest {
+    make(
+      "execute_request", on: .shell, metadata: metadata, content: Self.content(of: code, isSilent: isSilent))
+  }
+
+  /// The same for code of any length: what is long is copied on another thread.
+  ///
+  /// - Throws: `CancellationError`.
+  public func execution(ofLong code: Bytes, metadata: Bytes) async throws -> KernelRequest {
+    let content = try await Computation.run(over: code.count) { Self.content(of: code, isSilent: false) }
+    return make("execute_request", on: .shell, metadata: metadata, content: content)
+  }
+
+  private nonisolated static func content(of code: Bytes, isSilent: Bool) -> Bytes {
     var content = ByteBuffer()
     content.reserve(code.count + 160)
     content.append("{\"code\":\"")
@@ -38,7 +51,7 @@ public final class MessageSession {
       isSilent
         ? "\",\"silent\":true,\"store_history\":false" : "\",\"silent\":false,\"store_history\":true")
     content.append(",\"user_expressions\":{},\"allow_stdin\":false,\"stop_on_error\":false}")
-    return make("execute_request", on: .shell, metadata: metadata, content: content.takeAll())
+    return content.takeAll()
   }
 
   /// Any request.

@@ -1,6 +1,7 @@
 import Logging
 import Loop
 import Memory
+import Memory
 
 /// What a process writes to a pipe, line by line in our log, and its last words for whoever asks.
 @LoopActor
@@ -45,11 +46,12 @@ final class ProcessLog {
   private func read() async {
     guard let stream else { return }
     let lines = LineReader(stream: stream, longestLine: Self.longestLine)
-    while let line = await lines.next() { take(String(line)) }
+    while let line = await lines.next() { take(line) }
   }
 
-  private func take(_ line: String) {
-    if line.allSatisfy(\.isWhitespace) { return }
+  private func take(_ bytes: Bytes) {
+    if bytes.allSatisfy({ $0 <= 0x20 }) { return }
+    let line = String(bytes)
     kept = (kept + [line]).suffix(Self.keptLines)
     logger.log(level: level, "\(source): \(line)")
   }

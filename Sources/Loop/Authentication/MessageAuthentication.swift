@@ -3,9 +3,6 @@ public import Memory
 
 /// Shows by HMAC-SHA256 (RFC 2104) that a message comes from somebody who has the key, and came unchanged.
 public struct MessageAuthentication: Sendable {
-  /// Where checking takes longer than going to another thread for it: a millisecond of the loop's time.
-  private static let longLength = 1 << 20
-
   private static let digits = Array("0123456789abcdef".utf8)
 
   private let template: Template
@@ -36,8 +33,7 @@ public struct MessageAuthentication: Sendable {
   /// The same on another thread where it takes long, so that others have the loop.
   @LoopActor
   public func check(_ signature: Bytes, of parts: [Bytes]) async throws -> Bool {
-    guard parts.reduce(0, { $0 + $1.count }) >= Self.longLength else { return isValid(signature, of: parts) }
-    return try await Pending { isValid(signature, of: parts) }.value()
+    try await Computation.run(over: parts.reduce(0) { $0 + $1.count }) { isValid(signature, of: parts) }
   }
 }
 

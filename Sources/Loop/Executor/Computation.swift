@@ -6,7 +6,7 @@
 public enum Computation {
   /// From so many bytes on the work goes to another thread: it takes the loop some tenth of a millisecond, as much as the
   /// way to the other thread and back may.
-  public static let longLength = 1 << 20
+  public nonisolated static let longLength = 1 << 20
 
   /// The other half of the pool's four threads is for files.
   private static let width = 2

@@ -1,3 +1,4 @@
+import Memory
 import CUV
 import Glibc
 
@@ -14,7 +15,7 @@ final class SpawnRequest {
   ) throws(UVError) {
     arguments = try CStringArray(command)
     self.environment = try environment.map { variables throws(UVError) in
-      try CStringArray(variables.map { "\($0.key)=\($0.value)" }.sorted())
+      try CStringArray(variables.map { "\($0.key)=\($0.value)" }.sortedByBytes())
     }
     self.currentDirectory = try currentDirectory.map { path throws(UVError) in try CStringArray([path]) }
     isDetached = detached

@@ -134,19 +134,15 @@ final class ContextStore {
 
   private func resolve(_ language: Bytes?) async throws -> (String, KernelSpec) {
     let asked = language ?? Bytes(Self.defaultLanguage)
-    guard asked.count <= KernelSpec.longestName else {
-      throw HTTPFailure(
-        400, "No kernel for a language with a name of more than \(KernelSpec.longestName) bytes")
-    }
-    let name = Languages.canonicalName(asked)
     let languages: Languages
     do {
       languages = Languages(specs: try await host.specs())
     } catch {
       throw Self.failure(for: error)
     }
-    guard let spec = languages.spec(for: name) else {
-      throw HTTPFailure(400, "No kernel for language '\(name)'. Installed: \(languages.list)")
+    guard let name = Languages.canonicalName(asked), let spec = languages.spec(for: name) else {
+      let shown = asked.count <= KernelSpec.longestName ? "'\(asked)'" : "with so long a name"
+      throw HTTPFailure(400, "No kernel for language \(shown). Installed: \(languages.list)")
     }
     // Asked for by its own name, a kernel has the language that it declares.
     return (name == spec.name.lowercased() ? spec.language : name, spec)

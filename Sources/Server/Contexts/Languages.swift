@@ -14,12 +14,10 @@ struct Languages: Sendable {
   /// What is installed.
   let specs: [KernelSpec]
 
-  /// The name by which a language goes here: `" Py "` is `"python"`. One beyond ASCII is that of none.
-  static func canonicalName(_ name: Bytes) -> String {
+  /// The name by which a language goes here: `" Py "` is `"python"`; nil for what is too long for one, or not ASCII.
+  static func canonicalName(_ name: Bytes) -> String? {
     let trimmed = name.trimming { $0 <= 0x20 }
-    guard let lowercased = trimmed.ascii(atMost: KernelSpec.longestName)?.lowercased() else {
-      return String(trimmed)
-    }
+    guard let lowercased = trimmed.ascii(atMost: KernelSpec.longestName)?.lowercased() else { return nil }
     return aliases[lowercased] ?? lowercased
   }
 

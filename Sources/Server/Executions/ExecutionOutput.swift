@@ -35,7 +35,12 @@ final class ExecutionOutput {
 
   /// Writes the lines of `events`; waits while the client does not read. A client that is gone gets nothing.
   func send(_ events: [OutputEvent]) async {
-    for event in events { await write(OutputEncoder.line(event)) }
+    for event in events {
+      // Line breaks are looked for in all of its text. Cancellation is no reason to lose any of it: it is written all the
+      // same, or the client is gone.
+      let line = try? await Computation.run(over: event.length) { OutputEncoder.line(event) }
+      await write(line ?? OutputEncoder.line(event))
+    }
   }
 
   /// Ends the stream: the last line, and nothing after it.

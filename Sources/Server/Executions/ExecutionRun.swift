@@ -141,8 +141,8 @@ final class ExecutionRun {
     if await isCalledOff() { return }
     self.kernel = kernel
     let metadata = try await prepareEnvironment(in: kernel)
+    let request = try await kernel.session.execution(ofLong: order.code, metadata: metadata)
     if await isCalledOff() { return }
-    let request = kernel.session.execution(of: order.code, metadata: metadata)
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }

@@ -22,6 +22,17 @@ enum StreamName: String, Sendable {
 }
 
 extension OutputEvent {
+  /// How many bytes of the kernel it holds.
+  var length: Int {
+    switch self {
+    case .stream(_, let text, _): text.count
+    case .result(let data, _): data.bytes.count
+    case .error(let name, let value, let traceback):
+      traceback.reduce(name.count + value.count) { $0 + $1.count }
+    case .accepted, .end: 0
+    }
+  }
+
   /// An error of ours.
   static func failure(_ name: FailureName, _ explanation: String) -> OutputEvent {
     .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: [])

@@ -4,6 +4,9 @@ import Wire
 
 /// The contents of a directory as JSON.
 enum FileListing {
+  /// How many bytes an entry takes, more or less.
+  static let usualLength = 100
+
   static func json(_ path: Bytes, _ entries: [DirectoryEntry]) -> Bytes {
     var buffer = ByteBuffer()
     buffer.append("{\"path\":")

@@ -24,7 +24,10 @@ public struct FileRoutes {
     let asked = AskedPath(try request.target.query("path") ?? ".", for: .listing)
     let entries = try await asked.explaining { try await workspace.list(try asked.relative()) }
     let fields: HTTPFields = ["Content-Type": "application/json", "Cache-Control": "no-cache"]
-    try await response.send(200, fields: fields, body: FileListing.json(asked.text, entries))
+    let json = try await Computation.run(over: entries.count * FileListing.usualLength) {
+      FileListing.json(asked.text, entries)
+    }
+    try await response.send(200, fields: fields, body: json)
   }
 
   @Sendable private func read(_ request: Request, _ response: ResponseWriter) async throws {

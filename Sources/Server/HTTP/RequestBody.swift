@@ -68,7 +68,9 @@ public final class RequestBody {
     guard let first = try await next() else { return Bytes() }
     guard var piece = try await next() else { return first.count > limit ? try { throw tooLong }() : first }
     var whole = ByteBuffer()
-    if let length { whole.reserve(Int(length)) }
+    // Where the length is not known, memory that grows is copied again and again: as much as the body in one piece.
+    guard let length else { return try await collect([first, piece], limit: limit, tooLong) }
+    whole.reserve(Int(length))
     whole.append(first)
     while true {
       guard whole.count + piece.count <= limit else { throw tooLong }
@@ -76,6 +78,17 @@ public final class RequestBody {
       guard let next = try await next() else { return whole.takeAll() }
       piece = next
     }
+  }
+
+  private func collect(_ begun: [Bytes], limit: Int, _ tooLong: HTTPFailure) async throws -> Bytes {
+    var pieces = begun
+    var count = begun.reduce(0) { $0 + $1.count }
+    while count <= limit, let piece = try await next() {
+      count += piece.count
+      pieces.append(piece)
+    }
+    guard count <= limit else { throw tooLong }
+    return try await Computation.run(over: count) { [pieces] in Bytes.join(pieces) }
   }
 
   /// Passes over what has arrived of it; true when that was all, so that the connection can go on.

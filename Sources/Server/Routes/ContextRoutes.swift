@@ -18,9 +18,10 @@ struct ContextRoutes {
   let bodyLimit: Int
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
-    let fields = try await request.jsonFields(limit: bodyLimit, allowsEmpty: true)
-    let language = try fields.text("language")
-    let directory = try await self.directory(try fields.text("cwd"))
+    let (language, asked) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
+      (try $0.text("language"), try $0.text("cwd"))
+    }
+    let directory = try await self.directory(asked)
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
     // Nobody would know of it, and it would count against the limit.

@@ -3,21 +3,26 @@ import Memory
 import Wire
 
 extension Request {
-  /// The fields of a JSON body.
+  /// What `read` makes of the fields of a JSON body. A long body is checked and read on another thread.
   ///
   /// Another type, or none, is refused: forms, and scripts of other sites, can send those without asking the browser's
   /// leave, and must not be able to run code.
   ///
   /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type, but from a script in a browser.
-  /// - Throws: `HTTPFailure` 400, 413, 415, 422.
-  func jsonFields(limit: Int, allowsEmpty: Bool = false) async throws -> RequestFields {
+  /// - Throws: `HTTPFailure` 400, 413, 415, 422; what `read` throws.
+  func json<R: Sendable>(
+    limit: Int, allowsEmpty: Bool = false, read: @escaping @Sendable (RequestFields) throws -> R
+  ) async throws -> R {
     let isJSON = MediaType.isJSON(fields.first("Content-Type"))
     // A browser says where a script comes from, also where it does not ask for leave.
     let isEmpty = allowsEmpty && body.length == 0 && fields.first("Origin") == nil
     if !isJSON, !isEmpty {
       throw HTTPFailure(415, "The body should be JSON, and its Content-Type application/json")
     }
-    return try RequestFields(try await body.collect(limit: limit), allowsEmpty: allowsEmpty)
+    let bytes = try await body.collect(limit: limit)
+    return try await Computation.run(over: bytes.count) {
+      try read(RequestFields(bytes, allowsEmpty: allowsEmpty))
+    }
   }
 }
 

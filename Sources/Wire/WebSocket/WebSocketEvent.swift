@@ -2,7 +2,7 @@ public import Memory
 
 /// What a peer has said over a WebSocket.
 public enum WebSocketEvent: Equatable, Sendable {
-  /// A whole message. Text is known to be UTF-8.
+  /// A whole message. Text is known to be UTF-8, unless it is longer than the parser was told to check.
   case message(Bytes, isText: Bool)
   /// To be answered by a pong with the same bytes.
   case ping(Bytes)

@@ -18,12 +18,18 @@ public struct WebSocketParser: Sendable {
   }
 
   private let maximumMessageLength: Int
+  private let longestCheckedText: Int
   private var state = State.open
   private var frames = FrameReader<WebSocketHeader>()
   private var fragments: WebSocketFragments?
 
   /// A parser for the bytes that follow the handshake.
-  public init(maximumMessageLength: Int = defaultMaximumMessageLength) {
+  ///
+  /// - Parameter longestCheckedText: whoever takes a longer text message calls `checkText` before anything is believed of it.
+  public init(
+    maximumMessageLength: Int = defaultMaximumMessageLength, longestCheckedText: Int = .max
+  ) {
+    self.longestCheckedText = longestCheckedText
     // Below the largest number, so that a header can be added.
     self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
   }
@@ -94,21 +100,26 @@ public struct WebSocketParser: Sendable {
     _ header: WebSocketHeader, _ payload: Bytes
   ) throws(WebSocketError) -> WebSocketEvent? {
     if header.isFinal, fragments == nil {
-      return try Self.message(payload, isText: header.opcode == .text)
+      return try message(payload, isText: header.opcode == .text)
     }
     var whole = fragments ?? WebSocketFragments(isText: header.opcode == .text)
     fragments = nil
     whole.append(payload)
-    if header.isFinal { return try Self.message(whole.joined(), isText: whole.isText) }
+    if header.isFinal { return try message(whole.joined(), isText: whole.isText) }
     fragments = whole
     return nil
   }
 
-  private static func message(_ bytes: Bytes, isText: Bool) throws(WebSocketError) -> WebSocketEvent {
-    guard !isText || bytes.withSpan(UTF8Check.isValid) else {
+  private func message(_ bytes: Bytes, isText: Bool) throws(WebSocketError) -> WebSocketEvent {
+    if isText, bytes.count <= longestCheckedText { try Self.checkText(bytes) }
+    return .message(bytes, isText: isText)
+  }
+
+  /// Finds the bytes of a text message to be UTF-8 (RFC 6455 section 8.1).
+  public static func checkText(_ bytes: Bytes) throws(WebSocketError) {
+    guard bytes.withSpan(UTF8Check.isValid) else {
       throw WebSocketError(.invalidText, "A text message is not UTF-8")
     }
-    return .message(bytes, isText: isText)
   }
 
   private mutating func close(_ payload: Bytes) throws(WebSocketError) -> WebSocketEvent {

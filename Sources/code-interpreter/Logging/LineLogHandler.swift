@@ -9,6 +9,8 @@ struct LineLogHandler: LogHandler {
   var logLevel = Logger.Level.info
   var metadata: Logger.Metadata = [:]
   private let format: any LogLine.Type
+  /// In bytes, of a message and of each field: a line of a process is passed on up to that length.
+  private static let longestText = 16 << 10
 
   init(format: any LogLine.Type) {
     self.format = format
@@ -22,10 +24,17 @@ struct LineLogHandler: LogHandler {
   func log(event: LogEvent) {
     let own = event.metadata ?? [:]
     let fields = (metadata.isEmpty ? own : metadata.merging(own) { $1 }).sorted { $0.key < $1.key }
-      .map { (name: $0.key, value: $0.value.description) }
+      .map { (name: $0.key, value: Self.bounded($0.value.description)) }
     LogStream.standardError.write(
       format.line(
-        time: Timestamp.now(), level: event.level, message: event.message.description, fields: fields))
+        time: Timestamp.now(), level: event.level, message: Self.bounded(event.message.description),
+        fields: fields))
+  }
+
+  /// The beginning of a text that is too long: kernels and clients have put into it what they liked.
+  private static func bounded(_ text: String) -> String {
+    if text.utf8.count <= longestText { return text }
+    return String(decoding: text.utf8.prefix(longestText), as: UTF8.self) + "…"
   }
 }
 
@@ -50,8 +59,12 @@ enum TextLogLine: LogLine {
     return line + "\n"
   }
 
+  /// Line feed, vertical tab, form feed and carriage return.
+  private static func isLineBreak(_ byte: UInt8) -> Bool { (0x0A...0x0D).contains(byte) }
+
   /// One line, whatever a kernel or a client put into it.
   private static func printable(_ text: String) -> String {
-    text.utf8.allSatisfy { $0 >= 0x20 } ? text : String(text.map { $0.isNewline ? " " : $0 })
+    text.utf8.allSatisfy { $0 >= 0x20 }
+      ? text : String(decoding: text.utf8.map { isLineBreak($0) ? 0x20 : $0 }, as: UTF8.self)
   }
 }

@@ -29,6 +29,36 @@ import Wire
     }
   }
 
+  @Test func `what has an identifier that is none is passed over, and what comes behind it is not`()
+    async throws
+  {
+    try await withKernel { kernel, channel in
+      let hostile = Bytes.join([#"{"msg_id":"#, JSONString.quote(marks(200_000)), "}"])
+      for _ in 0..<100 { try await kernel.iopub.send(kernel.encode("stream", parent: hostile)) }
+      try await kernel.publish("genuine")
+      #expect(try await channel.next().summary == "iopub:genuine")
+    }
+  }
+
+  @Test func `a message that is read on another thread stays before those behind it`() async throws {
+    try await withKernel { kernel, channel in
+      let long = Bytes.join([
+        #"{"text":""#, Bytes(repeatElement(UInt8(ascii: "x"), count: Computation.longLength)), #""}"#,
+      ])
+      let publishing = Task { @LoopActor in
+        for number in 0..<8 {
+          try await kernel.publish("long\(number)", content: long)
+          try await kernel.publish("short\(number)")
+        }
+      }
+      for number in 0..<8 {
+        #expect(try await channel.next().summary == "iopub:long\(number)")
+        #expect(try await channel.next().summary == "iopub:short\(number)")
+      }
+      try await publishing.value
+    }
+  }
+
   @Test func `the end comes behind all that was said before it`() async throws {
     try await withKernel { kernel, channel in
       let publishing = Task { @LoopActor in

@@ -63,7 +63,9 @@ final class ZeroMQKernelChannel: KernelChannel {
       case .control: connections.control
       default: throw UVError.notConnected
       }
-    let parts = ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
+    let parts = try await Computation.run(over: request.length) { [authentication] in
+      ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
+    }
     if request.channel == .shell { lastRequest = request.identifier }
     do {
       try await connection.send(parts)

@@ -1,5 +1,6 @@
 import Logging
 import Loop
+import Memory
 
 /// Has kernels forked by a fork server, which it keeps running. While there is none that could, others make them.
 @LoopActor
@@ -142,9 +143,12 @@ final class ForkLauncher: KernelLauncher {
 extension LocalKernelSpec {
   /// Where our package, whose kernel this is, has its modules; nil where it is another's, or is not started as ours is.
   private var package: String? {
-    let isOurs = arguments.dropFirst() == ["-m", "code_interpreter_kernel.kernel", "-f", "{connection_file}"]
+    let ours = ["-m", "code_interpreter_kernel.kernel", "-f", "{connection_file}"]
+    let isOurs = arguments.dropFirst().elementsEqual(ours) { $0.hasSameBytes(as: $1) }
     let parts = resourceDirectory.split(separator: "/", omittingEmptySubsequences: false)
-    guard isOurs, isPython, !arguments[0].contains("/"), environment.isEmpty, parts.count > 2 else {
+    guard isOurs, isPython, !arguments[0].utf8.contains(UInt8(ascii: "/")), environment.isEmpty,
+      parts.count > 2
+    else {
       return nil
     }
     return parts.dropLast(2).joined(separator: "/")

@@ -20,7 +20,9 @@ struct LaunchPlan: Sendable, Equatable {
     ]
     var command = spec.arguments.map { Self.fill($0, with: values) }
     // Jupyter takes its own interpreter for these names. With a path before it, a certain one is meant.
-    if !command[0].contains("/"), LocalKernelSpec.isPython(command[0]) { command[0] = python.interpreter }
+    if !command[0].utf8.contains(UInt8(ascii: "/")), LocalKernelSpec.isPython(command[0]) {
+      command[0] = python.interpreter
+    }
     executable = command.removeFirst()
     arguments = command
     var variables = environment
@@ -38,14 +40,17 @@ struct LaunchPlan: Sendable, Equatable {
     return path.split(separator: ":").contains(Substring(directory)) ? path : "\(directory):\(path)"
   }
 
-  /// Puts values for `{name}`; names without a value stay as they are.
+  /// Puts values for `{name}`; names without a value stay as they are. By bytes: marks that combine with a brace would
+  /// hide it, and a kernelspec may hold any number of them.
   private static func fill(_ text: String, with values: [String: String]) -> String {
     var result = ""
-    var rest = Substring(text)
-    while let open = rest.firstIndex(of: "{") {
-      result += rest[..<open]
+    var rest = text.utf8[...]
+    while let open = rest.firstIndex(of: UInt8(ascii: "{")) {
+      result += Substring(rest[..<open])
       let inside = rest[rest.index(after: open)...]
-      guard let close = inside.firstIndex(of: "}"), let value = values[String(inside[..<close])] else {
+      guard let close = inside.firstIndex(of: UInt8(ascii: "}")),
+        let value = values.first(where: { inside[..<close].elementsEqual($0.key.utf8) })?.value
+      else {
         result += "{"
         rest = inside
         continue
@@ -53,7 +58,7 @@ struct LaunchPlan: Sendable, Equatable {
       result += value
       rest = inside[inside.index(after: close)...]
     }
-    return result + rest
+    return result + Substring(rest)
   }
 }
 
@@ -62,31 +67,40 @@ struct LaunchPlan: Sendable, Equatable {
 enum VariableTemplate {
   static func fill(_ text: String, from variables: [String: String]) -> String {
     var result = ""
-    var rest = Substring(text)
-    while let dollar = rest.firstIndex(of: "$") {
-      result += rest[..<dollar]
+    var rest = text.utf8[...]
+    while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
+      result += Substring(rest[..<dollar])
       rest = rest[rest.index(after: dollar)...]
-      if rest.first == "$" {
+      if rest.first == UInt8(ascii: "$") {
         result += "$"
         rest = rest.dropFirst()
-      } else if let (name, end) = name(at: rest), let value = variables[String(name)] {
+      } else if let (name, end) = name(at: rest), let value = variables[name] {
         result += value
         rest = rest[end...]
       } else {
         result += "$"
       }
     }
-    return result + rest
+    return result + Substring(rest)
   }
 
-  /// The name that stands at the beginning, and where it ends.
-  private static func name(at text: Substring) -> (Substring, Substring.Index)? {
-    let isBraced = text.first == "{"
+  /// The name that stands at the beginning, which is ASCII, and where it ends.
+  private static func name(at text: Substring.UTF8View) -> (String, Substring.UTF8View.Index)? {
+    let isBraced = text.first == UInt8(ascii: "{")
     let start = isBraced ? text.dropFirst() : text
-    let name = start.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
-    guard let first = name.first, !first.isNumber else { return nil }
-    guard isBraced else { return (name, name.endIndex) }
-    guard name.endIndex < text.endIndex, text[name.endIndex] == "}" else { return nil }
-    return (name, text.index(after: name.endIndex))
+    let name = start.prefix(while: isNamePart)
+    guard let first = name.first, !(0x30...0x39).contains(first) else { return nil }
+    guard isBraced else { return (String(Substring(name)), name.endIndex) }
+    guard name.endIndex < text.endIndex, text[name.endIndex] == UInt8(ascii: "}") else { return nil }
+    return (String(Substring(name)), text.index(after: name.endIndex))
+  }
+
+  private static func isNamePart(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), 0x30...0x39,
+      UInt8(ascii: "_"):
+      true
+    default: false
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Loop
+import Memory
 
 /// Where a Python installation has its packages.
 struct InstalledPackages: Sendable {
@@ -7,8 +8,8 @@ struct InstalledPackages: Sendable {
   /// Finds those of the installation at `prefix`.
   @LoopActor
   init(of prefix: String) async {
-    let versions = await SmallFile.names(in: "\(prefix)/lib").filter { $0.hasPrefix("python") }
-    directories = versions.sorted().map { "\(prefix)/lib/\($0)/site-packages" }
+    let versions = await SmallFile.names(in: "\(prefix)/lib").filter { $0.utf8.starts(with: "python".utf8) }
+    directories = versions.sortedByBytes().map { "\(prefix)/lib/\($0)/site-packages" }
   }
 
   /// As they are now.

@@ -15,7 +15,7 @@ struct KernelSpecFinder: Sendable {
   func find() async -> [LocalKernelSpec] {
     var found: [LocalKernelSpec] = []
     for directory in await packageDirectories() + dataDirectories.map({ "\($0)/kernels" }) {
-      for name in await SmallFile.names(in: directory).sorted() where Self.isName(name) {
+      for name in await SmallFile.names(in: directory).filter(Self.isName).sorted() {
         let isKnown = found.contains { $0.spec.name == name.lowercased() }
         if !isKnown, let spec = await Self.read(name, in: directory) { found.append(spec) }
       }
@@ -45,7 +45,8 @@ struct KernelSpecFinder: Sendable {
   private func packageDirectories() async -> [String] {
     var result: [String] = []
     let libraries = "\(prefix)/lib"
-    for name in await SmallFile.names(in: libraries).sorted() where name.hasPrefix("python3") {
+    for name in await SmallFile.names(in: libraries).sortedByBytes()
+    where name.utf8.starts(with: "python3".utf8) {
       result += ["site-packages", "dist-packages"].map {
         "\(libraries)/\(name)/\($0)/code_interpreter_kernel/kernels"
       }

@@ -61,7 +61,18 @@ struct LocalKernelSpec: Sendable, Equatable {
 
   /// True of `python`, `python3`, `python3.11`, also with a path before it.
   static func isPython(_ command: String) -> Bool {
-    let name = command.split(separator: "/").last ?? ""
-    return name.hasPrefix("python") && name.dropFirst(6).allSatisfy { $0.isNumber || $0 == "." }
+    let name = command.utf8.split(separator: UInt8(ascii: "/")).last ?? "".utf8[...]
+    return name.starts(with: "python".utf8)
+      && name.dropFirst(6).allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+  }
+
+  /// True for the same kernelspec, compared as bytes: whoever installs one may put any text into it.
+  static func == (left: LocalKernelSpec, right: LocalKernelSpec) -> Bool {
+    left.spec == right.spec && left.interruptMode == right.interruptMode
+      && left.keepsOutput == right.keepsOutput
+      && left.resourceDirectory.hasSameBytes(as: right.resourceDirectory)
+      && left.arguments.elementsEqual(right.arguments) { $0.hasSameBytes(as: $1) }
+      && left.environment.count == right.environment.count
+      && left.environment.allSatisfy { right.environment[$0]?.hasSameBytes(as: $1) == true }
   }
 }
