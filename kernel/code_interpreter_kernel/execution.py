@@ -60,15 +60,18 @@ class Kernel(IPythonKernel):
         """Whether this is a child that code has forked, and no kernel."""
         return self.forks.is_child
 
-    async def dispatch_shell(self, msg: Any) -> None:
+    async def dispatch_shell(self, msg: Any, *args: Any, **options: Any) -> None:
         """Answers a request."""
+        if options.get("concurrent"):
+            # ipykernel 7: the message of a widget, for which a cell waits.
+            return await super().dispatch_shell(msg, *args, **options)
         if self.shell.exit_now:
             # What its code did would be gone at once: it has come too late.
             return
         self.interrupts.request_came()
         self._is_answering = True
         try:
-            await super().dispatch_shell(msg)
+            await super().dispatch_shell(msg, *args, **options)
         finally:
             if self.is_forked:
                 self.forks.end()
@@ -113,6 +116,22 @@ class Kernel(IPythonKernel):
                 print(f"sys.{name} cannot be used and is the kernel's own again: {why}", file=self.streams["stderr"])
             if own is not None:
                 own.flush()
+
+    def _abort_queues(self, *args: Any) -> None:
+        """Lets no code run that was asked for before now. ipykernel 7 does so for requests that a thread has read."""
+        super()._abort_queues(*args)
+        lock = getattr(self, "_main_asyncio_lock", None)
+        if lock is None:
+            return
+
+        async def behind_them() -> None:
+            async with lock:
+                self._aborting = False
+
+        # Those that were read wait for the lock after two turns of the loop: one begins their task, one their own context.
+        self._aborting = True
+        call_soon = self.io_loop.asyncio_loop.call_soon
+        call_soon(call_soon, call_soon, lambda: asyncio.ensure_future(behind_them()))
 
     @property
     def _is_execution(self) -> bool:

@@ -9,95 +9,33 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     # own. IPython puts the directory behind the standard library.
     del sys.path[0]
 
-import os
-from typing import Any, Sequence
+from typing import Any
 
 import zmq
-from ipykernel.kernelapp import IPKernelApp
-from jupyter_client.session import Session
-from traitlets import default
-from traitlets.config import Config
 
-from code_interpreter_kernel.execution import Kernel
-from code_interpreter_kernel.packing import pack
-from code_interpreter_kernel.programs import replace_system
-from code_interpreter_kernel.publisher import Publisher
+from code_interpreter_kernel import versions
 
-
-class KernelApp(IPKernelApp):
-    """ipykernel's application; it reads the same configuration."""
-
-    @default("kernel_class")
-    def _default_kernel_class(self) -> type[Kernel]:
-        return Kernel
-
-    @default("outstream_class")
-    def _default_outstream_class(self) -> str:
-        return "code_interpreter_kernel.output.Stream"
-
-    @default("session")
-    def _default_session(self) -> Session:
-        session = Session(parent=self)
-        # Children that code has forked send messages, too, and code may replace what tells of them.
-        session.check_pid = False
-        if session.packer in ("json", "orjson"):
-            session.pack = pack
-        return session
-
-    def initialize(self, argv: Sequence[str] | None = None) -> None:
-        """Makes all that there is, and what code finds of a process."""
-        super().initialize(argv)
-        end_input()
-        replace_system()
-        # Not our own arguments: code that parses its arguments finds none.
-        sys.argv[:] = [""]
-
-    def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
-        """Reads the options. A parser of all that there are takes longer to make than the rest of the application."""
-        arguments = sys.argv[1:] if argv is None else list(argv)
-        if len(arguments) != 2 or arguments[0] != "-f":
-            return super().parse_command_line(argv)
-        self.argv = arguments
-        self.cli_config = Config(IPKernelApp={"connection_file": arguments[1]})
-        self.update_config(self.cli_config)
-
-    def init_kernel(self) -> None:
-        """Makes the kernel."""
-        super().init_kernel()
-        if not self.logging_config:
-            # Nobody reads what is below this, and a record of every message is made.
-            self.log.setLevel(self.log_level)
-
-    def init_iopub(self, context: Any) -> None:
-        """Makes the socket for output."""
-        self.iopub_socket = context.socket(zmq.PUB)
-        self.iopub_socket.linger = 1000
-        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
-        self.configure_tornado_logger()
-        self.iopub_thread = Publisher(self.iopub_socket, pipe=True)
-        self.iopub_thread.start()
-        self.iopub_socket = self.iopub_thread.background_socket
-
-    def _bind_socket(self, s: Any, port: int) -> int:
-        # Without a high-water mark: a publisher drops in silence what is above it.
-        s.sndhwm = 0
-        s.rcvhwm = 0
-        return super()._bind_socket(s, port)
+if versions.unknown():
+    # What is overridden may not be there, or mean something else.
+    from ipykernel.kernelapp import IPKernelApp as Application
+else:
+    from code_interpreter_kernel.application import KernelApp as Application
 
 
-def end_input() -> None:
-    """Puts standard input at its end: nobody is there to type."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    if nothing != 0:
-        os.dup2(nothing, 0)
-        os.close(nothing)
-    if sys.stdin is None:
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+class UnlimitedContext(zmq.Context):
+    """Of sockets without a high-water mark: a publisher drops in silence what is above it, and the server need not read."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.setsockopt(zmq.SNDHWM, 0)
 
 
 def main() -> None:
     """Runs the kernel until it is told to stop."""
-    KernelApp.launch_instance()
+    for package in versions.unknown():
+        print(f"{package}: the kernel is a stock ipykernel, which is slower", file=sys.stderr, flush=True)
+        zmq.Context = UnlimitedContext  # type: ignore[misc]
+    Application.launch_instance()
 
 
 if __name__ == "__main__":

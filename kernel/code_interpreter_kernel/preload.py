@@ -16,7 +16,7 @@ OF_KERNELS = """
     IPython.core.completerlib IPython.core.debugger IPython.core.guarded_eval IPython.core.latex_symbols
     IPython.core.logger IPython.core.magics.ast_mod IPython.core.magics.execution IPython.core.magics.script
     IPython.core.oinspect IPython.core.pylabtools IPython.extensions.storemagic IPython.utils.module_paths
-    IPython.utils.timing code_interpreter_kernel.ipython code_interpreter_kernel.kernel code_interpreter_kernel.output encodings.ascii encodings.idna
+    IPython.utils.timing code_interpreter_kernel.ipython code_interpreter_kernel.kernel encodings.ascii encodings.idna
     encodings.latin_1 faulthandler ipykernel.debugger ipykernel.eventloops jedi jedi.api.environment jedi.inference.compiled
     pdb pexpect pkgutil pydoc pygments.formatters.html pygments.formatters.terminal256
     pygments.styles.default stack_data tornado.platform.asyncio

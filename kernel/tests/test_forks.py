@@ -71,7 +71,7 @@ ENDS = {
 def test_a_child_ends_where_its_code_ends(kernel: Spawned, code: str, wait_first: bool) -> None:
     cell = ("await __import__('asyncio').sleep(0)\n" if wait_first else "") + END.format(code)
     messages = run(kernel, cell)
-    assert text(messages).endswith(f"ended {ENDS[code]}\n"), text(messages)
+    assert f"ended {ENDS[code]}" in text(messages), text(messages)
     (reply,) = [m["content"] for m in messages if m["type"] == "execute_reply"]
     assert reply["status"] == "ok"
     # How a child fails is on its standard error, as that of any program.

@@ -1,0 +1,58 @@
+"""Versions of ipykernel and IPython that are not known to work: a stock ipykernel, which works, and says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from client import Spawned, text
+
+NEW = {"ipykernel": "import ipykernel; ipykernel.version_info = (99, 1, 2)", "IPython": "import IPython; IPython.version_info = (99, 1, 2, '')"}
+
+
+def faked(directory: Path, package: str) -> dict[str, str]:
+    """An environment in which a package has a version that there is not yet."""
+    (directory / "sitecustomize.py").write_text(NEW[package])
+    return {"PYTHONPATH": str(directory)}
+
+
+@pytest.mark.parametrize("package", NEW)
+def test_a_version_that_is_not_known_is_a_stock_kernel_that_works(tmp_path: Path, package: str) -> None:
+    kernel = Spawned(tmp_path, **faked(tmp_path, package))
+    try:
+        assert f"{package} 99.1.2 is not one of" in kernel.log.read_text()
+        assert kernel.text("type(get_ipython().kernel).__module__") == "'ipykernel.ipkernel'"
+        assert kernel.text("print('said')\n6 * 7") in ("said\n42", "42said\n")
+        assert "ZeroDivisionError" in text(kernel.run("1 / 0", stop_on_error=False))
+        # The server sets variables by code where this is not said.
+        assert not [f for f in kernel.info.get("supported_features", []) if f.startswith("code_interpreter.")]
+    finally:
+        kernel.close()
+
+
+def test_a_version_that_is_known_is_our_kernel(tmp_path: Path) -> None:
+    kernel = Spawned(tmp_path)
+    try:
+        assert "is not one of" not in kernel.log.read_text()
+        assert kernel.text("type(get_ipython().kernel).__module__") == "'code_interpreter_kernel.execution'"
+    finally:
+        kernel.close()
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_an_error_drops_what_was_asked_for_before_it_and_nothing_else(tmp_path: Path, stop: bool) -> None:
+    kernel = Spawned(tmp_path)
+    try:
+        kernel.run("import time")
+        failing = kernel.execute("time.sleep(0.3); 1 / 0", stop_on_error=stop)
+        behind = [kernel.execute(f"print({n})") for n in range(3)]
+        replies: dict[str, str] = {}
+        while len(replies) < 4:
+            assert kernel.shell.poll(20_000), replies
+            message = kernel._parse(kernel.shell.recv_multipart(), "shell")
+            replies[message["parent"]] = message["content"]["status"]
+        assert replies[failing] == "error"
+        assert [replies[request] for request in behind] == ["aborted" if stop else "ok"] * 3
+        assert kernel.text("6 * 7") == "42"
+    finally:
+        kernel.close()
