@@ -6,6 +6,7 @@ import Memory
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
 enum ZeroMQFraming {
   private static let delimiter: Bytes = "<IDS|MSG>"
+  private static var longestHeader: Int { MessageHeader.longestLength }
 
   /// A message and what is to be checked before anybody believes it.
   struct Signed: Sendable, Equatable {
@@ -26,6 +27,10 @@ enum ZeroMQFraming {
       throw KernelFramingError("A kernel message has no delimiter")
     }
     guard parts.count >= index + 6 else { throw KernelFramingError("A kernel message has too few parts") }
+    // Before its signature is checked, which takes as long as it is.
+    guard parts[index + 2].count <= longestHeader, parts[index + 3].count <= longestHeader else {
+      throw KernelFramingError("A kernel message has a header of more than \(longestHeader) bytes")
+    }
     let frame = KernelFrame(
       channel: channel, header: parts[index + 2], parentHeader: parts[index + 3], metadata: parts[index + 4],
       content: parts[index + 5], buffers: Array(parts[(index + 6)...]))
