@@ -4,10 +4,6 @@ import Memory
 
 /// The processes of this machine, as `/proc` has them.
 public enum ProcessTable {
-  /// A process that forks while it is looked for is found in the next round; a fork bomb is not worth more.
-  private static let rounds = 50
-  private static let pauseMicroseconds: UInt32 = 2000
-
   /// Kills what a process that led a session has started and left behind, and what that started. All of that bears
   /// `brand`. For systems that do not let us brand processes there are signs that a child can lose: the session, a
   /// line of parents that leads to it, and `mark`, a `NAME=value` in the environment. Takes some milliseconds, on
@@ -16,37 +12,59 @@ public enum ProcessTable {
   /// - Returns: the processes that would not go.
   @LoopActor
   public static func end(session: Int32, brand: Brand, mark: String) async -> [Int32] {
-    let signs = Signs(session: session, brand: brand, mark: Array(mark.utf8))
-    return (try? await Pending { endAll(with: signs) }.valueRegardless()) ?? []
+    await ProcessSearch.end(ProcessSigns(session: session, brand: brand, mark: Array(mark.utf8)))
   }
 
-  private static func endAll(with signs: Signs) -> [Int32] {
-    for _ in 0..<rounds {
-      let found = descendants(with: signs)
-      if found.isEmpty { return [] }
-      for process in found { kill(process, SIGKILL) }
-      usleep(pauseMicroseconds)
-    }
-    return descendants(with: signs)
+  /// Kills what shows one of `signs`, and its descendants. Blocks.
+  ///
+  /// - Returns: for each of the signs, the processes that were found.
+  static func kill(_ signs: [ProcessSigns]) -> [[Int32]] {
+    let found = processes(with: signs)
+    for process in found.joined() { Glibc.kill(process, SIGKILL) }
+    return found
   }
 
-  private static func descendants(with signs: Signs) -> [Int32] {
+  private static func processes(with signs: [ProcessSigns]) -> [[Int32]] {
+    let index = SignIndex(signs)
     let processes = systemNames(in: "/proc").compactMap(Int32.init).compactMap(ProcessEntry.init)
     let others = processes.filter { $0.identifier != getpid() && $0.identifier != 1 && !$0.isDead }
-    var found = Set(others.filter { $0.shows(signs) }.map(\.identifier))
-    while true {
-      let children = others.filter { found.contains($0.parent) && !found.contains($0.identifier) }
-      if children.isEmpty { return found.sorted() }
-      found.formUnion(children.map(\.identifier))
+    var owners: [Int32: Int] = [:]
+    for process in others { owners[process.identifier] = process.owner(by: index) }
+    var isComplete = false
+    while !isComplete {
+      isComplete = true
+      for process in others where owners[process.identifier] == nil {
+        guard let owner = owners[process.parent] else { continue }
+        owners[process.identifier] = owner
+        isComplete = false
+      }
     }
+    var found = [[Int32]](repeating: [], count: signs.count)
+    for (process, owner) in owners { found[owner].append(process) }
+    return found.map { $0.sorted() }
   }
 }
 
 /// What tells those that are looked for from all others.
-private struct Signs: Sendable {
+struct ProcessSigns: Sendable {
   let session: Int32
   let brand: Brand
   let mark: [UInt8]
+}
+
+/// Whose a process is, by what it shows: the number of the signs that it has.
+private struct SignIndex {
+  private(set) var sessions: [Int32: Int] = [:]
+  private(set) var brands: [Brand: Int] = [:]
+  private(set) var marks: [[UInt8]: Int] = [:]
+
+  init(_ signs: [ProcessSigns]) {
+    for (number, sign) in signs.enumerated() {
+      sessions[sign.session] = number
+      brands[sign.brand] = number
+      marks[sign.mark] = number
+    }
+  }
 }
 
 /// What is to be known of one process.
@@ -71,19 +89,17 @@ private struct ProcessEntry {
     isDead = fields[0] == "Z" || fields[0] == "X"
   }
 
-  /// True where it has one of them.
-  func shows(_ signs: Signs) -> Bool {
-    session == signs.session || bears(signs.brand) || carries(signs.mark)
+  /// The number of the signs of which it has one.
+  func owner(by index: SignIndex) -> Int? {
+    if let owner = index.sessions[session] { return owner }
+    let brand = Self.read("/proc/\(identifier)/limits").flatMap(Brand.init(limits:))
+    if let owner = brand.flatMap({ index.brands[$0] }) { return owner }
+    return variables.lazy.compactMap { index.marks[Array($0)] }.first
   }
 
-  private func bears(_ brand: Brand) -> Bool {
-    Self.read("/proc/\(identifier)/limits").flatMap(Brand.init(limits:)) == brand
-  }
-
-  /// True where `mark` is one of its variables, as they were when it became the program that it is.
-  private func carries(_ mark: [UInt8]) -> Bool {
-    guard let variables = Self.read("/proc/\(identifier)/environ") else { return false }
-    return variables.split(separator: 0).contains { $0.elementsEqual(mark) }
+  /// Its variables, as they were when it became the program that it is.
+  private var variables: [ArraySlice<UInt8>] {
+    Self.read("/proc/\(identifier)/environ")?.split(separator: 0) ?? []
   }
 
   private static func read(_ path: String) -> [UInt8]? {
