@@ -622,3 +622,22 @@ def test_of_many_who_make_a_file_at_once_one_does(client):
     statuses = at_once(8, lambda number: client.put("/files/a", b"%d" % number, {"If-None-Match": "*"}).status)
     assert sorted(statuses) == [201] + [412] * 7
     assert client.get("/files/a").body == b"%d" % statuses.index(201)
+
+
+def test_conditional_writes_of_one_file_wait_for_no_other(client):
+    """Each asks for the state that it has seen: of those who write the same one succeeds at a time, by whatever path."""
+    client.put("/files/d/a", b"0").expect(201)
+    client.put("/files/b", b"0").expect(201)
+
+    def count(number):
+        path = ("/files/d/a", "/files/d/../d/a", "/files/b")[number % 3]
+        for _ in range(5):
+            while True:
+                now = client.get(path)
+                reply = client.put(path, b"%d" % (int(now.body) + 1), {"If-Match": now.headers["ETag"]})
+                if reply.status == 200:
+                    break
+                check_error(reply, 412)
+
+    at_once(6, count)
+    assert (client.get("/files/d/a").body, client.get("/files/b").body) == (b"20", b"10")

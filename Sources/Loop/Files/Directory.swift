@@ -5,7 +5,7 @@
 /// `notDirectory`, `notAFile` for pipes, sockets and devices, `tooManyLinks`, `nameTooLong`, or what the system says.
 @LoopActor
 public final class Directory {
-  private let tree: Tree
+  let tree: Tree
 
   private init(_ tree: Tree) { self.tree = tree }
 

@@ -6,8 +6,8 @@ import Wire
 @LoopActor
 public struct FileRoutes {
   private let workspace: Directory
-  /// Conditional writes are done one after the other, so that each finds what the one before it has left.
-  private let turns = Turns()
+  /// Conditional writes of one file are done one after the other, so that each finds what the one before it has left.
+  private let places = KeyedMutex<FilePlace>()
 
   /// Routes for all that is beneath `workspace`.
   public init(_ workspace: Directory) { self.workspace = workspace }
@@ -72,10 +72,30 @@ public struct FileRoutes {
     _ condition: WriteCondition, holdsFor asked: AskedPath, _ body: @LoopActor () async throws -> R
   ) async throws -> R {
     if condition.isEmpty { return try await asked.explaining(body) }
-    try await turns.take(Turns.Ticket())
-    defer { turns.pass() }
+    let place = try await lock(asked)
+    defer { places.unlock(place) }
     try await check(condition, asked)
     return try await asked.explaining(body)
+  }
+
+  /// Waits until nobody else writes under a condition what the path leads to.
+  private func lock(_ asked: AskedPath) async throws -> FilePlace {
+    while true {
+      let place = try await place(asked)
+      try await places.lock(place)
+      do {
+        // Those who were first may have made directories, so that the path leads further.
+        if try await self.place(asked) == place { return place }
+      } catch {
+        places.unlock(place)
+        throw error
+      }
+      places.unlock(place)
+    }
+  }
+
+  private func place(_ asked: AskedPath) async throws -> FilePlace {
+    try await asked.explaining { try await workspace.place(of: asked.relative()) }
   }
 
   /// - Throws: `HTTPFailure` 412 where the file is not as the client demands it.
