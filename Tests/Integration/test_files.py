@@ -641,3 +641,20 @@ def test_conditional_writes_of_one_file_wait_for_no_other(client):
 
     at_once(6, count)
     assert (client.get("/files/d/a").body, client.get("/files/b").body) == (b"20", b"10")
+
+
+# Pages that code has written
+
+
+@pytest.mark.parametrize("method, path, field, status", [
+    ("GET", "/files/page.html", {}, 200), ("HEAD", "/files/page.html", {}, 200), ("GET", "/files/page.html", {"Range": "bytes=0-3"}, 206),
+    ("GET", "/files/page.html", {"Range": "bytes=99-"}, 416), ("GET", "/files/page.html", {"If-Modified-Since": "Fri, 31 Dec 2100 23:59:59 GMT"}, 304),
+    ("GET", "/files/none", {}, 404), ("GET", "/files/../x", {}, 400), ("GET", "/files/d", {}, 400), ("GET", "/files?path=.", {}, 200),
+])  # fmt: skip
+def test_a_page_of_the_workspace_must_not_act_as_this_server(client, workspace, method, path, field, status):
+    (workspace / "page.html").write_text("<script>fetch('/contexts')</script>")
+    (workspace / "d").mkdir()
+    headers = client.request(method, path, headers=field).expect(status).headers
+    assert headers.get_all("Content-Security-Policy") == ["sandbox allow-scripts"]
+    assert headers.get_all("Cross-Origin-Resource-Policy") == ["same-origin"]
+    assert headers.get_all("X-Content-Type-Options") == ["nosniff"]

@@ -261,6 +261,16 @@ def test_a_host_elsewhere_is_misdirected(server, host):
         assert exchange(server.port, request.encode()).status == 421
 
 
+def test_every_reply_has_the_name_of_its_request(server):
+    names = set()
+    for request, status in ((b"GET /health", 200), (b"GET /nowhere", 404), (b"PATCH /health", 405), (b"GET /files/\0", 400), (b"nonsense", 400)):
+        response = exchange(server.port, request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert response.status == status
+        assert response.fields["x-request-id"] == response.fields["x-e2b-trace-id"]
+        names.add(response.fields["x-request-id"])
+    assert len(names) == 5
+
+
 def test_errors_of_every_route_are_one_line_of_plain_text(server):
     for request, status in ((b"GET /nowhere", 404), (b"PATCH /health", 405), (b"GET /files/nothing", 404), (b"DELETE /contexts/x", 404)):
         response = exchange(server.port, request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")

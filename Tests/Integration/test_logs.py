@@ -34,8 +34,9 @@ def test_neither_code_nor_values_nor_output_are_logged(start_server, level, log_
 
 
 @pytest.mark.backends("any")
-def test_each_request_has_a_line(start_server):
-    server = start_server()
+@pytest.mark.parametrize("log_format, client", [("text", " client=127.0.0.1 "), ("json", '"client":"127.0.0.1"')])
+def test_each_request_has_a_line(start_server, log_format, client):
+    server = start_server("--log-format", log_format)
     server.client.get("/nowhere").expect(404)
     server.client.put("/files/a", b"12345").expect(201)
     server.stop()
@@ -44,6 +45,7 @@ def test_each_request_has_a_line(start_server):
     assert "GET" in missing and "404" in missing
     (upload,) = [line for line in lines if "/files/a" in line]
     assert "PUT" in upload and "201" in upload
+    assert client in missing and client in upload
 
 
 def test_json_logs_are_one_object_a_line(start_server):

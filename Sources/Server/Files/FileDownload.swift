@@ -37,7 +37,6 @@ struct FileDownload {
   ) async throws {
     var fields = fields
     fields.append("Content-Type", MediaTypes.contentType(of: name))
-    fields.append("X-Content-Type-Options", "nosniff")
     let blocks = file.blocks(range)
     guard response.sendsBody, let first = try await blocks.next() else {
       try await response.start(status, fields: fields, length: Int64(range.count))

@@ -14,10 +14,24 @@ public struct FileRoutes {
 
   /// Adds them to `router`.
   public func add(to router: inout Router) {
-    router.on("GET", "/files", list)
-    router.on("GET", "/files/{path...}", read)
-    router.on("PUT", "/files/{path...}", write)
-    router.on("DELETE", "/files/{path...}", delete)
+    router.on("GET", "/files", Self.isolating(list))
+    router.on("GET", "/files/{path...}", Self.isolating(read))
+    router.on("PUT", "/files/{path...}", Self.isolating(write))
+    router.on("DELETE", "/files/{path...}", Self.isolating(delete))
+  }
+
+  /// Code may have written a page. Its scripts run in an origin of its own (`sandbox` without `allow-same-origin`), so that
+  /// they cannot ask this server for anything, and pages of other sites cannot load it.
+  private static let isolation: HTTPFields = [
+    "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox allow-scripts",
+    "Cross-Origin-Resource-Policy": "same-origin",
+  ]
+
+  private static func isolating(_ handler: @escaping HTTPServer.Handler) -> HTTPServer.Handler {
+    { request, response in
+      response.standingFields = isolation
+      try await handler(request, response)
+    }
   }
 
   @Sendable private func list(_ request: Request, _ response: ResponseWriter) async throws {

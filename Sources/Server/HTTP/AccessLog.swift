@@ -24,6 +24,7 @@ struct AccessLog {
     logger.info(
       "request",
       metadata: [
+        "client": "\(response.peerAddress?.plainHost ?? "-")",
         "method": "\(response.head?.method ?? "-")",
         "path": "\(path(response.head))",
         "status": "\(response.status ?? Self.clientClosedRequest)",
@@ -57,5 +58,15 @@ struct AccessLog {
     let path = target.prefix(upTo: UInt8(ascii: "?"))
     if path.isASCII { return String(path) }
     return PercentCoding.encode(path, keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
+  }
+}
+
+extension SocketAddress {
+  /// The address in digits, an IPv4 one as such also where it came to a socket that listens on both protocols
+  /// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2).
+  fileprivate var plainHost: Substring {
+    let mapped = "::ffff:"
+    guard host.hasPrefix(mapped), host.utf8.contains(UInt8(ascii: ".")) else { return host[...] }
+    return host.dropFirst(mapped.count)
   }
 }

@@ -19,7 +19,7 @@ final class HTTPConnection {
   let server: HTTPServer
   let checksHost: Bool
   private let stream: any ByteStream
-  private let peerAddress: SocketAddress?
+  let peerAddress: SocketAddress?
   private var parser: HTTPRequestParser
   private var waiting: (for: Waiting, since: UInt64)?
   /// How many requests were answered since the connection last waited for its client.

@@ -13,6 +13,9 @@ public final class ResponseWriter {
   /// The status, once the answer has begun.
   public private(set) var status: Int?
 
+  /// Fields that the answer has whatever it is, a refusal included.
+  public var standingFields = HTTPFields()
+
   let head: HTTPRequestHead?
   let began = EventLoop.now
   /// Bytes of the body that were sent.
@@ -138,6 +141,9 @@ extension ResponseWriter {
   /// The largest body that is copied behind its head.
   private static let smallBody = 4096
 
+  /// Who has sent the request; nil for Unix sockets.
+  var peerAddress: SocketAddress? { connection.peerAddress }
+
   /// True when the connection can serve another request after this answer.
   var keepsConnection: Bool {
     if case .complete = state { mayKeepConnection } else { false }
@@ -198,11 +204,15 @@ extension ResponseWriter {
     do {
       try HTTPResponseHead.encodeStatusLine(status, into: &buffer)
       try fields.encodeLines(into: &buffer)
+      try standingFields.encodeLines(into: &buffer)
     } catch {
       throw HTTPFailure(error)
     }
     buffer.append(connection.server.date.current)
     buffer.append("X-Request-ID: ")
+    buffer.append(id)
+    // The same under the name that E2B's clients look for.
+    buffer.append("\r\nX-E2B-Trace-ID: ")
     buffer.append(id)
     let speaks11 = head?.version == .http11
     state = framing(status, length: length, speaks11: speaks11)

@@ -66,6 +66,28 @@ extension HTTPServerTests {
       }
     }
 
+    @Test func `Whatever is answered, browsers are told that it must not act as this server`() async throws {
+      try await withFiles { server async throws in
+        server.write("<script>", to: "page.html")
+        let tag = try #require(try await server.ask("GET", "/files/page.html").head.fields.first("ETag"))
+        let answers: [(String, String, String, Int)] = [
+          ("GET", "/files/page.html", "X: y", 200), ("HEAD", "/files/page.html", "X: y", 200),
+          ("GET", "/files/page.html", "Range: bytes=0-1", 206),
+          ("GET", "/files/page.html", "Range: bytes=9-", 416),
+          ("GET", "/files/page.html", "If-None-Match: \(tag)", 304), ("GET", "/files/none.html", "X: y", 404),
+          ("GET", "/files?path=.", "X: y", 200), ("GET", "/files?path=none", "X: y", 404),
+          ("DELETE", "/files/page.html", "If-Match: \"x\"", 412), ("DELETE", "/files/page.html", "X: y", 204),
+        ]
+        for (method, path, field, status) in answers {
+          let head = try await server.ask(method, path, field).head
+          #expect(head.status == status)
+          #expect(head.fields.all("Content-Security-Policy") == ["sandbox allow-scripts"])
+          #expect(head.fields.all("Cross-Origin-Resource-Policy") == ["same-origin"])
+          #expect(head.fields.all("X-Content-Type-Options") == ["nosniff"])
+        }
+      }
+    }
+
     @Test func `What the client has already is not sent`() async throws {
       try await withFiles { files in
         files.write("one", to: "a")

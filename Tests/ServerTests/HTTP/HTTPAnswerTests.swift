@@ -34,6 +34,7 @@ extension HTTPServerTests {
         #expect(answer.body == "GET /health?a ")
         #expect(answer.head.fields.first("Content-Length") == "14")
         #expect(answer.head.fields.first("X-Request-ID")?.isEmpty == false)
+        #expect(answer.head.fields.first("X-E2B-Trace-ID") == answer.head.fields.first("X-Request-ID"))
         #expect(HTTPDate.parse(answer.head.fields.first("Date") ?? "", now: 0) != nil)
         #expect(answer.head.fields.first("Connection") == nil)
         await client.close()
@@ -179,11 +180,11 @@ extension HTTPServerTests {
         _ = try await server.exchange("nonsense\r\n\r\n")
         let lines = server.log.all
         #expect(lines.count == 3)
-        #expect(lines[0].hasPrefix("info request bytes=14 method=GET milliseconds="))
+        #expect(lines[0].hasPrefix("info request bytes=14 client=127.0.0.1 method=GET milliseconds="))
         #expect(lines[0].contains(" path=/a request-id=") && lines[0].hasSuffix(" status=200"))
         #expect(lines[1].contains(" path=/gr%C2%9B%C3%BCn "))
         #expect(
-          lines[2].contains(" method=- ") && lines[2].contains(" path=- ")
+          lines[2].contains(" client=127.0.0.1 method=- ") && lines[2].contains(" path=- ")
             && lines[2].hasSuffix(" status=400"))
       }
     }
