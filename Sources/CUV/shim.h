@@ -1,4 +1,6 @@
 #pragma once
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -8,4 +10,10 @@ extern int accept4(int listener, struct sockaddr *address, socklen_t *length, in
 /// Accepts a connection as a descriptor that does not block and is not inherited by children; -1 and errno otherwise.
 static inline int cuv_accept(int listener) {
   return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/// How many bytes were written to a socket that its peer has not acknowledged (tcp(7), SIOCOUTQ); -1 and errno otherwise.
+static inline int cuv_unacknowledged(int socket) {
+  int count = 0;
+  return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : -1;
 }

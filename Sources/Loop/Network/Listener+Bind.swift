@@ -3,12 +3,16 @@ import Glibc
 
 extension Listener {
   /// Listens on a TCP port of `host`, a name or a number; port 0 is any free one. `backlog` is how many connections may
-  /// wait for `accept`; the kernel may have a lower limit. Throws the error of the last of the host's addresses.
-  public static func bind(host: String, port: UInt16, backlog: Int = 1024) async throws -> Listener {
+  /// wait for `accept`; the kernel may have a lower limit. `peerTimeout` is how long a peer may leave what was sent to
+  /// it unacknowledged before the system breaks its connection; without it that takes some 15 minutes. Throws the error of the last of the host's addresses.
+  public static func bind(
+    host: String, port: UInt16, backlog: Int = 1024, peerTimeout: Duration? = nil
+  ) async throws -> Listener {
     var lastError = UVError.unknownHost
     for address in try await Resolver.addresses(of: host, port: port) {
       do {
         let descriptor = try open(address, backlog: backlog)
+        if let peerTimeout { limitWaiting(of: descriptor, to: peerTimeout) }
         return try adopt(descriptor, .tcp, path: nil)
       } catch {
         lastError = error
@@ -62,6 +66,12 @@ extension Listener {
     setSocketOption(SO_KEEPALIVE, at: SOL_SOCKET, of: descriptor, to: 1)
     // Two hours, the kernel's own, is too long to keep what belongs to a client that lost its network.
     setSocketOption(TCP_KEEPIDLE, at: CInt(IPPROTO_TCP), of: descriptor, to: 60)
+  }
+
+  /// Sets `TCP_USER_TIMEOUT` (RFC 5482), which accepted sockets inherit. Zero would mean the system's own.
+  private static func limitWaiting(of descriptor: CInt, to timeout: Duration) {
+    let milliseconds = CInt(clamping: max(timeout.nanoseconds / 1_000_000, 1))
+    setSocketOption(TCP_USER_TIMEOUT, at: CInt(IPPROTO_TCP), of: descriptor, to: milliseconds)
   }
 
   /// True where a socket file is there but no socket. Asked by a datagram socket: one that listens refuses that for its

@@ -50,6 +50,10 @@ public protocol ByteStream: AnyObject, Sendable {
   /// has written all.
   func write(_ pieces: [Bytes]) async throws
 
+  /// nil while nothing waits for the peer, else a count that grows whenever it takes some of what was written: to tell a
+  /// peer that takes nothing from one that is slow.
+  var outputProgress: Int? { get }
+
   /// Waits until everything written has been handed to the kernel.
   func flush() async throws
 
@@ -62,6 +66,9 @@ public protocol ByteStream: AnyObject, Sendable {
 
   /// Begins to close, without waiting.
   func abort()
+
+  /// Begins to close a connection whose peer takes nothing, and throws away what waits for it.
+  func reset()
 }
 
 /// How much a stream holds.

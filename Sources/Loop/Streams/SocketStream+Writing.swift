@@ -13,6 +13,8 @@ final class OutputState {
   var inFlight: [Bytes] = []
   /// How many bytes both are.
   var queuedCount = 0
+  /// How many bytes were written since the stream began.
+  var totalCount = 0
   /// What broke the connection; all further writes throw it.
   var failure: UVError?
   let writers = WaitQueue()
@@ -77,7 +79,9 @@ extension SocketStream {
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
     input.coalescing?.restart()
-    output.queuedCount += pieces.reduce(0) { $0 + $1.count }
+    let count = pieces.reduce(0) { $0 + $1.count }
+    output.queuedCount += count
+    output.totalCount &+= count
     output.waiting += pieces
     guard output.inFlight.isEmpty else { return }
     if !gathersWrites || output.queuedCount >= StreamLimits.largestGathering

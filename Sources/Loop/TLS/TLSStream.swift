@@ -124,6 +124,9 @@ public final class TLSStream: ByteStream {
     try await sender.wait(forLessThan: StreamLimits.highWater)
   }
 
+  /// nil while nothing waits for the peer, else a count that grows whenever it takes some of what was written.
+  public var outputProgress: Int? { transport.outputProgress }
+
   /// Waits until everything written has been handed to the kernel.
   public func flush() async throws {
     try throwIfBroken()
@@ -152,6 +155,12 @@ public final class TLSStream: ByteStream {
   public func abort() {
     farewell()
     transport.abort()
+  }
+
+  /// Begins to close, and throws away what waits for the peer.
+  public func reset() {
+    isClosed = true
+    transport.reset()
   }
 
   private func farewell() {

@@ -62,6 +62,32 @@ extension LoopTests {
       }
     }
 
+    @Test func `whether the peer takes some of what waits can be seen`() async throws {
+      try await withPair { pair in
+        let (near, far) = (pair.near, pair.far)
+        #expect(near.outputProgress == nil)
+        let large = pattern(16 * 1024 * 1024)
+        let writer = await self.stalledWriter(near, [large])
+        // The peer's system takes some of it by itself, until its buffer is full.
+        var progress = try #require(near.outputProgress)
+        var quietRounds = 0
+        while quietRounds < 20 {
+          try await EventLoop.sleep(for: .milliseconds(5))
+          let now = try #require(near.outputProgress)
+          quietRounds = now == progress ? quietRounds + 1 : 0
+          progress = now
+        }
+        #expect(progress < large.count)
+        _ = try await far.read(1024 * 1024)
+        while near.outputProgress == progress { try await EventLoop.sleep(for: .milliseconds(1)) }
+        #expect(try #require(near.outputProgress) > progress)
+        _ = try await far.read(15 * 1024 * 1024)
+        try await writer.value
+        try await near.flush()
+        while near.outputProgress != nil { try await EventLoop.sleep(for: .milliseconds(1)) }
+      }
+    }
+
     @Test func `flush waits until the kernel has all`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
