@@ -18,6 +18,8 @@ final class ExecutionOutput {
   /// Nothing more goes out: the client is gone, or has had the last line.
   private var isOver = false
   private var silence: Deadline?
+  /// Writes that the client has not taken yet.
+  private var writesUnderWay = 0
 
   init(writer: ResponseWriter) {
     self.writer = writer
@@ -30,6 +32,8 @@ final class ExecutionOutput {
   func begin() async {
     guard !hasBegun else { return }
     hasBegun = true
+    writesUnderWay += 1
+    defer { writesUnderWay -= 1 }
     do { try await writer.start(200, fields: Self.fields) } catch { lose() }
   }
 
@@ -58,12 +62,16 @@ final class ExecutionOutput {
     await begin()
     guard !isOver else { return }
     silence?.start(Self.silenceLimit)
+    writesUnderWay += 1
+    defer { writesUnderWay -= 1 }
     do { try await writer.write(pieces) } catch { lose() }
   }
 
-  /// White space may stand before any JSON text, so no parser of the stream sees it.
-  private func breakSilence() {
-    guard silence != nil else { return }
+  /// White space may stand before any JSON text, so no parser of the stream sees it. Where something waits for the client
+  /// already, more would only pile up.
+  func breakSilence() {
+    guard let silence else { return }
+    guard writesUnderWay == 0 else { return silence.start(Self.silenceLimit) }
     LoopActor.task { await self.write([" "]) }
   }
 
