@@ -14,7 +14,7 @@ public func fuzzHTTPValues(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt
   for tag in EntityTag.list(text) ?? [] {
     check(EntityTag.list(Bytes(tag.fieldValue)) == [tag], "a tag that reads differently: \(tag)")
   }
-  if let host = HTTPHost(text) { _ = host.isLoopback }
+  if let host = HTTPHost(text) { _ = host.isLocal }
   if let seconds = HTTPDate.parse(text, now: 1_800_000_000) {
     check(
       HTTPDate.parse(Bytes(HTTPDate.format(seconds)), now: 0) == seconds || seconds < -62_135_596_800,

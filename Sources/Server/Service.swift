@@ -35,7 +35,7 @@ public final class Service {
   /// Serves until `stop` returns, then drains: no new executions, the running ones get the grace, then an interrupt.
   public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async {
     let router = router()
-    let server = HTTPServer(logger: logger) { try await router.handle($0, $1) }
+    let server = HTTPServer(options: configuration.http, logger: logger) { try await router.handle($0, $1) }
     let serving = LoopActor.task { await server.serve(listener) }
     let warming = LoopActor.task { await self.warmUp() }
     await stop()

@@ -10,15 +10,19 @@ public struct ServiceConfiguration: Sendable {
   public let maximumBody: Int
   /// How long running executions may go on after the server was told to stop.
   public let grace: Duration
+  /// How connections are treated.
+  public let http: HTTPServerOptions
 
   /// Each as its property says.
   public init(
-    workspace: String, maximumContexts: Int, maximumQueued: Int, maximumBody: Int, grace: Duration
+    workspace: String, maximumContexts: Int, maximumQueued: Int, maximumBody: Int, grace: Duration,
+    http: HTTPServerOptions
   ) {
     self.workspace = workspace
     self.maximumContexts = maximumContexts
     self.maximumQueued = maximumQueued
     self.maximumBody = maximumBody
     self.grace = grace
+    self.http = http
   }
 }

@@ -5,11 +5,13 @@ enum EnvironmentArguments {
   /// What the names of all our variables begin with.
   static let prefix = "CODE_INTERPRETER_"
   /// The options that may be given several times; in the environment their values stand on lines of their own.
-  private static let repeated: Set<String> = ["kernel-env"]
+  private static let repeated: Set<String> = ["kernel-env", "allowed-host"]
+  /// Those of them whose values may also stand behind commas, which they cannot hold.
+  private static let separatedByCommas: Set<String> = ["allowed-host"]
   private static let options = [
     "host", "port", "workspace", "python-environment", "backend", "warm", "jupyter-url", "jupyter-token",
-    "jupyter-ca", "preload", "kernel-env", "max-contexts", "max-queued", "max-body", "grace", "log-level",
-    "log-format",
+    "jupyter-ca", "preload", "kernel-env", "max-contexts", "max-queued", "max-body", "write-timeout",
+    "max-connections", "allowed-host", "grace", "log-level", "log-format",
   ]
 
   /// Those for which nothing is a value too.
@@ -33,9 +35,15 @@ enum EnvironmentArguments {
     guard let value = environment[name(of: option)], !value.isEmpty || emptyable.contains(option) else {
       return []
     }
-    let values = repeated.contains(option) ? value.split(separator: "\n").map(String.init) : [value]
+    let values = repeated.contains(option) ? list(value, ofOption: option) : [value]
     // A value that begins with a dash must stand behind `=`, and an empty one must not.
     return values.flatMap { $0.isEmpty ? ["--\(option)", ""] : ["--\(option)=\($0)"] }
+  }
+
+  private static func list(_ value: String, ofOption option: String) -> [String] {
+    guard separatedByCommas.contains(option) else { return value.split(separator: "\n").map(String.init) }
+    return value.split { $0 == "\n" || $0 == "," }.map { String($0.filter { !$0.isWhitespace }) }
+      .filter { !$0.isEmpty }
   }
 
   private static func isSet(_ flag: String, _ environment: [String: String]) -> Bool {

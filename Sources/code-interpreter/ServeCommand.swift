@@ -1,5 +1,4 @@
 public import ArgumentParser
-import FoundationEssentials
 import Jupyter
 public import Logging
 import Loop
@@ -24,7 +23,12 @@ struct ServeCommand: ParsableCommand {
   var port: UInt16 = 49999
 
   @Option(help: "The directory of the file API, and the working directory of kernels.")
-  var workspace = "/home/user"
+  var workspace = Self.defaultWorkspace
+
+  private static let defaultWorkspace = "/home/user"
+
+  @OptionGroup(title: "Clients")
+  var connections: ConnectionOptions
 
   @OptionGroup(title: "Kernels")
   var kernels: KernelOptions
@@ -58,17 +62,18 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let logger = logFormat.logger(level: logLevel)
-    OpenFileLimit.raise()
-    let status = EventLoop.shared.run { await serve(logger: logger) }
+    let options = connections.serverOptions(
+      openFiles: OpenFileLimit.raise(), listeningHost: host, logger: logger)
+    let status = EventLoop.shared.run { await serve(options, logger: logger) }
     if status != 0 { throw ExitCode(status) }
   }
 
   @LoopActor
-  private func serve(logger: Logger) async -> Int32 {
+  private func serve(_ options: HTTPServerOptions, logger: Logger) async -> Int32 {
     do {
       let signals = try SignalWatcher([.terminate, .interrupt])
       defer { signals.close() }
-      let service = try await openService(logger: logger)
+      let service = try await openService(options, logger: logger)
       let listener = try await listen()
       announce(listener)
       await service.run(on: listener) {
@@ -83,19 +88,32 @@ struct ServeCommand: ParsableCommand {
   }
 
   @LoopActor
-  private func openService(logger: Logger) async throws -> Service {
+  private func openService(_ options: HTTPServerOptions, logger: Logger) async throws -> Service {
+    try makeDefaultWorkspace()
     let host = try kernels.makeHost(workspace: workspace.absolutePath, logger: logger)
     do {
-      return try await Service(configuration(), host: host, logger: logger)
+      return try await Service(configuration(options), host: host, logger: logger)
     } catch let error as UVError {
       throw ValidationError("the workspace \(workspace) cannot be opened: \(error)")
+    }
+  }
+
+  /// One that somebody has named should be there: its name may be mistyped.
+  private func makeDefaultWorkspace() throws {
+    guard workspace == Self.defaultWorkspace, !SmallFile.exists(workspace) else { return }
+    do {
+      try Directory.make(workspace)
+    } catch {
+      throw ValidationError(
+        "the workspace \(workspace) does not exist and cannot be made (--workspace names another): \(error)")
     }
   }
 
   @LoopActor
   private func listen() async throws -> Listener {
     do {
-      return try await Listener.bind(host: host, port: port)
+      return try await Listener.bind(
+        host: host, port: port, peerTimeout: connections.peerTimeout)
     } catch {
       throw ValidationError("cannot listen on \(host), port \(port): \(error)")
     }
@@ -107,10 +125,10 @@ struct ServeCommand: ParsableCommand {
     if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }
   }
 
-  private func configuration() -> ServiceConfiguration {
+  private func configuration(_ options: HTTPServerOptions) -> ServiceConfiguration {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumQueued: maxQueued,
-      maximumBody: maxBody, grace: .seconds(grace))
+      maximumBody: maxBody, grace: .seconds(grace), http: options)
   }
 
   @LoopActor

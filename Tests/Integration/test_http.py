@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from support.client import check_error
 from support.raw import RawConnection, exchange
 
 pytestmark = pytest.mark.backends("any")
@@ -250,15 +251,60 @@ def test_endless_heads_bodies_and_trailers_are_cut(server):
 # Whom the request is for
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:49999", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "127.1.2.3", "[::1]", "[::1]:8"])
-def test_each_name_of_this_machine_is_served(server, host):
+LOCAL_HOSTS = ["localhost", "localhost:49999", "LOCALHOST", "localhost.", "127.0.0.1", "127.0.0.1:80", "127.1.2.3", "10.0.0.1", "[::1]", "[::1]:8",
+               "[2001:db8::1]", "box", "box.local", "kernels.default.svc:80", "Box.Internal.", "a.b.localhost"]  # fmt: skip
+OTHER_HOSTS = ["evil.example", "evil.example:49999", "evil.example.", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.256",
+               "local.example", "evil%2eexample"]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOCAL_HOSTS)
+def test_each_name_that_nobody_else_can_own_is_served(server, host):
     assert exchange(server.port, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:49999", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"])
+@pytest.mark.parametrize("host", OTHER_HOSTS)
 def test_a_host_elsewhere_is_misdirected(server, host):
     for request in (f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n", f"GET http://{host}/health HTTP/1.1\r\nHost: {host}\r\n\r\n"):
-        assert exchange(server.port, request.encode()).status == 421
+        response = exchange(server.port, request.encode())
+        assert response.status == 421 and "--allowed-host" in response.text
+
+
+def test_hosts_are_checked_wherever_the_server_listens(start_server):
+    """A page that has its own name lead here (DNS rebinding) cannot run code, also in a container, which listens on all addresses."""
+    server = start_server("--host", "0.0.0.0", "--allowed-host", "box.example", "--allowed-host", "*.apps.example")
+    body = json.dumps({"code": "1"}).encode()
+
+    def execute(host, *fields):
+        head = ["POST /execute HTTP/1.1", f"Host: {host}", "Content-Type: application/json", f"Content-Length: {len(body)}", *fields]
+        return exchange(server.port, "\r\n".join(head).encode() + b"\r\n\r\n" + body)
+
+    for host in ("evil.example", f"evil.example:{server.port}", "apps.example", "box.example.evil.example"):
+        assert execute(host).status == 421
+        assert execute(host, f"Origin: http://{host}").status == 421
+    for host in ("10.0.0.1", "localhost", "box.example", "BOX.example.:80", "one.apps.example"):
+        assert execute(host).status == 200
+        assert execute(host, f"Origin: http://{host}").status == 200
+        assert execute(host, "Origin: http://evil.example").status == 403
+    assert exchange(server.port, b"GET /health HTTP/1.0\r\n\r\n").status == 200
+
+
+def test_allowed_hosts_come_from_the_environment_too(start_server):
+    server = start_server(environment={"CODE_INTERPRETER_ALLOWED_HOST": "one.example, two.example\nthree.example"})
+    for host, status in (("one.example", 200), ("two.example", 200), ("three.example", 200), ("four.example", 421)):
+        assert exchange(server.port, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status == status
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1", "https://localhost", "file://"])
+def test_pages_of_other_sites_can_do_nothing(server, client, origin):
+    context = client.create_context()
+    requests = [("POST", "/execute", b'{"code": "1"}'), ("POST", "/contexts", None), ("POST", f"/contexts/{context['id']}/restart", None),
+                ("DELETE", f"/contexts/{context['id']}", None), ("PUT", "/files/a", b"a"), ("GET", "/files?path=.", None), ("OPTIONS", "/execute", None)]  # fmt: skip
+    for method, path, body in requests:
+        fields = {"Origin": origin, "Content-Type": "application/json"}
+        check_error(client.request(method, path, body, fields), 403, "Origin")
+    assert context in client.contexts() and not list(server.workspace.iterdir())
+    own = {"Origin": f"http://127.0.0.1:{server.port}"}
+    client.request("POST", f"/contexts/{context['id']}/restart", headers=own).expect(200)
 
 
 def test_every_reply_has_the_name_of_its_request(server):

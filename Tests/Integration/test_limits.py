@@ -1,8 +1,10 @@
 """What a client can use up, and what happens then."""
 
+import ctypes
 import json
 import resource
 import socket
+import struct
 import threading
 import time
 import urllib.parse
@@ -16,6 +18,10 @@ from support.raw import RawConnection
 from support.waiting import wait_until
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+SO_ATTACH_FILTER = 26
+"""socket(7); Python does not name it."""
 
 
 def processor_seconds(pid):
@@ -178,6 +184,141 @@ def test_800_idle_connections_disturb_nobody(server, client):
         for connection in connections:
             connection.close()
     assert client.is_healthy()
+
+
+@pytest.mark.backends("any")
+def test_connections_have_a_limit(start_server):
+    server = start_server("--max-connections", "4")
+
+    def kept():
+        """A connection that is not one too many; those that asked whether the server is up may still be open."""
+        connection = RawConnection(server.port).send(HEALTH)
+        if "connection" not in connection.response().fields:
+            return connection
+        connection.close()
+
+    used = [wait_until(kept, "there is room") for _ in range(4)]
+    try:
+        for request, status in ((b"GET /contexts", 503), (b"PUT /files/a", 503), (b"GET /health", 200), (b"HEAD /health", 200)):
+            with RawConnection(server.port) as connection:
+                connection.send(request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" + HEALTH)
+                response = connection.response(request.split()[0].decode())
+                assert response.status == status and response.fields["connection"] == "close"
+                assert ("retry-after" in response.fields) == (status == 503)
+                assert connection.is_closed()
+        silent = [RawConnection(server.port) for _ in range(100)]
+        assert server.client.is_healthy()
+        # Who says nothing is sent away, too, within seconds.
+        assert [connection.response().status for connection in silent] == [503] * 100
+        assert not any(connection.close() for connection in silent)
+        assert [connection.send(HEALTH).response().status for connection in used] == [200] * 4
+    finally:
+        for connection in used:
+            connection.close()
+    wait_until(lambda: server.client.get("/contexts").status == 200, "there is room again")
+
+
+@pytest.mark.backends("any")
+def test_connections_leave_descriptors_for_kernels_and_files(start_server):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+    server = start_server(before_start=limit)
+    connections = [RawConnection(server.port) for _ in range(250)]
+    try:
+        assert "max-connections" in server.log
+        assert server.client.is_healthy()
+        for connection in connections[:100]:
+            assert connection.send(HEALTH).response().status == 200
+        contexts = [json.loads(connections[0].send(b"POST /contexts HTTP/1.1\r\nHost: localhost\r\n\r\n").response().body) for _ in range(3)]
+        assert all(context["language"] == "python" for context in contexts)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+# Clients that stall
+
+
+def stalled_stream(server, body):
+    """An execution whose output nobody reads."""
+    body = json.dumps(body).encode()
+    return RawConnection(server.port, receive_buffer=4096).send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                           b"Content-Length: %d\r\n\r\n%b" % (len(body), body))  # fmt: skip
+
+
+def drop_everything(connection):
+    """Nothing that comes is seen any more by the socket, nor acknowledged: a filter of one instruction, "take 0 bytes"."""
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    connection.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", 1, ctypes.addressof(instruction)))
+
+
+def test_a_client_that_stops_reading_does_not_hold_its_context(start_server):
+    server = start_server("--write-timeout", "2")
+    context = server.client.create_context()["id"]
+    stalled = stalled_stream(server, {"code": "x = 1\nwhile True: print('y' * 1000)", "context_id": context})
+    assert stalled.head().status == 200
+    assert server.client.execute("x", context_id=context).succeeded().text == "1"
+    stalled.close()
+
+
+@pytest.mark.backends("any")
+def test_a_client_that_stops_reading_while_the_code_says_nothing_more_does_not_either(start_server):
+    server = start_server("--write-timeout", "2")
+    code = "import time\nx = 1\nprint('y' * 20_000_000)\ntime.sleep(1000)"
+    stalled = stalled_stream(server, {"code": code})
+    assert stalled.head().status == 200
+    assert server.client.execute("x").succeeded().text == "1"
+    stalled.close()
+
+
+@pytest.mark.backends("any")
+def test_a_slow_client_is_served_to_the_end(start_server):
+    server = start_server("--write-timeout", "2")
+    stream = stalled_stream(server, {"code": "for n in range(8): print('y' * 1_000_000)"})
+    response = stream.head()
+    pieces = []
+    begun = time.monotonic()
+    # For five times the time-out it takes a little, twice a second.
+    while time.monotonic() - begun < 10:
+        pieces.append(stream.socket.recv(65536))
+        time.sleep(0.5)
+    stream.buffer += b"".join(pieces)
+    data = []
+    while piece := stream.chunk():
+        data.append(piece)
+    assert response.status == 200
+    lines = [json.loads(line) for line in b"".join(data).splitlines()]
+    assert sum(len(line.get("text", "")) for line in lines) == 8 * 1_000_001
+    assert lines[-1]["type"] == "end_of_execution"
+
+
+@pytest.mark.backends("any")
+def test_downloads_and_answers_to_pipelined_requests_are_not_kept_for_ever(start_server):
+    server = start_server("--write-timeout", "2", "--warm", "0")
+    (server.workspace / "big").write_bytes(b"x" * 50_000_000)
+    before = processes.open_descriptors(server.pid)
+    stalled = [RawConnection(server.port, receive_buffer=4096) for _ in range(3)]
+    get = b"GET /files/big HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    stalled[0].send(get)
+    stalled[1].send(get * 50)
+    listing = b"GET /files HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    stalled[2].send_quietly(listing * 100_000)
+    wait_until(lambda: server.log.count("took nothing") == 3, "they are broken off")
+    wait_until(lambda: processes.open_descriptors(server.pid) <= before, "and nothing of them is left")
+    for connection in stalled:
+        connection.close()
+
+
+@pytest.mark.backends("any")
+def test_a_client_that_vanishes_with_data_in_flight_is_noticed(start_server):
+    """The client's machine is gone: nothing answers any more, not even with a reset."""
+    server = start_server("--write-timeout", "2")
+    vanished = stalled_stream(server, {"code": "x = 1\nimport time\nfor n in range(1000): print(n); time.sleep(0.1)"})
+    assert vanished.head().status == 200
+    drop_everything(vanished.socket)
+    assert server.client.execute("x").succeeded().text == "1"
+    vanished.close()
 
 
 def test_no_descriptor_is_left_open(server, client, context):

@@ -44,6 +44,16 @@ struct AccessLog {
       ])
   }
 
+  /// A client that takes nothing of its answer any more.
+  func stalled(_ response: ResponseWriter?) {
+    logger.info(
+      "a client took nothing for too long and counts as gone",
+      metadata: [
+        "method": "\(response?.head?.method ?? "-")", "path": "\(path(response?.head))",
+        "request-id": "\(response?.id ?? "-")",
+      ])
+  }
+
   func cannotAccept(_ error: any Error) {
     logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
   }

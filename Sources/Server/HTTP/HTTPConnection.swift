@@ -16,8 +16,12 @@ final class HTTPConnection {
   /// So many requests that have arrived together are answered before others are served.
   private static let longestRun = 16
 
+  /// So much of what a client sends that is refused for being one too many is read.
+  private static let mostReadOfSurplus = 64 << 10
+
   let server: HTTPServer
-  let checksHost: Bool
+  /// One beyond the limit: it gets one answer, which is mostly a refusal.
+  let isSurplus: Bool
   private let stream: any ByteStream
   let peerAddress: SocketAddress?
   private var parser: HTTPRequestParser
@@ -28,12 +32,17 @@ final class HTTPConnection {
   private var response: ResponseWriter?
   /// The time-out that has been answered; all that is left is to end.
   private var expiry: HTTPFailure?
+  private var stall = WriteStall()
+  /// The client has taken nothing for too long.
+  private var hasStalled = false
 
-  init(_ stream: any ByteStream, from peerAddress: SocketAddress?, to server: HTTPServer, checksHost: Bool) {
+  init(
+    _ stream: any ByteStream, from peerAddress: SocketAddress?, to server: HTTPServer, isSurplus: Bool
+  ) {
     self.stream = stream
     self.peerAddress = peerAddress
     self.server = server
-    self.checksHost = checksHost
+    self.isSurplus = isSurplus
     self.parser = HTTPRequestParser(limits: server.options.limits)
   }
 
@@ -153,7 +162,11 @@ final class HTTPConnection {
   ) throws -> RequestTarget {
     do {
       let target = try RequestTarget(head.target, method: head.method)
-      try checkHost(target, head)
+      try checkSender(target, head)
+      if isSurplus {
+        response.endConnection()
+        guard target.path == options.pathBeyondLimit else { throw tooManyConnections }
+      }
       if head.version == .http11, !head.expectsContinue, let expectation = head.fields.first("Expect") {
         throw HTTPFailure(417, "Nothing is known here of the expectation \(expectation)")
       }
@@ -165,14 +178,33 @@ final class HTTPConnection {
     }
   }
 
-  private func checkHost(_ target: RequestTarget, _ head: HTTPRequestHead) throws(HTTPFailure) {
-    guard checksHost else { return }
-    if target.host == nil, head.fields.first("Host") == server.knownHost { return }
-    guard let host = target.host ?? head.fields.first("Host").flatMap(HTTPHost.init) else { return }
-    guard host.isLoopback else {
-      throw HTTPFailure(421, "This server answers on loopback only, and \(host.name) is not a name of that")
+  /// Refuses what a page of another site may have made a browser send: requests to names that somebody else may have led
+  /// here (DNS rebinding), and those whose `Origin` is not ours. HTTP/1.0 may do without a `Host`.
+  private func checkSender(_ target: RequestTarget, _ head: HTTPRequestHead) throws(HTTPFailure) {
+    let field = head.fields.first("Host")
+    let origin = head.fields.first("Origin")
+    if target.host == nil, origin == nil, field == server.knownHost { return }
+    let host = target.host ?? field.flatMap(HTTPHost.init)
+    if let host, !options.allows(host) {
+      throw HTTPFailure(
+        421,
+        "This server does not go by the name \(host.name). --allowed-host \(host.name) lets it, and addresses work"
+      )
     }
-    if target.host == nil { server.knownHost = head.fields.first("Host") }
+    if origin != nil {
+      for value in head.fields.all("Origin") {
+        guard let host, RequestOrigin(value)?.isSame(as: host) ?? false else {
+          throw HTTPFailure(
+            403, "Pages of \(value) must not use this server: Origin has to name the host that Host names")
+        }
+      }
+    } else if target.host == nil {
+      server.knownHost = field
+    }
+  }
+
+  private var tooManyConnections: HTTPFailure {
+    .unavailable("\(options.maximumConnections) connections are open, and no more are allowed; try again")
   }
 
   /// Answers what is not a request.
@@ -189,20 +221,25 @@ final class HTTPConnection {
   private func sayGoodbye() async throws {
     try await stream.shutdownOutput()
     let since = server.watch.now
-    repeat { stream.inbound.discard(stream.inbound.count) } while try await fill(.goodbye(since: since))
+    var discarded = 0
+    repeat {
+      discarded += stream.inbound.count
+      stream.inbound.discard(stream.inbound.count)
+      if isSurplus, discarded > Self.mostReadOfSurplus { return }
+    } while try await fill(.goodbye(since: since))
   }
 
   /// Waits until the client has gone, or the task is cancelled.
   func untilClientIsGone() async {
     await stream.untilPeerIsGone()
     // With the input full of pipelined requests nothing can be noticed before some of it is read.
-    while !stream.isPeerGone, !Task.isCancelled {
+    while !isClientGone, !Task.isCancelled {
       do { try await EventLoop.sleep(for: .seconds(1)) } catch { return }
       await stream.untilPeerIsGone()
     }
   }
 
-  var isClientGone: Bool { stream.isPeerGone }
+  var isClientGone: Bool { hasStalled || stream.isPeerGone }
 
   func abort() { stream.abort() }
 
@@ -213,17 +250,40 @@ final class HTTPConnection {
 
   /// Called now and then: ends what has waited too long.
   func expire(at now: UInt64, _ timeouts: HTTPTimeouts) {
+    if stall.duration(at: stream.outputProgress, now: now) >= timeouts.write { return giveUp() }
     guard let (reason, since) = waiting else { return }
     switch reason {
+    case .request where isSurplus && now >= since + timeouts.goodbye: answer(tooManyConnections, at: now)
     case .request where now >= since + timeouts.idle: stream.abort()
-    case .goodbye(let begin) where now >= since + timeouts.goodbye || now >= begin + timeouts.body:
+    case .goodbye(let begin)
+    where now >= since + timeouts.goodbye || now >= begin + (isSurplus ? timeouts.goodbye : timeouts.body):
       stream.abort()
+    case .head(let since) where isSurplus && now >= since + timeouts.goodbye:
+      answer(tooManyConnections, at: now)
     case .head(let since) where now >= since + timeouts.head:
       answer(HTTPFailure(408, "The request's head was not whole after \(options.headTimeout)"), at: now)
     case .body where now >= since + timeouts.body:
       answer(HTTPFailure(408, "The request's body stood still for \(options.bodyTimeout)"), at: now)
     default: break
     }
+  }
+
+  /// Refuses a connection that waits, and closes it without waiting for its client.
+  func refuseAtOnce() {
+    guard response == nil, expiry == nil else { return stream.abort() }
+    expiry = tooManyConnections
+    LoopActor.task { [self] in
+      try? await refuse(tooManyConnections)
+      stream.abort()
+    }
+  }
+
+  /// Breaks off a connection whose client takes nothing. Whoever writes to it, or waits for its end, is told.
+  private func giveUp() {
+    guard !hasStalled else { return }
+    hasStalled = true
+    server.log.stalled(response)
+    stream.reset()
   }
 
   /// Answers a time-out beside the task that waits for the client. That task wakes when the client, or at last we

@@ -18,9 +18,10 @@ public final class HTTPServer {
   let log: AccessLog
   let watch: ConnectionWatch
   let date = DateLine()
-  /// The last `Host` that was found to be loopback: mostly it is the same again.
+  /// The last `Host` that was found to be allowed: mostly it is the same again.
   var knownHost: Bytes?
   private var listeners: [Listener] = []
+  private var surplus = SurplusConnections()
   private let requestIDPrefix: String
   private var requestCount: UInt64 = 0
 
@@ -40,16 +41,13 @@ public final class HTTPServer {
 
   /// Serves what connects to `listener`, until `drain` is called and all connections have ended, or until the task is
   /// cancelled, which breaks them off. The listener is closed then.
-  ///
-  /// Where it is bound to a loopback address, a `Host` that is not loopback is refused with 421: a web page could
-  /// otherwise reach us under a name of its own (DNS rebinding).
   public func serve(_ listener: Listener) async {
     listeners.append(listener)
-    let checksHost = listener.localAddress?.isLoopback ?? false
     await withDiscardingTaskGroup { group in
       while !isDraining, let stream = await accept(from: listener) {
         let connection = HTTPConnection(
-          stream, from: stream.peerAddress, to: self, checksHost: checksHost)
+          stream, from: stream.peerAddress, to: self, isSurplus: isFull)
+        if connection.isSurplus { surplus.add(connection) }
         watch.add(connection)
         group.addTask { await self.run(connection) }
       }
@@ -58,9 +56,13 @@ public final class HTTPServer {
     await listener.close()
   }
 
+  /// True where a further connection would be one too many.
+  private var isFull: Bool { watch.count - surplus.count >= options.maximumConnections }
+
   private func run(_ connection: HTTPConnection) async {
     await connection.run()
     watch.remove(connection)
+    if connection.isSurplus { surplus.remove(connection) }
   }
 
   /// Begins to end: listens no more, closes connections that wait for a next request, and the others when their

@@ -8,14 +8,13 @@ extension Request {
   /// Another type, or none, is refused: forms, and scripts of other sites, can send those without asking the browser's
   /// leave, and must not be able to run code.
   ///
-  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type, but from a script in a browser.
+  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type.
   /// - Throws: `HTTPFailure` 400, 413, 415, 422; what `read` throws.
   func json<R: Sendable>(
     limit: Int, allowsEmpty: Bool = false, read: @escaping @Sendable (RequestFields) throws -> R
   ) async throws -> R {
     let isJSON = MediaType.isJSON(fields.first("Content-Type"))
-    // A browser says where a script comes from, also where it does not ask for leave.
-    let isEmpty = allowsEmpty && body.length == 0 && fields.first("Origin") == nil
+    let isEmpty = allowsEmpty && body.length == 0
     if !isJSON, !isEmpty {
       throw HTTPFailure(415, "The body should be JSON, and its Content-Type application/json")
     }

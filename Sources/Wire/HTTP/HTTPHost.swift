@@ -17,17 +17,6 @@ public struct HTTPHost: Sendable, Equatable {
     self.port = UInt16(String(decoding: bytes[nameEnd...].dropFirst(), as: UTF8.self))
   }
 
-  /// True for `localhost`, names below it, and the addresses of the loopback interface. Anything else that leads
-  /// here came by a name that somebody else controls (DNS rebinding).
-  public var isLoopback: Bool {
-    if name == "localhost" || name.hasSuffix(".localhost") || name == "::1" { return true }
-    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0].elementsEqual("127".utf8)
-      && parts.allSatisfy {
-        (1...3).contains($0.count) && $0.allSatisfy(\.isDigit) && (Int(Substring($0)) ?? 256) < 256
-      }
-  }
-
   /// Where the name ends, after its bracket if it has one; nil when this is not a host with or without a port.
   private static func wellFormedNameEnd(_ span: borrowing Span<UInt8>) -> Int? {
     var end = 0

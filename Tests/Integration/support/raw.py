@@ -17,8 +17,13 @@ class RawResponse:
 
 
 class RawConnection:
-    def __init__(self, port, host="127.0.0.1", timeout=20.0):
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, port, host="127.0.0.1", timeout=20.0, receive_buffer=None):
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout)
+        if receive_buffer:
+            # Before it connects: later the system has promised more to the other side.
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect((host, port))
         self.buffer = b""
 
     def __enter__(self):

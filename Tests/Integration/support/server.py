@@ -17,13 +17,13 @@ BINARY = Path(os.environ.get("CODE_INTERPRETER_BINARY", ROOT / ".build/release/c
 KERNEL_ENVIRONMENT = Path(os.environ.get("CODE_INTERPRETER_PYTHON_ENVIRONMENT", ROOT / ".venv"))
 TEST_ENVIRONMENT = ROOT / ".venv-tests"
 GATEWAY_ENVIRONMENT = ROOT / ".venv-gateways"
-LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|\[::1\]|localhost):(\d+)")
+LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|0\.0\.0\.0|\[::1\]|localhost):(\d+)")
 
 
 class Server:
     """Started at once; `client` speaks to it; `stop` ends it as an operator would, and looks at what is left."""
 
-    def __init__(self, workspace, *options, backend, environment=None, port=0, wait=True):
+    def __init__(self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None):
         self.workspace = Path(workspace)
         self.mark = uuid.uuid4().hex
         self.output, self.log_lines = [], []
@@ -35,6 +35,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=before_start,
         )  # fmt: skip
         self._readers = [
             threading.Thread(target=self._collect, args=(pipe, lines), daemon=True)

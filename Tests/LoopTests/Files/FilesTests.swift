@@ -16,6 +16,14 @@ import Testing
     #expect(try file.read(upTo: 4, at: 10).isEmpty)
   }
 
+  @Test func `A directory is made with those above it, and errors say what is in the way`() throws {
+    let path = workplace.root + "/a/b/c"
+    for _ in 0..<2 { try Directory.make(path) }
+    #expect(try workplace.tree().status(RelativePath("a/b/c")).kind == .directory)
+    workplace.write("x", to: "file")
+    #expect(throws: UVError.notDirectory) { try Directory.make(workplace.root + "/file/below") }
+  }
+
   @Test func `What is missing, a directory or below a file is told apart`() throws {
     workplace.makeDirectory("directory")
     workplace.write("x", to: "file")

@@ -67,6 +67,48 @@ extension HTTPServerTests {
       }
     }
 
+    @Test func aClientThatTakesNothingCountsAsGone() async throws {
+      let ended = TestSignal()
+      var options = HTTPServerOptions()
+      options.writeTimeout = .milliseconds(20)
+      try await withHTTPServer(
+        options: options,
+        handler: { _, response in
+          defer { ended.set() }
+          try await response.start(200)
+          let piece = Bytes([UInt8](repeating: 0, count: 1 << 16))
+          // Whoever writes is told, and whoever waits for the client's end.
+          let writer = LoopActor.task { while true { try await response.write([piece]) } }
+          await response.untilClientIsGone()
+          #expect(response.isClientGone)
+          await #expect(throws: ClientIsGone.self) { try await writer.value }
+        }
+      ) { server async throws in
+        let client = try await server.connect()
+        try await client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await ended.wait()
+        while server.server.connectionCount > 0 { await Task.yield() }
+        #expect(server.log.all.contains { $0.contains("took nothing") })
+        await client.close()
+      }
+    }
+
+    @Test func aClientThatPipelinesAndReadsNothingCountsAsGone() async throws {
+      var options = HTTPServerOptions()
+      options.writeTimeout = .milliseconds(20)
+      let body = Bytes([UInt8](repeating: 0, count: 1 << 20))
+      try await withHTTPServer(
+        options: options, handler: { _, response in try await response.send(200, body: body) }
+      ) { server async throws in
+        let client = try await server.connect()
+        let request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        try await client.send(String(repeating: request, count: 100))
+        while server.server.connectionCount == 0 { await Task.yield() }
+        while server.server.connectionCount > 0 { try await EventLoop.sleep(for: .milliseconds(1)) }
+        await client.close()
+      }
+    }
+
     @Test func drainingEndsIdleConnectionsAndLetsAnswersEnd() async throws {
       let began = TestSignal()
       let mayEnd = TestSignal()

@@ -105,11 +105,11 @@ extension HTTPServerTests {
       }
     }
 
-    @Test(arguments: ["evil.example", "localhost.evil.example:80", "192.168.1.1"])
-    func onLoopbackOtherHostsAreRefused(_ host: String) async throws {
+    @Test(arguments: ["evil.example", "localhost.evil.example:80", "box.allowed.example"])
+    func namesThatSomebodyElseMayOwnAreRefused(_ host: String) async throws {
       try await withHTTPServer(handler: count) { server async throws in
-        #expect(
-          try await server.exchange("GET / HTTP/1.0\r\nHost: \(host)\r\n\r\n").hasPrefix("HTTP/1.1 421 "))
+        let answer = try await server.exchange("GET / HTTP/1.0\r\nHost: \(host)\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 421 ") && answer.contains("--allowed-host"))
         // The target's host stands above the field's.
         #expect(
           try await server.exchange("GET http://\(host)/ HTTP/1.0\r\nHost: localhost\r\n\r\n").hasPrefix(
@@ -120,12 +120,43 @@ extension HTTPServerTests {
       }
     }
 
-    @Test(arguments: ["localhost:\u{31}", "127.0.0.1", "[::1]:8080", ""])
-    func onLoopbackItsOwnNamesAreTaken(_ host: String) async throws {
-      try await withHTTPServer(handler: count) { server async throws in
+    @Test(arguments: [
+      "localhost:\u{31}", "127.0.0.1", "192.168.1.1", "[::1]:8080", "box", "box.internal.", "",
+      "Allowed.Example:80",
+      "a.wild.example", "a.b.wild.example.",
+    ])
+    func namesThatAreOursAreTaken(_ host: String) async throws {
+      var options = HTTPServerOptions()
+      options.allowedHosts = ["allowed.example", "*.wild.example"].compactMap(AllowedHost.init)
+      try await withHTTPServer(options: options, handler: count) { server async throws in
         #expect(
           try await server.exchange("GET / HTTP/1.0\r\nHost: \(host)\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
         #expect(try await server.exchange("GET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
+      }
+    }
+
+    @Test(arguments: [
+      "", "allowed.example:80", "*", "*.", "a b", "[::1]", "*.[::1]", "http://allowed.example",
+    ])
+    func whatIsNoNameCannotBeAllowed(_ text: String) { #expect(AllowedHost(text) == nil) }
+
+    @Test(arguments: [
+      ("localhost:49999", "http://localhost:49999", 200), ("localhost:80", "http://LOCALHOST", 200),
+      ("localhost", "https://localhost:443", 200), ("[::1]:8", "http://[::1]:8", 200),
+      ("localhost:49999", "http://localhost:8888", 403), ("localhost:49999", "http://localhost", 403),
+      ("localhost:49999", "http://127.0.0.1:49999", 403), ("localhost:49999", "http://evil.example", 403),
+      ("localhost:49999", "null", 403), ("localhost:49999", "", 403), ("localhost", "http://localhost/", 403),
+      ("localhost:443", "http://localhost", 403), ("localhost", "ftp://localhost", 403),
+      ("localhost", "http://localhost\r\nOrigin: http://evil.example", 403), ("", "http://localhost", 403),
+    ])
+    func pagesOfOtherSitesAreRefused(_ host: String, _ origin: String, _ status: Int) async throws {
+      try await withHTTPServer(handler: count) { server async throws in
+        let client = try await server.connect()
+        for (fields, status) in [("", 200), ("Origin: \(origin)\r\n", status)] {
+          try await client.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n")
+          #expect(try await client.answer().head.status == status)
+        }
+        await client.close()
       }
     }
   }
