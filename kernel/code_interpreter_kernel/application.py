@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any, Sequence
@@ -12,6 +13,7 @@ from jupyter_client.session import Session
 from traitlets import default
 from traitlets.config import Config
 
+from code_interpreter_kernel.ending import Ending
 from code_interpreter_kernel.execution import Kernel
 from code_interpreter_kernel.packing import pack
 from code_interpreter_kernel.programs import replace_system
@@ -70,6 +72,14 @@ class KernelApp(IPKernelApp):
         if not self.logging_config:
             # Nobody reads what is below this, and a record of every message is made.
             self.log.setLevel(self.log_level)
+
+    def start(self) -> None:
+        """Runs the kernel until it is told to stop, and ends the process."""
+        # What is there now is no garbage, until the end.
+        gc.freeze()
+        ending = Ending()
+        super().start()
+        ending.end(self)
 
     def init_iopub(self, context: Any) -> None:
         """Makes the socket for output."""

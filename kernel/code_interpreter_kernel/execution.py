@@ -16,6 +16,7 @@ from ipykernel.ipkernel import IPythonKernel
 from traitlets import Float, Type
 
 from code_interpreter_kernel import safe
+from code_interpreter_kernel.ending import end_children
 from code_interpreter_kernel.figures import Figures
 from code_interpreter_kernel.forks import Forks
 from code_interpreter_kernel.interrupts import Interrupts
@@ -85,6 +86,9 @@ class Kernel(IPythonKernel):
         # A thread may call it at any time: one of us sees what the other has set before.
         if not self._is_answering and not self.is_forked and hasattr(self, "io_loop"):
             self.io_loop.add_callback(self.io_loop.stop)
+
+    async def _progressively_terminate_all_children(self) -> None:
+        end_children()
 
     def pre_handler_hook(self) -> None:
         """Makes other requests than those of code interruptible as a whole."""

@@ -17,11 +17,10 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import Type, default
 
+from code_interpreter_kernel.provisioner import Provisioner
+
 #: What a kernel wrote last is on its way for a moment after its end (the socket's buffer, then libzmq's thread).
 LAST_WORDS_SECONDS = 0.03
-
-#: The same for who asks often; used where the system tells of a process's end by polling only.
-POLL_SECONDS = 0.005
 
 WEBSOCKET_V1 = "v1.kernel.websocket.jupyter.org"
 
@@ -85,8 +84,13 @@ class Manager(ServerKernelManager):
         """How the process ended, as `subprocess.Popen.returncode` has it."""
         return getattr(self.provisioner, "exit_code", None)
 
-    async def _async_wait(self, pollinterval: float = POLL_SECONDS) -> None:
-        await super()._async_wait(min(pollinterval, POLL_SECONDS))
+    async def _async_wait(self, pollinterval: float = 0.1) -> None:
+        """Waits until the process has ended, which the system tells."""
+        while await self._async_is_alive():
+            if isinstance(self.provisioner, Provisioner):
+                await self.provisioner.ended()
+            else:
+                await asyncio.sleep(pollinterval)
 
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> zmq.Socket[Any]:
         # The high-water mark of a socket counts from its connection on, so it is set on the context before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import uuid
@@ -17,6 +18,9 @@ SERVER_MARK = uuid.uuid4().hex
 
 #: Ours alone: neither is any business of the code that runs.
 PRIVATE_VARIABLES = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
+
+#: How often to look whether a process has ended, where the system does not tell.
+POLL_SECONDS = 0.005
 
 
 class Provisioner(LocalProvisioner):
@@ -61,10 +65,31 @@ class Provisioner(LocalProvisioner):
     async def wait(self) -> int | None:
         """Waits for the end of the process, then sees to it that its children are gone too."""
         while self.process is not None and await self.poll() is None:
-            await asyncio.sleep(0.005)
+            await self.ended()
         code = await super().wait()
         await self.end_children()
         return code
+
+    async def ended(self) -> None:
+        """Waits for the end of the process, which nobody has waited for; where the system cannot tell, only for a moment."""
+        try:
+            descriptor = os.pidfd_open(self.process.pid)
+        except (OSError, AttributeError):
+            await asyncio.sleep(POLL_SECONDS)
+            return
+        loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(descriptor, has_ended.set)
+        try:
+            await has_ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    async def send_signal(self, signum: int) -> None:
+        """Sends a signal to the process and its group. Not where it has ended: the number may be another's by now."""
+        # It stays ours as long as nobody has waited for the process, which is done here alone.
+        if await self.poll() is None:
+            await super().send_signal(signum)
 
     async def end_children(self) -> None:
         """Kills what the kernel started and left behind, also what left its process group or ignores SIGTERM."""
