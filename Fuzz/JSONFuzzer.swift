@@ -20,9 +20,11 @@ public func fuzzJSON(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 /// All that is handed out is sound itself, and none of it is lost.
 private func checkSlice(_ slice: JSONSlice, depth: Int) {
   check((try? JSONSlice.parse(slice.bytes, maximumDepth: depth)) == slice, "a slice that is not sound")
-  let line = slice.singleLine
-  check(!line.contains(0x0A) && !line.contains(0x0D), "a line break in a single line")
-  check((try? JSONSlice.parse(line))?.bytes.count == line.count, "a single line that is not sound")
+  let line = slice.asciiLine
+  check(!line.contains { $0 == 0x0A || $0 == 0x0D || $0 >= 0x80 }, "a line that is not one of ASCII")
+  let again = try? JSONSlice.parse(line)
+  check(again?.bytes.count == line.count, "a line of ASCII that is not sound")
+  if let text = slice.text { check(again?.text == text, "text that changes") }
   _ = (slice.integer, slice.number, slice.bool, slice.ascii(atMost: 8), slice.excerpt(atMost: 8))
   if slice.kind == .string { checkString(slice) }
   for element in slice.elements { checkSlice(element, depth: depth) }
@@ -57,7 +59,11 @@ private func checkQuoting(_ text: String) {
 }
 
 extension Bytes {
-  fileprivate func contains(_ byte: UInt8) -> Bool { (0..<count).contains { self[$0] == byte } }
+  fileprivate func contains(_ byte: UInt8) -> Bool { contains { $0 == byte } }
+
+  fileprivate func contains(where isWanted: (UInt8) -> Bool) -> Bool {
+    (0..<count).contains { isWanted(self[$0]) }
+  }
 }
 
 /// RFC 8259, letter by letter.

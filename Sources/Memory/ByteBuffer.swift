@@ -88,6 +88,14 @@ public struct ByteBuffer: ~Copyable, Sendable {
     }
   }
 
+  /// Appends the lowest `byteCount` bytes of `value`, the lowest of them first: a few bytes at the cost of one.
+  public mutating func append(littleEndian value: UInt64, byteCount: Int) {
+    precondition(byteCount >= 0 && byteCount <= 8)
+    reserve(8)
+    withFreeTail { $0.storeBytes(of: value.littleEndian, as: UInt64.self) }
+    commit(byteCount)
+  }
+
   /// Makes room for `length` more bytes after those that can be taken. Where the memory has no room, or others share
   /// it and the room is wanted from the start, what can be taken moves once, into memory that is large enough.
   public mutating func reserve(_ length: Int) {

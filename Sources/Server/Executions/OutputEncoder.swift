@@ -1,7 +1,7 @@
 import Memory
 import Wire
 
-/// Writes `OutputEvent`s as lines of NDJSON: small text of ours around slices of the kernel's own bytes.
+/// Writes `OutputEvent`s as lines of NDJSON, in ASCII alone: small text of ours around slices of the kernel's own bytes.
 enum OutputEncoder {
   /// The MIME types that have fields of their own, in the order in which they are written.
   private static let fields: [(type: String, key: String)] = [
@@ -38,7 +38,7 @@ enum OutputEncoder {
     case .stdout: line.append("{\"type\":\"stdout\",\"text\":\"")
     case .stderr: line.append("{\"type\":\"stderr\",\"text\":\"")
     }
-    line.append(JSONString.singleLine(contents: text))
+    line.append(JSONString.asciiLine(contents: text))
     line.append("\",\"timestamp\":\"")
     line.append(timestamp)
     line.append("\"")
@@ -57,7 +57,7 @@ enum OutputEncoder {
   }
 
   private static func plain(_ contents: Bytes) -> Bytes {
-    JSONString.singleLine(contents: JSONString.withoutTerminalControls(contents: contents))
+    JSONString.asciiLine(contents: JSONString.withoutTerminalControls(contents: contents))
   }
 
   private static func append(_ data: JSONSlice, isMain: Bool, to line: inout GatherBuffer) {
@@ -81,8 +81,8 @@ enum OutputEncoder {
 
   private static func append(_ value: JSONSlice?, isText: Bool, to line: inout GatherBuffer) {
     guard let value else { return line.append("null") }
-    guard isText, value.kind == .string else { return line.append(value.singleLine) }
-    let contents = JSONString.singleLine(contents: value.stringContents)
+    guard isText, value.kind == .string else { return line.append(value.asciiLine) }
+    let contents = JSONString.asciiLine(contents: value.stringContents)
     line.append("\"")
     line.append(JSONString.dropEnclosingQuotes(contents: contents))
     line.append("\"")
@@ -95,9 +95,9 @@ enum OutputEncoder {
     var separator = ",\"extra\":{"
     for (key, value) in members {
       line.append(separator)
-      line.append(key.singleLine)
+      line.append(key.asciiLine)
       line.append(":")
-      line.append(value.singleLine)
+      line.append(value.asciiLine)
       separator = ","
     }
     line.append("}")

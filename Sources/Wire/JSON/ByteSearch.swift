@@ -67,16 +67,14 @@ enum NeedsEscape: ByteTest {
   }
 }
 
-/// The bytes that end a line, and those that begin the UTF-8 of U+0085, U+2028 and U+2029.
-enum LineBreak: ByteTest {
+/// The bytes that end a line, and all beyond ASCII.
+enum NotLineOfASCII: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 {
     let lineFeed = word ^ (.ones &* 0x0A)
     let carriageReturn = word ^ (.ones &* 0x0D)
-    // 0xC2 and 0xE2 differ in one bit.
-    let lead = (word | (.ones &* 0x20)) ^ (.ones &* 0xE2)
     let ends = (lineFeed &- .ones) & ~lineFeed | (carriageReturn &- .ones) & ~carriageReturn
-    return (ends | (lead &- .ones) & ~lead) & .highBits
+    return (ends | word) & .highBits
   }
 
   @inline(__always)
@@ -84,9 +82,8 @@ enum LineBreak: ByteTest {
     let ones = SIMD8(repeating: UInt64.ones)
     let lineFeed = block ^ SIMD8(repeating: .ones &* 0x0A)
     let carriageReturn = block ^ SIMD8(repeating: .ones &* 0x0D)
-    let lead = (block | SIMD8(repeating: .ones &* 0x20)) ^ SIMD8(repeating: .ones &* 0xE2)
     let ends = (lineFeed &- ones) & ~lineFeed | (carriageReturn &- ones) & ~carriageReturn
-    return (ends | (lead &- ones) & ~lead) & SIMD8(repeating: .highBits)
+    return (ends | block) & SIMD8(repeating: .highBits)
   }
 }
 

@@ -3,8 +3,8 @@ struct JSONFindings: Sendable, Equatable {
   /// A string below this length is read again sooner than it is remembered.
   static let longString = 64 * 1024
 
-  /// True where nothing in it can break a line: nothing beyond ASCII, and no line break between tokens.
-  var isOnOneLine = true
+  /// True where it is one line of ASCII: nothing beyond that in its strings, no line break between its tokens.
+  var isASCIILine = true
   /// The longest of the long strings, quotes included.
   var longest: Range<Int>?
 

@@ -58,7 +58,7 @@ extension JSONSlice {
     return value
   }
 
-  /// The value on one line, for newline-delimited JSON; see `SingleLine`. Without line breaks, these are the bytes as
-  /// they are.
-  public var singleLine: Bytes { findings.isOnOneLine ? bytes : SingleLine.of(bytes) }
+  /// The value as one line of ASCII, for newline-delimited JSON; see `ASCIILine`. Where it is one already, these are the
+  /// bytes as they are.
+  public var asciiLine: Bytes { findings.isASCIILine ? bytes : ASCIILine.of(bytes) }
 }

@@ -55,8 +55,8 @@ extension JSONString {
     }
   }
 
-  /// `contents` on what every reader of lines takes for one; see `SingleLine`.
-  public static func singleLine(contents: Bytes) -> Bytes { SingleLine.of(contents) }
+  /// `contents` as one line of ASCII; see `ASCIILine`.
+  public static func asciiLine(contents: Bytes) -> Bytes { ASCIILine.of(contents) }
 
   /// `contents` without the sequences that steer a terminal (ECMA-48: colours, cursor, titles, links). The text that
   /// they stand around stays, also where a sequence is cut off. Without any, these are the contents as they are.

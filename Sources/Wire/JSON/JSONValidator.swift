@@ -84,7 +84,7 @@ struct JSONValidator {
           throw JSONError(.invalidText, at: index)
         }
         index = end
-        findings.isOnOneLine = false
+        findings.isASCIILine = false
       default:
         throw JSONError(.controlCharacter, at: index)
       }
@@ -151,7 +151,7 @@ struct JSONValidator {
   @inline(__always)
   private mutating func skipWhiteSpace(_ span: Span<UInt8>) {
     while index < span.count, span[index].isJSONWhiteSpace {
-      if span[index] == 0x0A || span[index] == 0x0D { findings.isOnOneLine = false }
+      if span[index] == 0x0A || span[index] == 0x0D { findings.isASCIILine = false }
       index += 1
     }
   }

@@ -23,10 +23,10 @@ import Testing
     for text in texts {
       let json = try JSONSlice.parse(Bytes(text))
       #expect(json.findings.longest != nil)
-      let unknown = JSONSlice(sound: json.bytes, JSONFindings(isOnOneLine: false))
+      let unknown = JSONSlice(sound: json.bytes, JSONFindings(isASCIILine: false))
       let (found, expected) = (values(in: json), values(in: unknown))
       #expect(found == expected)
-      #expect(found.map(\.singleLine) == expected.map(\.singleLine))
+      #expect(found.map(\.asciiLine) == expected.map(\.asciiLine))
       // Each part is as sound as if it had come alone.
       for part in found { #expect(try JSONSlice.parse(part.bytes) == part) }
     }
@@ -55,7 +55,7 @@ import Testing
     ("[1, \"a\"]", true), ("[1,\t\"\\n\\u2028\"]", true), ("{\"a\":\n1}", false), ("[\r]", false),
     ("[\"é\"]", false), ("[\"\u{2028}\"]", false), ("[\"\u{85}\"]", false),
   ])
-  func `What may break a line is noticed`(text: String, isOnOneLine: Bool) throws {
-    #expect(try JSONSlice.parse(Bytes(text)).findings.isOnOneLine == isOnOneLine)
+  func `What is not one line of ASCII is noticed`(text: String, isASCIILine: Bool) throws {
+    #expect(try JSONSlice.parse(Bytes(text)).findings.isASCIILine == isASCIILine)
   }
 }

@@ -46,8 +46,8 @@ import Testing
         expect(ByteSearch<NeedsEscape>.first(in: span, from: 0), position, when: special || byte < 32)
         expect(ByteSearch<NotASCII>.first(in: span, from: 0), position, when: byte > 127)
         expect(
-          ByteSearch<LineBreak>.first(in: span, from: 0), position,
-          when: [0x0A, 0x0D, 0xC2, 0xE2].contains(byte))
+          ByteSearch<NotLineOfASCII>.first(in: span, from: 0), position,
+          when: byte == 0x0A || byte == 0x0D || byte > 127)
       }
     }
   }
