@@ -219,6 +219,124 @@ def test_a_context_is_deleted_once_however_many_ask(client, context):
     assert client.contexts() == []
 
 
+# Default contexts
+
+
+def test_default_contexts_are_listed_before_they_are_used(start_server):
+    server = start_server("--warm", "0", "--max-contexts", "2")
+    client = server.client
+    python, javascript = client.contexts()
+    assert (python["language"], javascript["language"]) == ("python", "javascript")
+    assert javascript["cwd"] == str(server.workspace)
+    assert client.execute("1 + 1", language="js").succeeded().text == "2"
+    assert client.execute("globalThis.kept = 5; kept", context_id=javascript["id"]).succeeded().text == "5"
+    assert client.execute("kept", language="javascript").succeeded().text == "5"
+    assert client.contexts() == [python, javascript]
+    client.delete_context(javascript["id"]).expect(200)
+    assert client.contexts() == [python]
+
+
+def test_a_context_that_is_only_listed_can_be_used_restarted_and_deleted_by_its_id(start_server):
+    client = start_server("--warm", "0").client
+    (javascript,) = [context for context in client.contexts() if context["language"] == "javascript"]
+    client.restart_context(javascript["id"]).expect(200)
+    assert client.execute("1 + 1", context_id=javascript["id"]).succeeded().text == "2"
+
+
+def test_what_is_only_listed_does_not_count(start_server):
+    client = start_server("--warm", "0", "--max-contexts", "1").client
+    (javascript,) = [context for context in client.contexts() if context["language"] == "javascript"]
+    check_error(client.post("/execute", {"code": "1", "context_id": javascript["id"]}), 429)
+    check_error(client.post("/execute", {"code": "1", "language": "js"}), 429)
+    client.delete_context(javascript["id"]).expect(200)
+    check_error(client.post("/contexts", {"language": "js"}), 429)
+
+
+# Memory that is gone
+
+
+@pytest.mark.parametrize("code", ["exit()", "quit()", "print('bye'); exit()", "exit"])
+def test_the_next_execution_after_an_exit_says_that_memory_is_gone(client, context, code):
+    run_here = {"context_id": context["id"]}
+    assert client.execute("x = 1", **run_here).restart is None
+    assert client.execute(code, **run_here).restart is None
+    execution = client.execute("x", **run_here)
+    assert (execution.restart, execution.error["name"]) == ("exit() was called", "NameError")
+    assert execution.types[0] == "context_restarted" and execution.count == 1
+    assert client.execute("1", **run_here).succeeded().restart is None
+
+
+@pytest.mark.parametrize(
+    "code, words",
+    [("os._exit(3)", ["3"]), ("os.kill(os.getpid(), 9)", ["SIGKILL"]), ("os.abort()", ["SIGABRT"])],
+    ids=["exit", "SIGKILL", "SIGABRT"],
+)
+def test_an_execution_that_takes_its_kernel_along_says_so_and_the_next_does_too(client, context, code, words):
+    run_here = {"context_id": context["id"]}
+    dying = client.execute("import os\n" + code, **run_here)
+    assert (dying.error["name"], dying.restart) == ("KernelDied", None)
+    execution = client.execute("1", **run_here).succeeded()
+    assert all(word in execution.restart for word in words), execution.restart
+    assert client.execute("1", **run_here).succeeded().restart is None
+
+
+@pytest.mark.parametrize("end", ["os._exit(5)", "os.kill(os.getpid(), 9)", "exit()"])
+def test_a_kernel_that_ends_between_executions_is_told_of(client, context, end):
+    run_here = {"context_id": context["id"]}
+    later = f"import os, threading, time\nexit = get_ipython().ask_exit\ndef later():\n    time.sleep(0.3)\n    {end}\n"
+    client.execute(later + "threading.Thread(target=later).start(); os.getpid()", **run_here).succeeded()
+    pid = int(client.execute("os.getpid()", **run_here).text)
+    wait_until(lambda: not processes.is_alive(pid), "the kernel has ended")
+    execution = client.execute("1", **run_here)
+    if execution.of("error"):
+        # By way of a Jupyter Server it was sent before anybody knew.
+        assert (execution.error["name"], execution.restart) == ("KernelDied", None)
+        execution = client.execute("1", **run_here)
+    assert execution.succeeded().restart
+    assert client.execute("1", **run_here).succeeded().restart is None
+
+
+def test_only_the_first_of_those_that_wait_says_so(client, context, gate):
+    run_here = {"context_id": context["id"]}
+    dying = client.stream(gate.code + "os._exit(1)", **run_here)
+    dying.until("number_of_executions")
+    waiting = [client.stream(f"{index}", **run_here) for index in range(4)]
+    gate.open()
+    assert dying.finish().error["name"] == "KernelDied"
+    executions = [stream.finish().succeeded() for stream in waiting]
+    assert [execution.restart is not None for execution in executions] == [True, False, False, False]
+    assert [execution.text for execution in executions] == ["0", "1", "2", "3"]
+
+
+def test_a_restart_that_was_asked_for_is_no_news_and_a_new_context_none(client, context):
+    run_here = {"context_id": context["id"]}
+    assert client.execute("1", **run_here).restart is None
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute("1", **run_here).restart is None
+    client.execute("import os; os._exit(1)", **run_here)
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute("1", **run_here).restart is None
+    client.delete_context(context["id"]).expect(200)
+    assert client.execute("1", context_id=client.create_context()["id"]).restart is None
+
+
+def test_a_kernel_that_obeyed_no_interrupt_is_told_of(client, context):
+    run_here = {"context_id": context["id"]}
+    client.execute("x = 1", **run_here).succeeded()
+    stubborn = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
+    stream = client.stream(stubborn, **run_here)
+    stream.until("number_of_executions")
+    stream.vanish()
+    execution = client.execute("x", **run_here)
+    assert (execution.restart, execution.error["name"]) == ("the code obeyed no interrupt", "NameError")
+
+
+def test_a_kernel_of_another_language_that_died_is_told_of(client):
+    context = client.create_context(language="javascript")
+    assert client.execute("Deno.exit(4)", context_id=context["id"]).error["name"] == "KernelDied"
+    assert "4" in client.execute("1", context_id=context["id"]).succeeded().restart
+
+
 # Kernels that die
 
 

@@ -165,6 +165,67 @@ def test_displays_and_output_keep_their_order(run):
     assert [value["is_main_result"] for value in execution.results] == [False, False, False, True]
 
 
+def test_what_is_displayed_under_a_name_is_updated_and_the_rest_has_none(run):
+    execution = run(
+        "handle = display('one', display_id=True)\nhandle.update('two')\ndisplay('plain')\n"
+        "named = display('three', display_id='it')\nfrom IPython.display import update_display\n"
+        "update_display({'a': 1}, display_id='it')\nprint(handle.display_id)\n5"
+    ).succeeded()
+    told = [(line["type"], line["text"], line.get("display_id")) for line in execution.of("result", "display_update")]
+    name = execution.stdout.strip()
+    assert told == [
+        ("result", "one", name), ("display_update", "two", name), ("result", "plain", None),
+        ("result", "three", "it"), ("display_update", "{'a': 1}", "it"), ("result", "5", None),
+    ]  # fmt: skip
+    assert not any("display_id" in line for line in execution.results if line["text"] in ("plain", "5"))
+    assert not any(line["is_main_result"] for line in execution.of("display_update"))
+
+
+def test_a_name_is_known_in_later_executions(run):
+    run("handle = display('one', display_id='it')").succeeded()
+    (update,) = run("handle.update('two')").succeeded().of("display_update")
+    assert (update["display_id"], update["text"]) == ("it", "two")
+
+
+def test_output_is_cleared_in_its_place(run):
+    execution = run(
+        "from IPython.display import clear_output\nprint('a', flush=True)\nclear_output()\nprint('b', flush=True)\n"
+        "display('c')\nclear_output(wait=True)\ndisplay('d')"
+    ).succeeded()
+    told = [line.get("text", line.get("wait")) for line in execution.of("stdout", "result", "clear_output")]
+    assert [text for text in told if text != "\n"] == ["a\n", False, "b\n", "c", True, "d"]
+
+
+def test_what_a_thread_displays_later_is_told_by_the_execution_that_runs(client, context, gate):
+    run_here = {"context_id": context["id"]}
+    later = (
+        "from IPython.display import display, clear_output\nimport threading, time\n"
+        "handle = display('one', display_id='it')\n"
+        f"def later():\n    import os\n    while not os.path.exists({str(gate.path)!r}): time.sleep(0.01)\n"
+        "    handle.update('two'); clear_output(wait=True); display('three', display_id='other')\n"
+        "thread = threading.Thread(target=later); thread.start()"
+    )
+    client.execute(later, **run_here).succeeded()
+    stream = client.stream("thread.join()\nprint('done')", **run_here)
+    stream.until("number_of_executions")
+    gate.open()
+    lines = stream.finish().succeeded().of("display_update", "clear_output", "result")
+    assert [(line["type"], line.get("display_id")) for line in lines] == [
+        ("display_update", "it"), ("clear_output", None), ("result", "other"),
+    ]  # fmt: skip
+
+
+def test_javascript_updates_and_clears_too(client):
+    code = (
+        "await Deno.jupyter.broadcast('display_data', {data: {'text/plain': 'one'}, metadata: {}, transient: {display_id: 'it'}});\n"
+        "await Deno.jupyter.broadcast('update_display_data', {data: {'text/plain': 'two'}, metadata: {}, transient: {display_id: 'it'}});\n"
+        "await Deno.jupyter.broadcast('clear_output', {wait: true});\nundefined"
+    )
+    lines = client.execute(code, language="javascript").succeeded().of("result", "display_update", "clear_output")
+    told = [(line["type"], line.get("text"), line.get("display_id")) for line in lines]
+    assert told == [("result", "one", "it"), ("display_update", "two", "it"), ("clear_output", None, None)]
+
+
 @pytest.mark.parametrize(
     "code, text",
     [
@@ -255,6 +316,40 @@ def test_any_text_goes_through_unchanged(run):
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1F600, 0x10FFFF]))
     assert run("import sys\nsys.stdout.write(''.join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), "
                "0x1F600, 0x10FFFF])))\nNone").succeeded().stdout == text  # fmt: skip
+
+
+ALL_KINDS = """
+import sys
+text = TEXT
+print(text)
+print(text, file=sys.stderr)
+handle = display({'text/plain': text, 'text/html': text, 'application/json': {text: [text]}, 'x/' + text: text},
+                 raw=True, display_id=text)
+handle.update({'text/markdown': text}, raw=True)
+raise ValueError(text)
+"""
+
+
+def test_wherever_a_read_ends_it_ends_inside_no_character(client, context):
+    """A client that decodes what it has read, read by read, loses nothing."""
+    text = "\u6c49\xe9\U0001f600" * 30_000
+    code = ALL_KINDS.replace("TEXT", "'\\u6c49\\xe9\\U0001f600' * 30_000")
+    stream = client.stream(code, context_id=context["id"])
+    pieces = []
+    while piece := stream.response.read1(1000):
+        pieces.append(piece.decode("utf-8", "replace"))
+    told = "".join(pieces)
+    assert "\ufffd" not in told
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert "".join(line["text"] for line in lines if line["type"] == "stdout") == text + "\n"
+    assert "".join(line["text"] for line in lines if line["type"] == "stderr") == text + "\n"
+    (shown,) = [line for line in lines if line["type"] == "result"]
+    assert (shown["text"], shown["html"], shown["json"], shown["extra"]) == (text, text, {text: [text]}, {"x/" + text: text})
+    assert shown["display_id"] == text
+    (update,) = [line for line in lines if line["type"] == "display_update"]
+    assert (update["display_id"], update["markdown"]) == (text, text)
+    (error,) = [line for line in lines if line["type"] == "error"]
+    assert error["value"] == text and text in error["traceback"]
 
 
 def test_half_a_surrogate_pair_breaks_nothing(run):
@@ -411,7 +506,8 @@ def test_an_unknown_context_is_not_found(client):
 
 
 def test_a_context_and_a_language_together_are_refused(client, context):
-    check_error(client.post("/execute", {"code": "1", "context_id": context["id"], "language": "python"}), 400)
+    refusal = client.post("/execute", {"code": "1", "context_id": context["id"], "language": "python"})
+    assert check_error(refusal, 400).text.startswith("Only one of context_id or language")
 
 
 def test_a_default_context_is_created_once_however_many_ask(client):

@@ -1,5 +1,6 @@
 """Back ends that others run: `--jupyter-url` with Jupyter Server, Kernel Gateway and Enterprise Gateway."""
 
+import json
 import os
 import time
 
@@ -92,6 +93,7 @@ def test_everything_works_on_each_back_end(start_gateway, start_on, tmp_path, ki
     assert client.execute("import os; os._exit(1)", **run_here).error["name"] == "KernelDied"
     execution = client.execute("import os; os.getcwd()", **run_here).succeeded()
     assert (execution.count, execution.text) == (1, str(tmp_path))
+    assert execution.restart
 
     pid = int(client.execute("os.getpid()", **run_here).text)
     client.delete_context(context["id"]).expect(200)
@@ -235,6 +237,7 @@ def test_a_back_end_that_dies_in_mid_execution_is_told_and_found_again(start_gat
     server.wait_until_healthy()
     execution = client.execute("'fresh'", context_id=context["id"]).succeeded()
     assert (execution.count, execution.text) == (1, "fresh")
+    assert "connection" in execution.restart
     assert client.execute("1").succeeded().text == "1"
 
 
@@ -244,7 +247,47 @@ def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(s
     client = start_on(gateway, proxy=proxy).client
     client.execute("kept = 'kept'").succeeded()
     proxy.cut()
-    assert client.execute("kept").succeeded().text == "kept"
+    execution = client.execute("kept").succeeded()
+    assert (execution.text, execution.restart) == ("kept", None)
+
+
+def test_a_kernel_that_is_restarted_by_others_is_told_of(start_gateway, start_on):
+    gateway = start_gateway(JupyterServer)
+    client = start_on(gateway).client
+    client.execute("kept = 'kept'").succeeded()
+    gateway.restart_kernels()
+    execution = client.execute("kept")
+    assert execution.restart and execution.error["name"] == "NameError"
+    assert client.execute("1").succeeded().restart is None
+
+
+def test_a_kernel_that_was_restarted_while_nobody_listened_is_told_of(start_gateway, start_proxy, start_on):
+    gateway = start_gateway(JupyterServer)
+    proxy = start_proxy(gateway)
+    server = start_on(gateway, proxy=proxy)
+    client = server.client
+    client.execute("kept = 'kept'").succeeded()
+    proxy.freeze()
+    gateway.restart_kernels()
+    proxy.cut()
+    proxy.thaw()
+    server.wait_until_healthy()
+    execution = client.execute("kept")
+    assert execution.restart and execution.error["name"] == "NameError"
+
+
+@pytest.mark.parametrize("kind", [JupyterServer, KernelGateway], ids=lambda kind: kind.name)
+def test_kernels_that_are_installed_there_meanwhile_are_found(start_gateway, start_on, tmp_path, kind):
+    data = tmp_path / "data"
+    gateway = start_gateway(kind, environment={"JUPYTER_PATH": str(data)})
+    client = start_on(gateway).client
+    check_error(client.post("/execute", {"code": "1", "language": "tester"}), 400, "tester")
+    resources = data / "kernels" / "tester"
+    resources.mkdir(parents=True)
+    argv = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (resources / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "tester", "language": "tester"}))
+    assert client.execute("6 * 7", language="tester").succeeded().text == "42"
+    assert client.create_context(language="tester")["language"] == "tester"
 
 
 def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_on(start_gateway, start_proxy, start_on):

@@ -100,6 +100,19 @@ def test_a_kernelspec_is_asked_for_by_its_name_or_by_its_language(start_with, tm
     assert found_in(server, "my-kernel.1") == found_in(server, "own language") == "listed"
 
 
+def test_kernelspecs_that_are_installed_meanwhile_are_found(start_with, tmp_path):
+    server = start_with(tmp_path / "listed")
+    for language in ("first", "second"):
+        check_error(server.client.post("/execute", {"code": "1", "language": language}), 400, language)
+        check_error(server.client.post("/contexts", {"language": language}), 400, language)
+        install(tmp_path / "listed", language, language=language)
+    assert found_in(server, "first") == "listed"
+    assert server.client.create_context(language="second")["language"] == "second"
+    assert [context["language"] for context in server.client.contexts()] == ["python", "first", "second"]
+    install(tmp_path / "listed", "js", language="javascript")
+    wait_until(lambda: "javascript" in [context["language"] for context in server.client.contexts()], "it is listed")
+
+
 def test_what_is_no_kernelspec_disturbs_nobody(start_with, tmp_path):
     listed = tmp_path / "listed"
     install(listed)

@@ -12,6 +12,8 @@ final class WebSocketKernelChannel: KernelChannel {
   private let framing: KernelWebSocketFraming
   private let logger: Logger
   private var passedOver = PassedOver()
+  /// The kernel has started: it starts a second time where somebody has restarted it.
+  private var hasStarted = false
 
   /// Connects to the kernel `identifier`.
   ///
@@ -46,7 +48,7 @@ final class WebSocketKernelChannel: KernelChannel {
       }
       do {
         let message = try await Message.read(frame)
-        if let end = Self.end(in: message) { return .died(end) }
+        if let end = end(in: message) { return .died(end) }
         return .message(message)
       } catch let error as MessageError {
         passedOver.note(error, on: frame.channel.rawValue, logger)
@@ -56,16 +58,20 @@ final class WebSocketKernelChannel: KernelChannel {
 
   func close() async { await socket.close() }
 
-  /// How the kernel ended, where its server's status message says that it has. Servers that bring it back say
-  /// `restarting`; its memory is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`.
-  nonisolated static func end(in message: Message) -> String? {
-    guard message.channel == .iopub, message.header.type == .status else { return nil }
-    return (try? message.content()).flatMap(end)
+  private func end(in message: Message) -> String? {
+    guard message.channel == .iopub, message.header.type == .status, let content = try? message.content()
+    else { return nil }
+    defer { hasStarted = true }
+    return Self.end(in: content, hasStarted: hasStarted)
   }
 
-  nonisolated static func end(in content: JSONSlice) -> String? {
+  /// How the kernel ended, where a status message says that it has. Servers that bring it back say `restarting`; its memory
+  /// is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`. Of a kernel that another client
+  /// has restarted nobody tells but the new one, when it starts.
+  nonisolated static func end(in content: JSONSlice, hasStarted: Bool) -> String? {
     switch content["execution_state"] {
     case "dead"?, "restarting"?: break
+    case "starting"? where hasStarted: return "it was restarted by somebody else"
     default: return nil
     }
     guard let code = content["exit_code"]?.integer else { return "its process ended" }

@@ -35,6 +35,8 @@ public final class Kernel {
   private let logger: Logger
   private var channel: any KernelChannel
   private var exchanges: [MessageIdentifier: Exchange] = [:]
+  /// The name by which the kernel's process signs its messages.
+  private var processSession = MessageIdentifier.none
 
   /// Starts a kernel; it takes code when this returns. Kernels in reserve may have died without anybody having heard of
   /// it yet: the next one is taken then, and in the end one is started.
@@ -143,12 +145,18 @@ public final class Kernel {
 
   /// Opens the channel again after it was lost, and waits until the kernel takes code.
   ///
-  /// - Throws: `KernelHostError` where the kernel is gone or its host does not answer.
+  /// - Throws: `KernelHostError` where the kernel is gone, or another process is in its place, or its host does not answer.
   public func reconnect() async throws {
+    let session = processSession
     channel = try await host.reconnect(identifier)
     end = nil
     startListening()
     try await becomeReady()
+    // Kernels that sign by their client's name leave this open.
+    let names = [session, processSession]
+    if session != processSession, !names.contains(self.session.identifier) {
+      throw KernelHostError.kernelIsGone
+    }
   }
 
   /// A kernel is ready when its own question has been answered on shell **and** its status has been seen on iopub:
@@ -164,6 +172,7 @@ public final class Kernel {
               if message.header.type == .kernelInfoReply {
                 isAnswered = true
                 self.supportedFeatures = Self.features(of: message)
+                self.processSession = message.header.session
               }
               if message.channel == .iopub { isHeard = true }
               return isAnswered && isHeard

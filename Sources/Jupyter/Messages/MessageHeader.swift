@@ -10,6 +10,9 @@ public struct MessageHeader: Sendable {
 
   /// `msg_id`, empty where there is none (a parent header is `{}` in messages that answer nothing).
   public let identifier: MessageIdentifier
+  /// `session` of who made the message: a kernel's process has one, unless it repeats its client's. None where it can be
+  /// none.
+  public let session: MessageIdentifier
   /// `msg_type`.
   public let type: MessageType
   /// `date` as the kernel stamped it: the contents of a JSON string, still escaped.
@@ -25,6 +28,7 @@ public struct MessageHeader: Sendable {
       throw MessageError("its header is not JSON: \(error)")
     }
     var identifier: MessageIdentifier? = MessageIdentifier.none
+    var session = MessageIdentifier.none
     var type = MessageType.other
     var date = Bytes()
     header.forEachMember { key, value in
@@ -32,6 +36,7 @@ public struct MessageHeader: Sendable {
       case "msg_id": identifier = MessageIdentifier(value)
       case "msg_type": type = MessageType(value)
       case "date": date = value.stringContents
+      case "session": session = MessageIdentifier(value) ?? .none
       default: break
       }
     }
@@ -40,6 +45,7 @@ public struct MessageHeader: Sendable {
     self.identifier = identifier
     self.type = type
     self.date = date
+    self.session = session
   }
 }
 

@@ -31,10 +31,15 @@ final class Context {
   private let isDirectoryAsked: Bool
   private let host: any KernelHost
   private let logger: Logger
-  private var kernel: Task<Kernel, any Error>
+  /// Nil until somebody wants one.
+  private var kernel: Task<Kernel, any Error>?
   /// How many kernels were called for. One that is there when another has been called for since is not wanted.
   private var calls = 0
   private var vigil: Task<Void, Never>?
+  /// Why a kernel was replaced that nobody asked to replace; nil where the next execution need not be told.
+  private var loss: String?
+  /// The kernel that is about to end by itself, and why.
+  private var ending: (kernel: ObjectIdentifier, reason: String)?
   /// Why there will be no kernel any more; nil while the context is there.
   private var deletion: KernelEnd?
   /// True while the kernel takes code.
@@ -42,7 +47,7 @@ final class Context {
   /// True while the kernel's host does not answer.
   private(set) var isAway = false
 
-  /// Starts a kernel; `ready` waits for it.
+  /// Starts no kernel yet.
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
     isDirectoryAsked: Bool, isDefault: Bool, host: any KernelHost, logger: Logger
@@ -57,8 +62,14 @@ final class Context {
     var logger = logger
     logger[metadataKey: "context"] = "\(identifier)"
     self.logger = logger
-    self.kernel = LoopActor.task { throw CancellationError() }
-    provide { try await self.start() }
+  }
+
+  /// True once a kernel has been called for: only then the context is more than a name.
+  var hasBegun: Bool { kernel != nil }
+
+  /// Starts a kernel, unless that was done before; `ready` waits for it.
+  func begin() {
+    if kernel == nil { provide { try await self.start() } }
   }
 
   /// The kernel, as soon as it takes code. A start that failed is tried again.
@@ -66,9 +77,9 @@ final class Context {
   /// - Throws: `KernelHostError`; `KernelEnd` when the context is deleted.
   func ready() async throws -> Kernel {
     if let deletion { throw deletion }
-    var provision = kernel
+    begin()
     var hasFailed = false
-    while true {
+    while let provision = kernel {
       do {
         return try await provision.value
       } catch {
@@ -79,29 +90,43 @@ final class Context {
           // Only the first of those that waited tries again; the others wait for its try.
           if kernel == provision { provide { try await self.start() } }
         }
-        provision = kernel
       }
     }
+    throw CancellationError()
   }
 
   /// What waits for a kernel is told when it is to wait for a later one.
   private struct Superseded: Error {}
 
   /// Replaces the kernel; what runs ends with `KernelRestarted`.
-  func restart() async throws {
+  ///
+  /// - Parameter failure: why it has to be; nil where a client has asked for it, who need not be told.
+  func restart(after failure: String? = nil) async throws {
     if let deletion { throw deletion }
+    loss = failure
     let previous = kernel
     provide {
-      guard let lost = try? await previous.value else { return try await self.start() }
+      guard let lost = try? await previous?.value else { return try await self.start() }
       return try await self.exchange(lost, because: .restarted) { try await self.start() }
     }
     _ = try await ready()
   }
 
+  /// Takes the reason why the memory is gone, once the kernel is there that is without it: one execution tells it to its
+  /// client.
+  func takeLoss() -> String? {
+    guard isReady, let reason = loss else { return nil }
+    loss = nil
+    return reason
+  }
+
+  /// The kernel has been asked to end, by its own code: its end is known before it comes.
+  func endIsNear(of kernel: Kernel, because reason: String) { ending = (ObjectIdentifier(kernel), reason) }
+
   /// Puts a better kernel in the place of one that nobody has used yet, where the host makes better ones by now: such as
   /// has loaded what takes time. Nobody has to wait for that.
   func improve() async throws {
-    let provision = kernel
+    guard let provision = kernel else { return }
     let first = try await provision.value
     guard try await first.isOutdone(), isUntouched(provision) else { return }
     let better = try await start()
@@ -123,9 +148,9 @@ final class Context {
     turns.close(deletion)
     vigil?.cancel()
     // Nobody knows when a host that is away will answer.
-    if isAway { kernel.cancel() }
+    if isAway { kernel?.cancel() }
     await vigil?.value
-    await (try? kernel.value)?.shutDown(because: deletion)
+    await (try? kernel?.value)?.shutDown(because: deletion)
   }
 
   private func provide(_ operation: @escaping @LoopActor () async throws -> Kernel) {
@@ -166,6 +191,7 @@ final class Context {
   private func adopt(_ kernel: Kernel) {
     isReady = true
     isAway = false
+    ending = nil
     kernel.onEnd = { [weak self, weak kernel] reason in
       guard let self, let kernel, self.deletion == nil else { return }
       self.replace(kernel, because: reason)
@@ -178,11 +204,16 @@ final class Context {
   private func replace(_ lost: Kernel, because reason: KernelEnd) {
     logger.warning("kernel lost", metadata: ["reason": "\(reason.explanation)"])
     let wasRunning = current != nil
+    let why = ending?.kernel == ObjectIdentifier(lost) ? ending?.reason : reason.explanation
+    // Where another had been called for already, nobody wants to know how this one ended.
+    let isUnasked = isReady
+    let call = calls + 1
     // While it is being looked after, its end is no news.
     lost.onEnd = nil
     if case .connectionLost = reason { keepVigil() }
     provide {
       if case .connectionLost = reason, await self.recover(lost, interrupting: wasRunning) { return lost }
+      if isUnasked, call == self.calls { self.loss = why }
       return try await self.exchange(lost, because: reason) { try await self.startPersistently() }
     }
   }

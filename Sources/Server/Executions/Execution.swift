@@ -64,9 +64,13 @@ struct Execution {
     case .stream:
       return stream(try message.content(), at: message.header.date)
     case .executeResult:
-      return result(try message.content()["data"], isMain: true)
-    case .displayData, .updateDisplayData:
-      return result(try message.content()["data"], isMain: false)
+      return display(try message.content(), isMain: true)
+    case .displayData:
+      return display(try message.content())
+    case .updateDisplayData:
+      return display(try message.content(), isUpdate: true)
+    case .clearOutput:
+      return [.clearOutput(waits: try message.content()["wait"]?.bool ?? false)]
     default:
       return []
     }
@@ -86,9 +90,34 @@ struct Execution {
     return text.isEmpty ? [] : [.stream(name, text: text, timestamp: timestamp)]
   }
 
-  private static func result(_ data: JSONSlice?, isMain: Bool) -> [OutputEvent] {
+  /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#display-data
+  private static func display(
+    _ content: JSONSlice, isMain: Bool = false, isUpdate: Bool = false
+  ) -> [OutputEvent] {
+    var data: JSONSlice?
+    var transient: JSONSlice?
+    // Once through it: the data may be long.
+    content.forEachMember { key, value in
+      switch key {
+      case "data": data = value
+      case "transient": transient = value
+      default: break
+      }
+    }
     guard let data, data.kind == .object else { return [] }
-    return [.result(data, isMain: isMain)]
+    let displayID = transient?["display_id"].flatMap(displayID)
+    // What updates nothing that has a name is only shown.
+    if isUpdate, let displayID { return [.displayUpdate(data, displayID: displayID)] }
+    return [.result(data, isMain: isMain, displayID: displayID)]
+  }
+
+  /// Names are strings; IPython passes on whatever code gives, and numbers are meant as names by some.
+  private static func displayID(_ value: JSONSlice) -> Bytes? {
+    switch value.kind {
+    case .string: value.stringContents
+    case .number: value.bytes
+    default: nil
+    }
   }
 
   /// True for the status that ends what a kernel says to a request.
@@ -149,7 +178,7 @@ struct Execution {
   private func pages(_ payload: JSONSlice?) -> [OutputEvent] {
     guard let payload else { return [] }
     return payload.elements.flatMap { page in
-      page["source"]?.isString("page") == true ? Self.result(page["data"], isMain: false) : []
+      page["source"]?.isString("page") == true ? Self.display(page) : []
     }
   }
 }

@@ -43,6 +43,8 @@ final class ExecutionRun {
   /// What happens if the last interrupt has no effect; nil where there was none.
   private var escalation: Deadline?
   private var isLookingForReply = false
+  /// The client knows that the context's memory is gone.
+  private var hasToldRestart = false
   /// What is to be put back into the kernel behind the execution.
   private var changedEnvironment: EnvironmentCode?
 
@@ -143,6 +145,7 @@ final class ExecutionRun {
     let metadata = try await prepareEnvironment(in: kernel)
     let request = try await kernel.session.execution(ofLong: order.code, metadata: metadata)
     if await isCalledOff() { return }
+    await tellRestart()
     self.request = request
     try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
@@ -150,6 +153,13 @@ final class ExecutionRun {
     if execution.wantsInterruptionTold {
       await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
     }
+  }
+
+  /// The first execution in a kernel that has replaced one unasked says so before all else, once.
+  private func tellRestart() async {
+    guard let reason = context.takeLoss(), !hasToldRestart else { return }
+    hasToldRestart = true
+    await output.send([.contextRestarted(reason: reason)])
   }
 
   /// True where the code need not begin any more; the client, if there still is one, is told.
@@ -192,6 +202,8 @@ final class ExecutionRun {
       logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type.rawValue)"])
       await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
+    // Before anything else is heard of the kernel: the next may be its end.
+    if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: "exit() was called") }
     lookForReply()
     return execution.isComplete
   }
@@ -224,7 +236,8 @@ final class ExecutionRun {
     } else {
       logger.warning("the code obeys no interrupt: its kernel is replaced")
       kernel = nil
-      interruptions.append(LoopActor.task { try? await self.context.restart() })
+      interruptions.append(
+        LoopActor.task { try? await self.context.restart(after: "the code obeyed no interrupt") })
     }
   }
 

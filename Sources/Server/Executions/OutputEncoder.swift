@@ -15,13 +15,24 @@ enum OutputEncoder {
   static func line(_ event: OutputEvent) -> [Bytes] {
     var line = GatherBuffer()
     switch event {
+    case .contextRestarted(let reason):
+      line.append("{\"type\":\"context_restarted\",\"reason\":\"")
+      line.append(JSONString.asciiLine(contents: JSONString.contents(of: reason)))
+      line.append("\"")
     case .accepted(let count):
       line.append("{\"type\":\"number_of_executions\",\"execution_count\":")
       line.append(String(count))
     case .stream(let name, let text, let timestamp):
       append(name, text, timestamp, to: &line)
-    case .result(let data, let isMain):
-      append(data, isMain: isMain, to: &line)
+    case .result(let data, let isMain, let displayID):
+      line.append("{\"type\":\"result\"")
+      append(data, isMain: isMain, displayID, to: &line)
+    case .displayUpdate(let data, let displayID):
+      line.append("{\"type\":\"display_update\"")
+      append(data, isMain: false, displayID, to: &line)
+    case .clearOutput(let waits):
+      line.append(
+        waits ? "{\"type\":\"clear_output\",\"wait\":true" : "{\"type\":\"clear_output\",\"wait\":false")
     case .error(let name, let value, let traceback):
       append(name, value, traceback, to: &line)
     case .end:
@@ -60,7 +71,10 @@ enum OutputEncoder {
     JSONString.asciiLine(contents: JSONString.withoutTerminalControls(contents: contents))
   }
 
-  private static func append(_ data: JSONSlice, isMain: Bool, to line: inout GatherBuffer) {
+  /// What follows the type of a line that shows a MIME bundle.
+  private static func append(
+    _ data: JSONSlice, isMain: Bool, _ displayID: Bytes?, to line: inout GatherBuffer
+  ) {
     var known = [JSONSlice?](repeating: nil, count: fields.count)
     var others: [(key: JSONSlice, value: JSONSlice)] = []
     data.forEachMember { key, value in
@@ -70,8 +84,12 @@ enum OutputEncoder {
         others.append((key, value))
       }
     }
-    line.append("{\"type\":\"result\",\"is_main_result\":")
-    line.append(isMain ? "true" : "false")
+    if let displayID {
+      line.append(",\"display_id\":\"")
+      line.append(JSONString.asciiLine(contents: displayID))
+      line.append("\"")
+    }
+    line.append(isMain ? ",\"is_main_result\":true" : ",\"is_main_result\":false")
     for (index, value) in known.enumerated() {
       line.append(fields[index].key)
       append(value, isText: index == 0, to: &line)

@@ -4,12 +4,19 @@ import Wire
 /// What the client of an execution is told. Slices are as the kernel sent them: `Bytes` of text are the contents of
 /// JSON strings, still escaped; `JSONSlice` is any JSON value.
 enum OutputEvent: Sendable {
+  /// The kernel has taken the place of one that nobody asked to replace, and its memory is gone: why.
+  case contextRestarted(reason: String)
   /// The kernel has accepted the code, as its n-th.
   case accepted(executionCount: Int64)
   /// The code wrote to its standard output or error.
   case stream(StreamName, text: Bytes, timestamp: Bytes)
-  /// The cell's value (`isMain`), or something that was displayed: a MIME bundle.
-  case result(JSONSlice, isMain: Bool)
+  /// The cell's value (`isMain`), or something that was displayed: a MIME bundle. `displayID` where the kernel named it,
+  /// so that it can be updated.
+  case result(JSONSlice, isMain: Bool, displayID: Bytes?)
+  /// A MIME bundle takes the place of what was displayed under `displayID`.
+  case displayUpdate(JSONSlice, displayID: Bytes)
+  /// What was shown so far shall go: at once, or (`waits`) when something new is shown.
+  case clearOutput(waits: Bool)
   /// The code failed.
   case error(name: Bytes, value: Bytes, traceback: [Bytes])
   /// Nothing more comes.

@@ -1,6 +1,7 @@
 """The three back ends that are tested, each as its own project starts it."""
 
 import http.client
+import json
 import os
 import signal
 import ssl
@@ -26,7 +27,8 @@ class Gateway:
     server_options = ()
     """What our server has to be told for this back end, beside its URL and its token."""
 
-    def __init__(self, directory, port=None, base_url="/", certificate=None, token=None):
+    def __init__(self, directory, port=None, base_url="/", certificate=None, token=None, environment=None):
+        self.environment = environment or {}
         self.port, self.token, self.base_url = port or free_port(), token or uuid.uuid4().hex, base_url
         self.certificate, self.directory, self.mark = certificate, directory, uuid.uuid4().hex
         self.start()
@@ -60,7 +62,22 @@ class Gateway:
 
     def _environment(self):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODE_INTERPRETER_")}
-        return {**inherited, "JUPYTER_PATH": str(TEST_ENVIRONMENT / "share/jupyter"), processes.MARK: self.mark}
+        return {**inherited, "JUPYTER_PATH": str(TEST_ENVIRONMENT / "share/jupyter"), processes.MARK: self.mark, **self.environment}
+
+    def restart_kernels(self):
+        """Restarts them all as another client would, by its REST API."""
+        headers = {"Authorization": f"token {self.token}"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", self.base_url.rstrip("/") + "/api/kernels", headers=headers)
+            for kernel in json.loads(connection.getresponse().read()):
+                path = f"{self.base_url.rstrip('/')}/api/kernels/{kernel['id']}/restart"
+                connection.request("POST", path, headers=headers)
+                response = connection.getresponse()
+                assert response.status == 200, response.read()
+                response.read()
+        finally:
+            connection.close()
 
     def _answers(self):
         if self.process.poll() is not None:

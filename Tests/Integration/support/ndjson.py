@@ -14,6 +14,9 @@ FIELDS = {
     "stdout": {"type", "text", "timestamp"},
     "stderr": {"type", "text", "timestamp"},
     "result": {"type", "is_main_result", *RESULT_FIELDS},
+    "display_update": {"type", "display_id", "is_main_result", *RESULT_FIELDS},
+    "clear_output": {"type", "wait"},
+    "context_restarted": {"type", "reason"},
     "error": {"type", "name", "value", "traceback"},
     "end_of_execution": {"type"},
 }
@@ -70,6 +73,12 @@ class Execution:
         return self.main["text"]
 
     @property
+    def restart(self):
+        """Why the context's memory is gone; None where nothing was said of that."""
+        found = self.of("context_restarted")
+        return found[0]["reason"] if found else None
+
+    @property
     def error(self):
         found = self.of("error")
         assert len(found) == 1, f"{len(found)} errors in {self.brief()}"
@@ -92,10 +101,13 @@ class Execution:
         """What holds for every stream, whatever ran."""
         assert self.types[-1:] == ["end_of_execution"], self.brief()
         assert self.types.count("end_of_execution") == 1, self.brief()
-        if "number_of_executions" in self.types:
-            assert self.types.index("number_of_executions") == 0, self.brief()
-            assert self.types.count("number_of_executions") == 1, self.brief()
+        types = self.types[1:] if self.types[0] == "context_restarted" else self.types
+        assert "context_restarted" not in types, self.brief()
+        if "number_of_executions" in types:
+            assert types.index("number_of_executions") == 0, self.brief()
+            assert types.count("number_of_executions") == 1, self.brief()
         for line in self.lines:
+            assert line.raw.isascii(), line.raw[:200]
             check_line(line.value)
         return self
 
@@ -104,6 +116,7 @@ def check_line(value):
     kind = value["type"]
     assert kind in FIELDS, f"unknown type {kind!r}"
     allowed = FIELDS[kind] | ({"extra"} if value.get("extra") else set())
+    allowed |= {"display_id"} if kind == "result" and "display_id" in value else set()
     assert set(value) == allowed, f"fields of {kind}: {sorted(value)}"
     for name in ("text", "name", "value", "traceback"):
         if kind in ("stdout", "stderr", "error") and name in value:
@@ -114,7 +127,11 @@ def check_line(value):
         assert RFC3339.fullmatch(value["timestamp"]), value["timestamp"]
     if kind == "error":
         assert "\x1b" not in value["traceback"], value
-    if kind == "result":
+    for name in ("display_id", "reason"):
+        assert isinstance(value.get(name, ""), str), value
+    if kind == "clear_output":
+        assert type(value["wait"]) is bool, value
+    if kind in ("result", "display_update"):
         assert type(value["is_main_result"]) is bool, value
         for name in ("png", "jpeg", "pdf"):
             if value[name] is not None:

@@ -11,12 +11,18 @@ import Wire
     (#"{"execution_state": "restarting", "exit_code": -9}"#, "killed by SIGKILL"),
   ])
   func `the server's status message says how a kernel ended`(content: String, end: String?) throws {
-    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(Bytes(content))) == end)
+    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(Bytes(content)), hasStarted: true) == end)
+  }
+
+  @Test func `a kernel that starts again has been restarted`() throws {
+    let content = try JSONSlice.parse(#"{"execution_state": "starting"}"#)
+    #expect(WebSocketKernelChannel.end(in: content, hasStarted: false) == nil)
+    #expect(WebSocketKernelChannel.end(in: content, hasStarted: true) != nil)
   }
 
   @Test(arguments: [Int64.min, .max, -1_000_000])
   func `a cell may send such messages too, with any number in them`(code: Int64) throws {
     let content = Bytes(#"{"execution_state": "dead", "exit_code": \#(code)}"#)
-    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(content)) != nil)
+    #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(content), hasStarted: true) != nil)
   }
 }

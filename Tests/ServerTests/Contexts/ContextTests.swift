@@ -51,6 +51,77 @@ import Testing
     }
   }
 
+  @Test func `one is told that a kernel has died, once, when another is there`() async throws {
+    try await withContext { host, context in
+      #expect(context.takeLoss() == nil)
+      let gate = Promise<Void>()
+      host.gate = gate
+      host.channels["kernel-1"]?.die()
+      try await Self.until { host.startCount == 2 }
+      #expect(context.takeLoss() == nil)
+      gate.fulfil(())
+      try await Self.until { context.isReady }
+      #expect(context.takeLoss() == "killed by SIGKILL")
+      #expect(context.takeLoss() == nil)
+    }
+  }
+
+  @Test func `nobody is told of a restart that was asked for, also where the kernel had died before`()
+    async throws
+  {
+    try await withContext { host, context in
+      try await context.restart()
+      #expect(context.takeLoss() == nil)
+      host.channels["kernel-2"]?.die()
+      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+      try await context.restart()
+      #expect(context.takeLoss() == nil)
+      let restart = LoopActor.task { try await context.restart() }
+      host.channels["kernel-4"]?.die()
+      try await restart.value
+      try await Self.until { host.living.count == 1 && context.isReady }
+      #expect(context.takeLoss() == nil)
+    }
+  }
+
+  @Test func `a kernel that had to be replaced is told of, and one that was asked to end with the reason`()
+    async throws
+  {
+    try await withContext { host, context in
+      try await context.restart(after: "it did not obey")
+      #expect(context.takeLoss() == "it did not obey")
+      context.endIsNear(of: try await context.ready(), because: "exit() was called")
+      host.channels["kernel-2"]?.die()
+      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+      #expect(context.takeLoss() == "exit() was called")
+      host.channels["kernel-3"]?.die()
+      try await Self.until { host.living == ["kernel-4"] && context.isReady }
+      #expect(context.takeLoss() == "killed by SIGKILL")
+    }
+  }
+
+  @Test func `a lost connection is told of where the kernel is lost with it`() async throws {
+    try await withContext { host, context in
+      host.onReconnect = { _ in FakeChannel() }
+      host.channels["kernel-1"]?.breakOff()
+      try await Self.until { host.reconnectCount == 1 && context.isReady }
+      #expect(context.takeLoss() == nil)
+      host.onReconnect = { _ in throw KernelHostError.kernelIsGone }
+      host.channels["kernel-1"]?.breakOff()
+      try await Self.until { host.living == ["kernel-2"] && context.isReady }
+      #expect(context.takeLoss()?.hasPrefix("the connection to the kernel was lost") == true)
+    }
+  }
+
+  @Test func `a context that nobody has used has no kernel`() async throws {
+    try await withContext { host, _ in
+      let context = Self.makeContext(on: host)
+      #expect(!context.hasBegun && host.startCount == 1)
+      await context.delete(because: "the test is over")
+      #expect(host.startCount == 1)
+    }
+  }
+
   @Test func `however many kernels have died in reserve, a context gets one that lives`() async throws {
     try await withContext { host, context in
       host.deadInReserve = 5
@@ -87,15 +158,20 @@ import Testing
   ) async throws {
     try await TestLoop.run {
       let host = FakeHost()
-      let context = Context(
-        language: "python", spec: FakeHost.spec, directory: "/", isDirectoryAsked: false, isDefault: false,
-        host: host, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      let context = Self.makeContext(on: host)
       _ = try await context.ready()
       try await body(host, context)
       await context.delete(because: "the test is over")
       // Handles are closing: their turn of the loop is what the count waits for.
       await Task.yield()
     }
+  }
+
+  @LoopActor
+  private static func makeContext(on host: FakeHost) -> Context {
+    Context(
+      language: "python", spec: FakeHost.spec, directory: "/", isDirectoryAsked: false, isDefault: false,
+      host: host, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
   @LoopActor

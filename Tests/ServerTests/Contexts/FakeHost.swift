@@ -22,6 +22,8 @@ final class FakeHost: KernelHost {
   var deadInReserve = 0
   /// How many kernels were asked for.
   private(set) var startCount = 0
+  /// How many channels were asked for again.
+  private(set) var reconnectCount = 0
   /// What `reconnect` does.
   var onReconnect: @LoopActor (String) throws -> FakeChannel = { _ in throw KernelHostError.kernelIsGone }
 
@@ -44,6 +46,7 @@ final class FakeHost: KernelHost {
   }
 
   func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    reconnectCount += 1
     let channel = try onReconnect(identifier)
     channels[identifier] = channel
     return channel

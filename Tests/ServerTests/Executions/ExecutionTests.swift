@@ -102,6 +102,67 @@ import Testing
     #expect(!line.contains("extra"))
   }
 
+  @Test func whatHasANameIsUpdatedUnderIt() throws {
+    let data = #""data": {"text/plain": "'a'"}, "metadata": {}"#
+    let lines = try lines([
+      Messages.iopub("display_data", "{\(data), \"transient\": {\"display_id\": \"one \\u00e9 é\"}}"),
+      Messages.iopub("update_display_data", "{\(data), \"transient\": {\"display_id\": \"one\"}}"),
+      Messages.iopub("display_data", "{\(data), \"transient\": {\"display_id\": 5}}"),
+      Messages.iopub("execute_result", "{\(data), \"transient\": {\"display_id\": null}}"),
+    ])
+    let rest = ",\"text\":\"a\",\"html\":null"
+    let starts = [
+      "{\"type\":\"result\",\"display_id\":\"one \\u00e9 \\u00e9\",\"is_main_result\":false\(rest)",
+      "{\"type\":\"display_update\",\"display_id\":\"one\",\"is_main_result\":false\(rest)",
+      "{\"type\":\"result\",\"display_id\":\"5\",\"is_main_result\":false\(rest)",
+      "{\"type\":\"result\",\"is_main_result\":true\(rest)",
+    ]
+    #expect(lines.count == 4)
+    for (line, start) in zip(lines, starts) { #expect(line.hasPrefix(start)) }
+  }
+
+  @Test func anUpdateOfWhatHasNoNameIsOnlyShown() throws {
+    let lines = try lines([
+      Messages.iopub("update_display_data", #"{"data": {"text/plain": "a"}, "transient": {}}"#)
+    ])
+    #expect(lines.first?.hasPrefix("{\"type\":\"result\",\"is_main_result\":false,") == true)
+  }
+
+  @Test func outputIsCleared() throws {
+    let lines = try lines([
+      Messages.iopub("clear_output", #"{"wait": true}"#), Messages.iopub("clear_output", #"{"wait": false}"#),
+      Messages.iopub("clear_output", "{}"),
+    ])
+    let now = "{\"type\":\"clear_output\",\"wait\":false}\n"
+    #expect(lines == ["{\"type\":\"clear_output\",\"wait\":true}\n", now, now])
+  }
+
+  @Test func aRestartSaysWhy() {
+    #expect(
+      line(.contextRestarted(reason: "killed by \"é\""))
+        == #"{"type":"context_restarted","reason":"killed by \"\u00e9\""}"# + "\n")
+  }
+
+  @Test func allTextIsASCII() throws {
+    let text = "\u{6C49}\u{1F600}é\u{2028}"
+    let lines = try lines([
+      Messages.iopub("stream", "{\"name\": \"stdout\", \"text\": \"\(text)\"}"),
+      Messages.iopub(
+        "display_data",
+        "{\"data\": {\"text/plain\": \"\(text)\", \"text/html\": \"\(text)\", \"application/json\": {\"\(text)\": [\"\(text)\"]}, "
+          + "\"\(text)\": \"\(text)\"}}"),
+      Messages.iopub(
+        "error", "{\"ename\": \"\(text)\", \"evalue\": \"\(text)\", \"traceback\": [\"\(text)\"]}"),
+    ])
+    #expect(lines.count == 3)
+    for (line, count) in zip(lines, [1, 6, 3]) {
+      #expect(line.utf8.allSatisfy { $0 < 0x80 })
+      #expect(
+        line.split(separator: #"\u6c49\ud83d\ude00\u00e9\u2028"#, omittingEmptySubsequences: false).count
+          == count + 1)
+    }
+  }
+
   @Test func jsonOverSeveralLinesBecomesOne() throws {
     let line = try #require(
       try lines([Messages.iopub("display_data", "{\"data\": {\"application/json\": {\n\"a\":\r\n1}}}")]).first
