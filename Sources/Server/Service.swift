@@ -57,6 +57,7 @@ public final class Service {
     while !Task.isCancelled {
       do {
         let context = try await contexts.defaultContext(for: nil)
+        await contexts.addListed()
         _ = try await context.ready()
         contexts.isWarm = true
         return await improve(context)

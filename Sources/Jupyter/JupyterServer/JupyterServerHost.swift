@@ -28,7 +28,7 @@ public final class JupyterServerHost: KernelHost {
   private let client: HTTPClient
   private let kernelEnvironment: [String: String]
   private let logger: Logger
-  private var knownSpecs: [KernelSpec]?
+  private lazy var knownSpecs = Remembered { try await self.askForSpecs() }
   private var kernels: Set<String> = []
 
   /// - Parameters:
@@ -42,9 +42,12 @@ public final class JupyterServerHost: KernelHost {
     self.sharesFileSystem = location.isOnThisMachine
   }
 
-  /// What the server has installed; asked once.
-  public func specs() async throws -> [KernelSpec] {
-    if let knownSpecs { return knownSpecs }
+  /// What the server has installed.
+  public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
+    try await knownSpecs.value(maximumAge: maximumAge)
+  }
+
+  private func askForSpecs() async throws -> [KernelSpec] {
     let reply = try await ask("GET", "/api/kernelspecs", expecting: [200])
     guard let list = reply?["kernelspecs"], list.kind == .object else {
       throw KernelHostError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
@@ -58,7 +61,6 @@ public final class JupyterServerHost: KernelHost {
       specs.append(
         KernelSpec(name: name, displayName: spec?["display_name"]?.excerpt() ?? name, language: language))
     }
-    knownSpecs = specs
     return specs
   }
 

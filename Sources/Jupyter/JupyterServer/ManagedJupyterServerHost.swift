@@ -29,8 +29,10 @@ public final class ManagedJupyterServerHost: KernelHost {
     self.logger = logger
   }
 
-  /// What the server has installed; asked once.
-  public func specs() async throws -> [KernelSpec] { try await host().specs() }
+  /// What the server has installed.
+  public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
+    try await host().specs(maximumAge: maximumAge)
+  }
 
   /// Starts a kernel and connects to it.
   public func start(

@@ -3,10 +3,10 @@ public import Loop
 /// Where kernels come from: a Jupyter Server's REST API, or processes of our own.
 @LoopActor
 public protocol KernelHost: AnyObject, Sendable {
-  /// What can be started.
+  /// What can be started, as it was at most `maximumAge` ago.
   ///
   /// - Throws: `KernelHostError`.
-  func specs() async throws -> [KernelSpec]
+  func specs(maximumAge: Duration) async throws -> [KernelSpec]
 
   /// Starts a kernel and opens its channel. It may not take code yet: `Kernel.start` waits for that.
   ///

@@ -23,11 +23,14 @@ public final class LocalKernelHost: KernelHost {
   /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer.
   private let gate = Gate(width: max(2, Processors.count))
   private var facilities: Task<Facilities, any Error>?
-  private var found: Task<[LocalKernelSpec], Never>?
+  private let installed: Remembered<[LocalKernelSpec]>
   private var kernels: [String: LocalKernel] = [:]
   private var endings: [String: Task<Void, Never>] = [:]
   private var memoryKills: Int?
   private var isClosed = false
+
+  /// A kernel is started as its kernelspec was at most so long ago.
+  private static let specsAge: Duration = .seconds(60)
 
   private static let closed = KernelHostError.unavailable("the server is shutting down")
 
@@ -53,16 +56,21 @@ public final class LocalKernelHost: KernelHost {
     self.environment = environment
     self.preload = preload
     self.logger = logger
+    let finder = KernelSpecFinder(prefix: self.python.prefix, environment: environment)
+    installed = Remembered { await finder.find() }
   }
 
-  /// What is installed; looked up once.
-  public func specs() async throws -> [KernelSpec] { await localSpecs().map(\.spec) }
+  /// What is installed.
+  public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
+    try await installed.value(maximumAge: maximumAge).map(\.spec)
+  }
 
   /// Starts a process and connects to it.
   public func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
-    guard let local = await localSpecs().first(where: { $0.spec.name == spec.name }) else {
+    let specs = try await installed.value(maximumAge: Self.specsAge)
+    guard let local = specs.first(where: { $0.spec.name == spec.name }) else {
       throw KernelHostError.refused("there is no kernel '\(spec.name)' on this machine any more")
     }
     let identifier = RandomIdentifier.make()
@@ -197,14 +205,6 @@ public final class LocalKernelHost: KernelHost {
     return .loopback(ports: ports)
   }
 
-  private func localSpecs() async -> [LocalKernelSpec] {
-    if let found { return await found.value }
-    let finder = KernelSpecFinder(prefix: python.prefix, environment: environment)
-    let finding = LoopActor.task { await finder.find() }
-    found = finding
-    return await finding.value
-  }
-
   private func shared() async throws -> Facilities {
     if let facilities { return try await facilities.value }
     let making = LoopActor.task { try await self.makeFacilities() }
@@ -240,9 +240,9 @@ public final class LocalKernelHost: KernelHost {
     _ directory: RunDirectory, _ orphans: Orphans, _ packages: InstalledPackages
   ) async -> [any KernelLauncher] {
     let spawning = SpawnLauncher(python, logger: logger)
-    guard let preload, let spec = await localSpecs().first(where: { $0.isForkable != nil }) else {
-      return [spawning]
-    }
+    guard let preload, let specs = try? await installed.value(maximumAge: Self.specsAge),
+      let spec = specs.first(where: { $0.isForkable != nil })
+    else { return [spawning] }
     guard spec.isForkable == true else {
       logger.info("this installation has no fork server: each kernel is started by itself")
       return [spawning]

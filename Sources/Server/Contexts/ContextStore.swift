@@ -12,6 +12,13 @@ final class ContextStore {
 
   /// Contexts are called by UUIDs; a longer name is that of none.
   private static let longestIdentifier = 64
+  /// The languages whose default contexts are there from the start, where their kernels are installed.
+  private static let listedLanguages = [defaultLanguage, "javascript"]
+  /// What is installed may have been known for so long when somebody asks for what is among it, or for a list.
+  private static let specsAge: Duration = .seconds(60)
+  private static let listedSpecsAge: Duration = .seconds(2)
+  /// Nobody waits longer for a list because what runs the kernels does not answer.
+  private static let listingLimit: Duration = .seconds(1)
 
   private let host: any KernelHost
   private let workspace: String
@@ -22,7 +29,8 @@ final class ContextStore {
   private var defaults: [String: String] = [:]
   /// The one of executions that name nothing.
   private var unnamedDefault: String?
-  private var starting = 0
+  /// Those of them that have been in the list: who was deleted comes back on use, and not before.
+  private var listed: Set<String> = []
 
   /// - Parameters:
   ///   - workspace: the directory of contexts that name none.
@@ -34,8 +42,11 @@ final class ContextStore {
     self.logger = logger
   }
 
-  /// All that are there, oldest first.
-  var all: [Context] { Array(contexts.values) }
+  /// All that are there, oldest first, with the default contexts that nobody has used yet.
+  func all() async -> [Context] {
+    await addListed()
+    return Array(contexts.values)
+  }
 
   /// True where paths of this machine mean the same to the kernels.
   var sharesFileSystem: Bool { host.sharesFileSystem }
@@ -47,8 +58,16 @@ final class ContextStore {
   /// its kernel is away. One that was deleted comes back on use, and one that is restarted comes back by itself.
   var isReady: Bool { isWarm && !contexts.values.contains { $0.isDefault && $0.isAway } }
 
-  /// - Throws: `HTTPFailure` 404.
+  /// The context, whose kernel takes code or will.
+  ///
+  /// - Throws: `HTTPFailure` 404; 429 where its kernel would be one too many.
   func context(_ identifier: Bytes) throws -> Context {
+    let context = try find(identifier)
+    try begin(context)
+    return context
+  }
+
+  private func find(_ identifier: Bytes) throws -> Context {
     guard let context = identifier.ascii(atMost: Self.longestIdentifier).flatMap({ contexts[$0] }) else {
       throw HTTPFailure(404, "Context \(identifier) not found")
     }
@@ -60,7 +79,9 @@ final class ContextStore {
   /// - Throws: `HTTPFailure` 400, 429, 503.
   func create(language: Bytes?, directory: String?) async throws -> Context {
     let (name, spec) = try await resolve(language)
-    let context = try insert(name, spec, directory: directory, isDefault: false)
+    let context = make(name, spec, directory: directory, isDefault: false)
+    try begin(context)
+    contexts[context.identifier] = context
     do {
       _ = try await context.ready()
       return context
@@ -77,22 +98,48 @@ final class ContextStore {
     // Nearly all executions name no language.
     if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
     let (name, spec) = try await resolve(language)
-    if let context = defaults[spec.name].flatMap({ contexts[$0] }) { return context }
-    let context = try insert(name, spec, directory: nil, isDefault: true)
-    defaults[spec.name] = context.identifier
+    let known = defaults[spec.name].flatMap { contexts[$0] }
+    let context = known ?? make(name, spec, directory: nil, isDefault: true)
+    try begin(context)
+    if known == nil { add(default: context) }
     if language == nil { unnamedDefault = context.identifier }
     return context
   }
 
-  /// - Throws: `HTTPFailure` 404, 503.
+  /// Adds the default contexts that are there from the start. They have no kernel until they are used.
+  func addListed() async {
+    guard !listed.isSuperset(of: Self.listedLanguages) else { return }
+    let host = host
+    let specs = try? await withDeadline(Self.listingLimit) {
+      try await host.specs(maximumAge: Self.listedSpecsAge)
+    }
+    let languages = Languages(specs: specs ?? [])
+    for language in Self.listedLanguages where !listed.contains(language) {
+      guard let spec = languages.spec(for: language) else { continue }
+      listed.insert(language)
+      if defaults[spec.name].flatMap({ contexts[$0] }) == nil {
+        add(default: make(language, spec, directory: nil, isDefault: true))
+      }
+    }
+  }
+
+  /// - Throws: `HTTPFailure` 404, 429, 503.
   func restart(_ identifier: Bytes) async throws {
-    do { try await context(identifier).restart() } catch { throw Self.failure(for: error) }
+    let context = try find(identifier)
+    do {
+      if context.hasBegun { return try await context.restart() }
+      try begin(context)
+      _ = try await context.ready()
+    } catch {
+      throw Self.failure(for: error)
+    }
   }
 
   /// - Throws: `HTTPFailure` 404.
   func delete(_ identifier: Bytes) async throws {
-    let context = try context(identifier)
+    let context = try find(identifier)
     contexts[context.identifier] = nil
+    if context.isDefault { listed.insert(context.language) }
     await context.delete(because: "the context was deleted")
   }
 
@@ -118,33 +165,48 @@ final class ContextStore {
     }
   }
 
-  private func insert(_ name: String, _ spec: KernelSpec, directory: String?, isDefault: Bool) throws
-    -> Context
-  {
-    guard contexts.count < limit else {
+  private func make(
+    _ language: String, _ spec: KernelSpec, directory: String?, isDefault: Bool
+  ) -> Context {
+    Context(
+      language: language, spec: spec, directory: directory ?? workspace, isDirectoryAsked: directory != nil,
+      isDefault: isDefault, host: host, logger: logger)
+  }
+
+  private func add(default context: Context) {
+    contexts[context.identifier] = context
+    defaults[context.spec.name] = context.identifier
+  }
+
+  /// Lets the context have a kernel, unless it has.
+  private func begin(_ context: Context) throws {
+    if context.hasBegun { return }
+    guard contexts.values.count(where: \.hasBegun) < limit else {
       throw HTTPFailure(429, "There are \(limit) contexts, and no more are allowed; delete one first")
     }
-    let context = Context(
-      language: name, spec: spec, directory: directory ?? workspace, isDirectoryAsked: directory != nil,
-      isDefault: isDefault,
-      host: host, logger: logger)
-    contexts[context.identifier] = context
-    return context
+    context.begin()
   }
 
   private func resolve(_ language: Bytes?) async throws -> (String, KernelSpec) {
     let asked = language ?? Bytes(Self.defaultLanguage)
-    let languages: Languages
+    let name = Languages.canonicalName(asked)
+    var languages = Languages(specs: [])
     do {
-      languages = Languages(specs: try await host.specs())
+      // What is not known yet may have been installed since.
+      for age in [Self.specsAge, .zero] {
+        languages = Languages(specs: try await host.specs(maximumAge: age))
+        guard let name else { continue }
+        if let spec = languages.spec(for: name) { return (Self.language(spec, askedAs: name), spec) }
+      }
     } catch {
       throw Self.failure(for: error)
     }
-    guard let name = Languages.canonicalName(asked), let spec = languages.spec(for: name) else {
-      let shown = asked.count <= KernelSpec.longestName ? "'\(asked)'" : "with so long a name"
-      throw HTTPFailure(400, "No kernel for language \(shown). Installed: \(languages.list)")
-    }
-    // Asked for by its own name, a kernel has the language that it declares.
-    return (name == spec.name.lowercased() ? spec.language : name, spec)
+    let shown = asked.count <= KernelSpec.longestName ? "'\(asked)'" : "with so long a name"
+    throw HTTPFailure(400, "No kernel for language \(shown). Installed: \(languages.list)")
+  }
+
+  /// Asked for by its own name, a kernel has the language that it declares.
+  private static func language(_ spec: KernelSpec, askedAs name: String) -> String {
+    name == spec.name.lowercased() ? spec.language : name
   }
 }

@@ -30,7 +30,7 @@ struct ContextRoutes {
   }
 
   func list(_ request: Request, with writer: ResponseWriter) async throws {
-    let list = contexts.all.map(Self.describe).joined(separator: ",")
+    let list = await contexts.all().map(Self.describe).joined(separator: ",")
     try await reply("[\(list)]", with: writer)
   }
 

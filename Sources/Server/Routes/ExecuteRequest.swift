@@ -21,7 +21,7 @@ struct ExecuteRequest: Sendable {
     contextIdentifier = try body.text("context_id")
     language = try body.text("language")
     guard contextIdentifier == nil || language == nil else {
-      throw HTTPFailure(400, "Only one of `context_id` and `language` can be given")
+      throw HTTPFailure(400, "Only one of context_id or language can be given")
     }
     variables = try Self.variables(body)
     variablesLength = variables.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }

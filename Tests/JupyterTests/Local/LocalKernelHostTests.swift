@@ -115,7 +115,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   @Test(arguments: [false, true])
   func `what does not start says why`(isForked: Bool) async throws {
     try await withHost(isForked: isForked) { host in
-      let spec = try #require(try await host.specs().first { $0.language == "python" })
+      let spec = try #require(try await host.specs(maximumAge: .zero).first { $0.language == "python" })
       await #expect(throws: KernelHostError.self) {
         _ = try await host.start(spec, in: "/nonexistent", environment: [:])
       }
@@ -154,7 +154,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     _ body: @escaping @LoopActor (Kernel, LocalKernelHost) async throws -> Void
   ) async throws {
     try await withHost(isForked: isForked) { host in
-      let spec = try #require(try await host.specs().first { $0.language == "python" })
+      let spec = try #require(try await host.specs(maximumAge: .zero).first { $0.language == "python" })
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let kernel = try await Kernel.start(
         spec, on: host, in: "/usr", environment: environment, logger: logger)

@@ -69,7 +69,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
       let host = LocalKernelHost.ofTests(preload: [])
       let pool = WarmPool(host, size: 1, directory: "/usr", logger: logger)
       do {
-        let spec = try #require(try await host.specs().first { $0.language == "python" })
+        let spec = try #require(try await host.specs(maximumAge: .zero).first { $0.language == "python" })
         try await body(pool, spec)
       } catch {
         await pool.close()

@@ -29,7 +29,10 @@ final class FakeHost: KernelHost {
 
   static let spec = KernelSpec(name: "fake", displayName: "Fake", language: "python")
 
-  func specs() async throws -> [KernelSpec] { [Self.spec] }
+  /// What can be started.
+  var installed = [spec]
+
+  func specs(maximumAge: Duration) async throws -> [KernelSpec] { installed }
 
   func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]

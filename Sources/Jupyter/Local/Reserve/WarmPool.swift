@@ -56,7 +56,9 @@ public final class WarmPool: KernelHost {
   public var overlapsKernels: Bool { host.overlapsKernels }
 
   /// What is installed.
-  public func specs() async throws -> [KernelSpec] { try await host.specs() }
+  public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
+    try await host.specs(maximumAge: maximumAge)
+  }
 
   /// Takes a kernel that waits, where one would do; else starts one.
   public func start(

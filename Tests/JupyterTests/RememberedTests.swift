@@ -1,0 +1,75 @@
+import Loop
+import TestLoop
+import Testing
+
+@testable import Jupyter
+
+@Suite struct RememberedTests {
+  private struct Failure: Error {}
+
+  @Test func `what is remembered is found out once`() async throws {
+    try await TestLoop.run {
+      let counter = Counter()
+      let remembered = Remembered { counter.next() }
+      let values = try await [
+        remembered.value(maximumAge: .seconds(3600)), remembered.value(maximumAge: .seconds(3600)),
+      ]
+      #expect(values == [1, 1])
+    }
+  }
+
+  @Test func `what is too old is found out again, once for all who ask meanwhile`() async throws {
+    try await TestLoop.run {
+      let counter = Counter()
+      let gate = Promise<Void>()
+      let remembered = Remembered {
+        let number = counter.next()
+        if number > 1 { try await gate.get() }
+        return number
+      }
+      let first = try await remembered.value(maximumAge: .zero)
+      #expect(first == 1)
+      await EventLoop.untilLater()
+      let asking = (0..<5).map { _ in LoopActor.task { try await remembered.value(maximumAge: .zero) } }
+      while counter.count < 2 { await Task.yield() }
+      gate.fulfil(())
+      for task in asking {
+        let value = try await task.value
+        #expect(value > 1)
+      }
+      // What is being found out when somebody asks may have been looked at before that: hence another time, for all of
+      // those.
+      #expect(counter.count <= 3)
+    }
+  }
+
+  @Test func `what could not be found out is tried again`() async throws {
+    try await TestLoop.run {
+      let counter = Counter()
+      let remembered = Remembered {
+        let number = counter.next()
+        if number == 1 { throw Failure() }
+        return number
+      }
+      await #expect(throws: Failure.self) { try await remembered.value(maximumAge: .seconds(3600)) }
+      let value = try await remembered.value(maximumAge: .seconds(3600))
+      #expect(value == 2)
+    }
+  }
+}
+
+@LoopActor private final class Counter {
+  private(set) var count = 0
+  func next() -> Int {
+    count += 1
+    return count
+  }
+}
+
+extension EventLoop {
+  /// Waits until its clock shows a later time.
+  @LoopActor fileprivate static func untilLater() async {
+    let start = now
+    while now == start { await Task.yield() }
+  }
+}

@@ -1,0 +1,86 @@
+import Jupyter
+import Logging
+import Loop
+import Memory
+import TestLoop
+import Testing
+
+@testable import Server
+
+@Suite struct ContextStoreTests {
+  @Test func `default contexts are listed before they are used, and are those that are used then`()
+    async throws
+  {
+    try await withStore { host, store in
+      let listed = await store.all()
+      #expect(listed.map(\.language) == ["python", "javascript"])
+      #expect(host.startCount == 0)
+      let python = try await store.defaultContext(for: nil)
+      let javascript = try await store.defaultContext(for: "js")
+      #expect(python === listed[0] && javascript === listed[1])
+      let named = try store.context(Bytes(listed[1].identifier))
+      #expect(named === listed[1])
+      #expect(await store.all().count == 2)
+    }
+  }
+
+  @Test func `a context that is used by its identifier alone has a kernel`() async throws {
+    try await withStore { host, store in
+      let listed = await store.all()
+      _ = try await store.context(Bytes(listed[1].identifier)).ready()
+      #expect(host.startCount == 1)
+      try await store.restart(Bytes(listed[0].identifier))
+      #expect(host.startCount == 2)
+    }
+  }
+
+  @Test func `one that was deleted comes back on use alone`() async throws {
+    try await withStore { _, store in
+      for context in await store.all() { try await store.delete(Bytes(context.identifier)) }
+      #expect(await store.all().isEmpty)
+      _ = try await store.defaultContext(for: "javascript").ready()
+      #expect(await store.all().map(\.language) == ["javascript"])
+    }
+  }
+
+  @Test func `what has no kernel does not count against the limit, and counts when it gets one`() async throws
+  {
+    try await withStore(limit: 1) { _, store in
+      let listed = await store.all()
+      let context = try await store.create(language: "python", directory: nil)
+      #expect(await store.all().count == 3)
+      #expect(throws: HTTPFailure.self) { try store.context(Bytes(listed[1].identifier)) }
+      await #expect(throws: HTTPFailure.self) { try await store.defaultContext(for: nil) }
+      try await store.delete(Bytes(context.identifier))
+      _ = try await store.defaultContext(for: nil).ready()
+    }
+  }
+
+  @Test func `kernels that are installed meanwhile are found`() async throws {
+    try await withStore { host, store in
+      host.installed = [FakeHost.spec]
+      #expect(await store.all().map(\.language) == ["python"])
+      await #expect(throws: HTTPFailure.self) { try await store.defaultContext(for: "bash") }
+      await #expect(throws: HTTPFailure.self) { try await store.create(language: "bash", directory: nil) }
+      host.installed.append(KernelSpec(name: "bash", displayName: "Bash", language: "bash"))
+      let shared = try await store.defaultContext(for: "bash")
+      let own = try await store.create(language: " SH ", directory: nil)
+      #expect(shared.language == "bash" && own.language == "bash")
+    }
+  }
+
+  private func withStore(
+    limit: Int = 8, _ body: @escaping @LoopActor (FakeHost, ContextStore) async throws -> Void
+  ) async throws {
+    try await TestLoop.run {
+      let host = FakeHost()
+      host.installed.append(KernelSpec(name: "deno", displayName: "Deno", language: "typescript"))
+      let store = ContextStore(
+        host: host, workspace: "/", limit: limit,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      try await body(host, store)
+      await store.close()
+      await Task.yield()
+    }
+  }
+}
