@@ -67,11 +67,11 @@ final class WebSocketKernelChannel: KernelChannel {
 
   /// How the kernel ended, where a status message says that it has. Servers that bring it back say `restarting`; its memory
   /// is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`. Of a kernel that another client
-  /// has restarted nobody tells but the new one, when it starts.
+  /// has restarted nobody tells but the new one, when it starts, where that is not missed.
   nonisolated static func end(in content: JSONSlice, hasStarted: Bool) -> String? {
     switch content["execution_state"] {
     case "dead"?, "restarting"?: break
-    case "starting"? where hasStarted: return "it was restarted by somebody else"
+    case "starting"? where hasStarted: return Kernel.restartedByOthers
     default: return nil
     }
     guard let code = content["exit_code"]?.integer else { return "its process ended" }

@@ -15,6 +15,9 @@ public final class Kernel {
   /// A kernel that is idle answers within milliseconds.
   private static let probeLimit: Duration = .seconds(1)
 
+  /// How a kernel ended that another client of its host has restarted.
+  nonisolated static let restartedByOthers = "it was restarted by another client"
+
   /// What kind of kernel it is.
   public let spec: KernelSpec
   /// Makes the requests to it.
@@ -152,11 +155,13 @@ public final class Kernel {
     end = nil
     startListening()
     try await becomeReady()
-    // Kernels that sign by their client's name leave this open.
-    let names = [session, processSession]
-    if session != processSession, !names.contains(self.session.identifier) {
-      throw KernelHostError.kernelIsGone
-    }
+    if isAnother(session) { throw KernelHostError.kernelIsGone }
+  }
+
+  /// True where a message of that session comes from another process than the one that was there first. Kernels that sign
+  /// by their client's name leave it open.
+  private func isAnother(_ other: MessageIdentifier) -> Bool {
+    other != processSession && ![other, processSession].contains { $0 == .none || $0 == session.identifier }
   }
 
   /// A kernel is ready when its own question has been answered on shell **and** its status has been seen on iopub:
@@ -217,6 +222,10 @@ public final class Kernel {
       // What has no parent, or another's, is no output of code that was sent here.
       if message.parentIdentifier.belongs(to: session.identifier) { await onStray?(message) }
       return
+    }
+    // Nobody tells that another client has restarted a kernel; it may even have missed that itself.
+    if message.header.type == .status, isAnother(message.header.session) {
+      return finish(because: .died(Self.restartedByOthers), of: self.channel)
     }
     exchange.isHeard = true
     if await exchange.receive(message) { exchange.finish(.success(())) }
