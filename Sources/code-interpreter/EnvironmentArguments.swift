@@ -50,7 +50,8 @@ enum EnvironmentArguments {
     ["1", "true", "yes", "on"].contains(environment[name(of: flag)]?.lowercased())
   }
 
-  private static func name(of option: String) -> String {
+  /// The variable that stands for `--option`.
+  static func name(of option: String) -> String {
     prefix + option.uppercased().replacing("-", with: "_")
   }
 }

@@ -7,6 +7,7 @@ import Loop
 struct KernelOptions: ParsableArguments {
   /// As many as there may be contexts, where nothing else is asked for; each is a process.
   private static let mostWarm = 64
+  private static let defaultPreload = "numpy,pandas,matplotlib.pyplot"
 
   @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
   var pythonEnvironment: String?
@@ -18,15 +19,18 @@ struct KernelOptions: ParsableArguments {
       """)
   var backend: Backend?
 
-  @Option(help: "How many Python kernels stand ready for new contexts and restarts, with --backend local.")
-  var warm = 1
+  @Option(
+    help:
+      "How many Python kernels stand ready for new contexts and restarts, with --backend local (default: 1).")
+  var warm: Int?
 
   @Option(
     help: """
       Modules that Python kernels find imported, where they are installed, with commas between; "" for none. They are \
-      loaded once, and kernels forked from there: imports take no time, and kernels share their memory.
+      loaded once, and kernels forked from there, with --backend local: imports take no time, and kernels share their \
+      memory (default: \(defaultPreload)).
       """)
-  var preload = "numpy,pandas,matplotlib.pyplot"
+  var preload: String?
 
   @Flag(
     help: """
@@ -49,13 +53,57 @@ struct KernelOptions: ParsableArguments {
 
   func validate() throws {
     _ = try kernelEnvironment()
-    guard (0...Self.mostWarm).contains(warm) else {
+    guard (0...Self.mostWarm).contains(warm ?? 0) else {
       throw ValidationError("--warm should be from 0 to \(Self.mostWarm).")
     }
+    try validateWhereKernelsRun()
     if backend == .local, jupyterUrl != nil {
       throw ValidationError(
         "--backend local runs the kernels here, --jupyter-url elsewhere: give one of them.")
     }
+  }
+
+  /// What has no effect is no use to whoever asks for it, and should not look as if it had.
+  private func validateWhereKernelsRun() throws {
+    let location: ServerLocation?
+    do {
+      location = try jupyterUrl.map { try ServerLocation(url: $0, token: nil) }
+    } catch {
+      throw ValidationError("--jupyter-url: \(error).")
+    }
+    if location != nil {
+      for (option, isGiven) in [
+        ("warm", warm != nil), ("preload", preload != nil), ("no-fork-server", noForkServer),
+      ] where isGiven {
+        throw Self.senseless(
+          option, "is for kernels that this server runs itself, and --jupyter-url has others run them")
+      }
+    } else {
+      for (option, isGiven) in [("jupyter-token", jupyterToken != nil), ("jupyter-ca", jupyterCa != nil)]
+      where isGiven {
+        throw Self.senseless(option, "is for the server of --jupyter-url, which is not given")
+      }
+    }
+    if jupyterCa != nil, let location, !location.isSecure {
+      throw Self.senseless("jupyter-ca", "is for https, which this --jupyter-url is not")
+    }
+    if backend == .jupyter {
+      // To ask for none of that is to ask for what is.
+      for (option, isGiven) in [
+        ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
+      ] where isGiven {
+        throw Self.senseless(option, "is for --backend local, and not for --backend jupyter")
+      }
+    }
+    if noForkServer, preload?.isEmpty == false {
+      throw Self.senseless("preload", "is for kernels that are forked, and --no-fork-server has none")
+    }
+  }
+
+  private static func senseless(_ option: String, _ reason: String) -> ValidationError {
+    ValidationError(
+      "--\(option) \(reason): leave one out. (--\(option) may come from \(EnvironmentArguments.name(of: option)).)"
+    )
   }
 
   /// The host of the kernels.
@@ -78,12 +126,14 @@ struct KernelOptions: ParsableArguments {
       let host = LocalKernelHost(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
         logger: logger)
+      let warm = warm ?? 1
       return warm > 0 ? WarmPool(host, size: warm, directory: workspace, logger: logger) : host
     }
   }
 
   private var preloadedModules: [String] {
-    preload.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }.filter { !$0.isEmpty }
+    (preload ?? Self.defaultPreload).split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }
+      .filter { !$0.isEmpty }
   }
 
   private func kernelEnvironment() throws -> [String: String] {

@@ -62,6 +62,43 @@ def test_what_makes_no_sense_is_refused_with_a_reason(arguments, tmp_path):
     assert arguments[0] in result.stderr or arguments[-1] in result.stderr
 
 
+ELSEWHERE = ["--jupyter-url", "http://127.0.0.1:1"]
+
+
+@pytest.mark.parametrize(
+    "arguments, option",
+    [([*ELSEWHERE, "--warm", "1"], "warm"), ([*ELSEWHERE, "--warm", "0"], "warm"), ([*ELSEWHERE, "--preload", "numpy"], "preload"),
+     ([*ELSEWHERE, "--preload", ""], "preload"), ([*ELSEWHERE, "--no-fork-server"], "no-fork-server"),
+     (["--jupyter-token", "secret"], "jupyter-token"), (["--jupyter-ca", "/ca.pem"], "jupyter-ca"),
+     ([*ELSEWHERE, "--jupyter-ca", "/ca.pem"], "jupyter-ca"), (["--backend", "jupyter", "--warm", "2"], "warm"),
+     (["--backend", "jupyter", "--preload", "numpy"], "preload"), (["--backend", "jupyter", "--no-fork-server"], "no-fork-server"),
+     (["--no-fork-server", "--preload", "numpy"], "preload")],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)  # fmt: skip
+def test_options_that_make_no_sense_together_are_refused(arguments, option, tmp_path):
+    result = command("serve", "--workspace", str(tmp_path), "--port", "0", *arguments)
+    assert result.returncode != 0
+    assert f"--{option} is for" in result.stderr, result.stderr
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "variables, option",
+    [({"WARM": "1"}, "warm"), ({"PRELOAD": "numpy"}, "preload"), ({"PRELOAD": ""}, "preload"), ({"NO_FORK_SERVER": "true"}, "no-fork-server")],
+    ids=str,
+)  # fmt: skip
+def test_variables_that_make_no_sense_together_are_refused(variables, option, tmp_path):
+    variables = {f"CODE_INTERPRETER_{name}": value for name, value in {**variables, "JUPYTER_URL": "http://127.0.0.1:1"}.items()}
+    result = command("serve", "--workspace", str(tmp_path), "--port", "0", **variables)
+    assert result.returncode != 0
+    name = "CODE_INTERPRETER_" + option.upper().replace("-", "_")
+    assert f"--{option} is for" in result.stderr and name in result.stderr and "--jupyter-url" in result.stderr, result.stderr
+
+
+def test_to_ask_for_no_reserve_is_fine_with_a_jupyter_server(start_server):
+    assert start_server("--warm", "0", "--preload", "").client.execute("1").succeeded().text == "1"
+
+
 @pytest.mark.backends("any")
 def test_a_port_that_is_taken_is_a_clear_error(server, tmp_path):
     result = command("serve", "--port", str(server.port), "--workspace", str(tmp_path), "--python-environment", str(KERNEL_ENVIRONMENT))

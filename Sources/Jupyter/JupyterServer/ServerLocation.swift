@@ -40,6 +40,11 @@ public struct ServerLocation: Sendable {
     self.trust = trust
   }
 
+  /// True where it is spoken to by TLS.
+  public var isSecure: Bool {
+    if case .tcp(_, _, let isSecure) = endpoint { isSecure } else { false }
+  }
+
   /// What stands in the `Host` field.
   var hostField: String {
     switch endpoint {
