@@ -2,10 +2,12 @@
 
 import json
 import os
+import socket
+import threading
 
 import pytest
 
-from support.client import check_error
+from support.client import at_once, check_error
 from support.code import ENDLESS
 from support.server import KERNEL_ENVIRONMENT
 from support.waiting import wait_until
@@ -175,6 +177,65 @@ def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path)
     assert [result["text"] for result in execution.results] == [str(index) for index in range(5000)]
 
 
+# Where kernels are met
+
+TRANSPORT = "from ipykernel import get_connection_info; get_connection_info(unpack=True)['transport']"
+
+
+@pytest.mark.parametrize("language", ["tester", "python"])
+def test_a_python_kernel_behind_a_wrapper_script_has_unix_sockets(start_with, tmp_path, language):
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\nexec {KERNEL_ENVIRONMENT}/bin/python -m ipykernel_launcher "$@"\n')
+    wrapper.chmod(0o755)
+    install(tmp_path / "listed", argv=[str(wrapper), "-f", "{connection_file}"], language=language)
+    client = start_with(tmp_path / "listed").client
+    assert client.execute(TRANSPORT, language="tester").succeeded().text == "ipc"
+
+
+def test_a_kernel_that_takes_no_unix_sockets_gets_ports(start_with, tmp_path):
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(
+        f"#!{KERNEL_ENVIRONMENT}/bin/python\nimport json, sys\n"
+        "if json.load(open(sys.argv[-1]))['transport'] != 'tcp': sys.exit('no Unix sockets here')\n"
+        "from ipykernel.kernelapp import launch_new_instance\nlaunch_new_instance()\n"
+    )
+    wrapper.chmod(0o755)
+    install(tmp_path / "listed", argv=[str(wrapper), "-f", "{connection_file}"])
+    server = start_with(tmp_path / "listed")
+    for _ in range(2):
+        context = server.client.create_context(language="tester")
+        assert server.client.execute(TRANSPORT, context_id=context["id"]).succeeded().text == "tcp"
+    assert server.log.count("the kernel takes no Unix sockets") == 1
+
+
+def test_a_kernelspec_can_say_which_sockets_its_kernel_takes(start_with, tmp_path):
+    install(tmp_path / "listed", metadata={"code_interpreter": {"transport": "tcp"}})
+    client = start_with(tmp_path / "listed").client
+    assert client.execute(TRANSPORT, language="tester").succeeded().text == "tcp"
+
+
+def test_ports_of_kernels_are_given_to_nobody_else(start_with, tmp_path):
+    """Many start at once, beside a process that takes any free ports all the time."""
+    install(tmp_path / "listed", metadata={"code_interpreter": {"transport": "tcp"}})
+    client = start_with(tmp_path / "listed").client
+    is_over = threading.Event()
+
+    def take_ports():
+        while not is_over.is_set():
+            held = [socket.create_server(("127.0.0.1", 0)) for _ in range(50)]
+            for one in held:
+                one.close()
+
+    thread = threading.Thread(target=take_ports)
+    thread.start()
+    try:
+        contexts = at_once(6, lambda _: client.create_context(language="tester"))
+        assert all(client.execute("1", context_id=context["id"]).succeeded().text == "1" for context in contexts)
+    finally:
+        is_over.set()
+        thread.join()
+
+
 # Kernels that do not start
 
 LISTENER = """
@@ -193,6 +254,9 @@ accepted = [listeners[0].accept()[0]]
 """What has a kernel's sockets, and a client on the first of them: what it does next is the test's."""
 
 
+HIDDEN = ("/usr/bin/env", "PYTHONHASHSEED=0")
+
+
 def listener(then, *interpreter):
     return [*interpreter, "python3", "-c", LISTENER + then, "{connection_file}"]
 
@@ -208,14 +272,16 @@ def listener(then, *interpreter):
         (["python", "-c", "import no_such_module"], ["exited with status 1", "No module named 'no_such_module'"]),
         (listener("os._exit(4)"), ["exited with status 4"]),
         (listener("os._exit(4)", "/usr/bin/env"), ["exited with status 4"]),
+        (listener("os._exit(4)", *HIDDEN), ["exited with status 4"]),
         (listener("accepted[0].recv(10); os._exit(4)"), ["exited with status 4"]),
         (listener("accepted[0].sendall(b'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'); listeners[1].accept()"), ["ZMTP"]),
     ],
-    ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback", "dies when spoken to", "… on TCP",
+    ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback", "dies when spoken to", "… behind a wrapper", "… on TCP",
          "dies when greeted", "speaks HTTP"],
 )
 def test_a_kernel_that_does_not_start_says_why_and_harms_nobody(start_with, tmp_path, argv, words):
-    install(tmp_path / "listed", argv=argv)
+    metadata = {"code_interpreter": {"transport": "tcp"}} if HIDDEN[1] in argv else {}
+    install(tmp_path / "listed", argv=argv, metadata=metadata)
     server = start_with(tmp_path / "listed")
     client = server.client
     for _ in range(2):

@@ -23,6 +23,8 @@ final class LocalKernel {
   struct Plan {
     let spec: LocalKernelSpec
     let connection: ConnectionInfo
+    /// Those that it is to listen on: nobody else gets them while it is there.
+    let ports: [ReservedPort]
     /// The name of its files in the run directory.
     let name: String
     let order: LaunchOrder
@@ -86,6 +88,9 @@ final class LocalKernel {
   }
 
   // MARK: Its channel
+
+  /// True where the kernel is not met at ports.
+  var hasUnixSockets: Bool { plan.ports.isEmpty }
 
   /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
   ///

@@ -24,6 +24,8 @@ public final class LocalKernelHost: KernelHost {
   private let gate = Gate(width: max(2, Processors.count))
   private var facilities: Task<Facilities, any Error>?
   private let installed: Remembered<[LocalKernelSpec]>
+  /// The kernels that should take Unix sockets and do not, by name.
+  private var needPorts: Set<String> = []
   private var kernels: [String: LocalKernel] = [:]
   private var endings: [String: Task<Void, Never>] = [:]
   private var memoryKills: Int?
@@ -31,6 +33,9 @@ public final class LocalKernelHost: KernelHost {
 
   /// A kernel is started as its kernelspec was at most so long ago.
   private static let specsAge: Duration = .seconds(60)
+
+  /// What should take Unix sockets has them within this, or gets ports.
+  private static let trialLimit: Duration = .seconds(30)
 
   private static let closed = KernelHostError.unavailable("the server is shutting down")
 
@@ -87,12 +92,38 @@ public final class LocalKernelHost: KernelHost {
       let kernel = try await launch(local, identifier, in: directory, environment: environment)
       kernels[identifier] = kernel
       if isClosed { throw Self.closed }
-      return KernelConnection(identifier: identifier, channel: try await kernel.connect())
+      let isTrial = local.sockets == .unixElsePorts && kernel.hasUnixSockets
+      let limit = isTrial ? Self.trialLimit : LocalKernel.startLimit
+      return KernelConnection(identifier: identifier, channel: try await kernel.connect(within: limit))
     } catch {
-      await kernels.removeValue(forKey: identifier)?.kill()
+      let kernel = kernels.removeValue(forKey: identifier)
+      await kernel?.kill()
+      if local.sockets == .unixElsePorts, kernel?.hasUnixSockets == true, !(error is CancellationError) {
+        return try await startWithPorts(
+          local, identifier, in: directory, environment: environment, after: error)
+      }
       // It may have been there when the kernel was asked for the first time.
       if await Self.isMissing(directory) { throw KernelHostError.noDirectory(directory) }
       throw Self.hostError(for: error)
+    }
+  }
+
+  /// Starts a kernel that did not start at Unix sockets. If it does at ports, it always will.
+  private func startWithPorts(
+    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    after failure: any Error
+  ) async throws -> KernelConnection {
+    needPorts.insert(local.spec.name)
+    do {
+      let connection = try await start(local, identifier, in: directory, environment: environment)
+      logger.info(
+        "the kernel takes no Unix sockets, it gets ports",
+        metadata: ["kernel": "\(local.spec.name)", "reason": "\(failure)"])
+      return connection
+    } catch {
+      // Neither way: the sockets are not the reason.
+      needPorts.remove(local.spec.name)
+      throw error
     }
   }
 
@@ -176,9 +207,10 @@ public final class LocalKernelHost: KernelHost {
     let order = LaunchOrder(
       spec: spec, connectionFile: "\(name).json", log: "\(name)-log", directory: directory,
       environment: variables, hasOwnVariables: !environment.isEmpty)
+    let (connection, ports) = try sockets(of: spec, name)
     let plan = LocalKernel.Plan(
-      spec: spec, connection: ConnectionInfo(try await transport(for: spec, name)), name: name, order: order,
-      brand: brands.next(), mark: mark, packages: facilities.packages.snapshot)
+      spec: spec, connection: connection, ports: ports, name: name, order: order, brand: brands.next(),
+      mark: mark, packages: facilities.packages.snapshot)
     return try await LocalKernel.start(
       plan, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
@@ -193,16 +225,13 @@ public final class LocalKernelHost: KernelHost {
     return variables
   }
 
-  /// Ports are free when they are asked for; as everybody who gives ports to kernels, we hope that they stay so.
-  private func transport(for spec: LocalKernelSpec, _ name: String) async throws -> ConnectionInfo.Transport {
-    if spec.isPython { return .local(pathPrefix: name) }
-    var listeners: [Listener] = []
-    for _ in ConnectionInfo.Port.allCases {
-      listeners.append(try await Listener.bind(host: "127.0.0.1", port: 0))
+  /// Where the kernel is to listen.
+  private func sockets(of spec: LocalKernelSpec, _ name: String) throws -> (ConnectionInfo, [ReservedPort]) {
+    if spec.sockets == .unix || (spec.sockets == .unixElsePorts && !needPorts.contains(spec.spec.name)) {
+      return (ConnectionInfo(.local(pathPrefix: name)), [])
     }
-    let ports = listeners.compactMap { $0.localAddress?.port }
-    for listener in listeners { await listener.close() }
-    return .loopback(ports: ports)
+    let ports = try ConnectionInfo.Port.allCases.map { _ in try ReservedPort() }
+    return (ConnectionInfo(.loopback(ports: ports.map(\.number))), ports)
   }
 
   private func shared() async throws -> Facilities {

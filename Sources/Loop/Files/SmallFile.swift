@@ -17,6 +17,17 @@ public enum SmallFile {
     }.value()
   }
 
+  /// The first bytes of a file, `count` at the most; nil where it cannot be read.
+  @LoopActor
+  public static func beginning(of path: String, upTo count: Int) async -> Bytes? {
+    // Without waiting: it may be a pipe.
+    try? await Pending { () throws(UVError) in
+      let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK
+      let file = Descriptor(adopting: try retrying { Glibc.open(path, flags) })
+      return try file.read(upTo: count, at: 0)
+    }.value()
+  }
+
   /// Makes a file that only its owner can read (mode 0600).
   /// - Throws: `UVError.exists` where there is something already; `CancellationError`.
   @LoopActor

@@ -42,7 +42,7 @@ struct LaunchPlan: Sendable, Equatable {
 
   /// Puts values for `{name}`; names without a value stay as they are. By bytes: marks that combine with a brace would
   /// hide it, and a kernelspec may hold any number of them.
-  private static func fill(_ text: String, with values: [String: String]) -> String {
+  static func fill(_ text: String, with values: [String: String]) -> String {
     var result = ""
     var rest = text.utf8[...]
     while let open = rest.firstIndex(of: UInt8(ascii: "{")) {

@@ -10,6 +10,9 @@ struct KernelSpecFinder: Sendable {
   /// Our variables: `JUPYTER_PATH`, `JUPYTER_DATA_DIR`, `XDG_DATA_HOME`, `HOME`.
   let environment: [String: String]
 
+  /// Wrappers around a kernel's program are some lines long.
+  private static let longestScript = 4096
+
   /// All kernelspecs; of those with one name the first that is found.
   @LoopActor
   func find() async -> [LocalKernelSpec] {
@@ -58,7 +61,13 @@ struct KernelSpecFinder: Sendable {
   private static func read(_ name: String, in directory: String) async -> LocalKernelSpec? {
     let resources = "\(directory)/\(name)"
     guard let json = try? await SmallFile.read("\(resources)/kernel.json") else { return nil }
-    return LocalKernelSpec(name: name.lowercased(), json: json, resourceDirectory: resources)
+    let spec = LocalKernelSpec(name: name.lowercased(), json: json, resourceDirectory: resources)
+    // Only of a program that may be a script it matters what is in it.
+    guard let program = spec?.program, spec?.sockets == .ports,
+      let script = await SmallFile.beginning(of: program, upTo: longestScript), script.hasPrefix("#!")
+    else { return spec }
+    return LocalKernelSpec(
+      name: name.lowercased(), json: json, resourceDirectory: resources, script: script)
   }
 
   /// Names as Jupyter allows them.

@@ -27,11 +27,16 @@ struct LocalKernelSpec: Sendable, Equatable {
   /// by `metadata.code_interpreter.keeps_output`.
   let keepsOutput: Bool
 
+  /// Where it can be met.
+  let sockets: SocketChoice
+
   /// How many bytes the name of a variable may have; others, and those beyond ASCII, are left out.
   private static let longestVariable = 1024
 
   /// Reads a `kernel.json`; nil where it is no kernelspec.
-  init?(name: String, json: Bytes, resourceDirectory: String) {
+  ///
+  /// - Parameter script: the beginning of the program that it names.
+  init?(name: String, json: Bytes, resourceDirectory: String, script: Bytes? = nil) {
     guard let json = try? JSONSlice.parse(json), json.kind == .object,
       let arguments = json["argv"]?.elements.map({ $0.text.map(String.init) }), !arguments.isEmpty,
       let language = (json["language"]).map({ $0.ascii(atMost: KernelSpec.longestName) }) ?? name
@@ -53,10 +58,16 @@ struct LocalKernelSpec: Sendable, Equatable {
       json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool
       ?? resourceDirectory.contains("/code_interpreter_kernel/kernels/")
     self.resourceDirectory = resourceDirectory
+    sockets = SocketChoice(json, arguments: self.arguments, language: spec.language, script: script)
   }
 
-  /// True where the kernel is a program in Python, which meets us at Unix sockets as soon as it knows of them. Other
-  /// kernels build the addresses of such sockets each in a way of their own, or take none.
+  /// The path of its program; nil where it is looked for in `PATH`.
+  var program: String? {
+    let program = LaunchPlan.fill(arguments[0], with: ["resource_dir": resourceDirectory])
+    return program.utf8.first == UInt8(ascii: "/") ? program : nil
+  }
+
+  /// True where the command is an interpreter of Python.
   var isPython: Bool { Self.isPython(arguments[0]) }
 
   /// True of `python`, `python3`, `python3.11`, also with a path before it.
