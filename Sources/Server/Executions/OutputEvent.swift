@@ -33,10 +33,11 @@ extension OutputEvent {
   var length: Int {
     switch self {
     case .stream(_, let text, _): text.count
-    case .result(let data, _): data.bytes.count
+    case .result(let data, _, let displayID): data.bytes.count + (displayID?.count ?? 0)
+    case .displayUpdate(let data, let displayID): data.bytes.count + displayID.count
     case .error(let name, let value, let traceback):
       traceback.reduce(name.count + value.count) { $0 + $1.count }
-    case .accepted, .end: 0
+    case .accepted, .contextRestarted, .clearOutput, .end: 0
     }
   }
 
