@@ -40,7 +40,8 @@ import Wire
     guard let message else { return }
     _ = Set([message.parentIdentifier, message.header.identifier])
     _ = message.header.identifier.belongs(to: message.parentIdentifier)
-    _ = WebSocketKernelChannel.end(in: message)
+    var hasStarted = true
+    _ = WebSocketKernelChannel.end(in: message, hasStarted: &hasStarted)
     _ = try? message.content()["supported_features"]?.elements.map { $0.ascii(atMost: 64) }
     _ = "\(message.header.identifier) \(message.header.type)"
   }

@@ -48,7 +48,7 @@ final class WebSocketKernelChannel: KernelChannel {
       }
       do {
         let message = try await Message.read(frame)
-        if let end = end(in: message) { return .died(end) }
+        if let end = Self.end(in: message, hasStarted: &hasStarted) { return .died(end) }
         return .message(message)
       } catch let error as MessageError {
         passedOver.note(error, on: frame.channel.rawValue, logger)
@@ -58,11 +58,11 @@ final class WebSocketKernelChannel: KernelChannel {
 
   func close() async { await socket.close() }
 
-  private func end(in message: Message) -> String? {
+  nonisolated static func end(in message: Message, hasStarted: inout Bool) -> String? {
     guard message.channel == .iopub, message.header.type == .status, let content = try? message.content()
     else { return nil }
     defer { hasStarted = true }
-    return Self.end(in: content, hasStarted: hasStarted)
+    return end(in: content, hasStarted: hasStarted)
   }
 
   /// How the kernel ended, where a status message says that it has. Servers that bring it back say `restarting`; its memory
