@@ -121,6 +121,11 @@ def main() -> None:
     gc.disable()
     variables = preload.modules(names)
     gc.freeze()
+    # It imports what must not be looked for where we were started, which `preload` sees to.
+    from code_interpreter_kernel import versions
+
+    for package in versions.unknown():
+        print(f"{package}: kernels are stock ipykernels, which are slower", file=sys.stderr, flush=True)
     request = ForkServer(requests, replies).serve()
     if request is not None:
         become_fresh(request, variables)
