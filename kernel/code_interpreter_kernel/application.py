@@ -10,14 +10,18 @@ from typing import Any, Sequence
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
+from tornado.ioloop import IOLoop
 from traitlets import default
 from traitlets.config import Config
 
+from code_interpreter_kernel import threads
+from code_interpreter_kernel.backlog import HIGH_WATER_MARK
 from code_interpreter_kernel.ending import Ending
 from code_interpreter_kernel.execution import Kernel
 from code_interpreter_kernel.packing import pack
 from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
+from code_interpreter_kernel.system import System
 
 
 class KernelApp(IPKernelApp):
@@ -69,16 +73,30 @@ class KernelApp(IPKernelApp):
     def init_kernel(self) -> None:
         """Makes the kernel."""
         super().init_kernel()
+        threads.inherit_parents([sys.stdout, sys.stderr])
+        self._keep_time()
         if not self.logging_config:
             # Nobody reads what is below this, and a record of every message is made.
             self.log.setLevel(self.log_level)
+
+    def _keep_time(self) -> None:
+        """Has the loops look up no `time.monotonic`, as asyncio does in each round: where code has patched it they would end."""
+        loops = [IOLoop.current()]
+        if self.control_thread is not None:
+            loops.append(self.control_thread.io_loop)
+        for loop in loops:
+            loop.asyncio_loop.time = System.monotonic  # type: ignore[attr-defined]
 
     def start(self) -> None:
         """Runs the kernel until it is told to stop, and ends the process."""
         # What is there now is no garbage, until the end.
         gc.freeze()
         ending = Ending()
-        super().start()
+        try:
+            super().start()
+        finally:
+            # A client that does not read must not keep what code does at the end, such as `atexit`, from ending.
+            self.iopub_thread.backlog.leave()
         ending.end(self)
 
     def init_iopub(self, context: Any) -> None:
@@ -94,9 +112,12 @@ class KernelApp(IPKernelApp):
         self.iopub_socket = self.iopub_thread.background_socket
 
     def _bind_socket(self, s: Any, port: int) -> int:
-        # Without a high-water mark: a publisher drops in silence what is above it.
+        # Without a high-water mark: above it a socket drops in silence. A publisher can be told to refuse instead.
         s.sndhwm = 0
         s.rcvhwm = 0
+        if s.type == zmq.PUB:
+            s.sndhwm = HIGH_WATER_MARK
+            s.setsockopt(zmq.XPUB_NODROP, 1)
         return super()._bind_socket(s, port)
 
 

@@ -44,6 +44,9 @@ class Kernel(IPythonKernel):
         self._is_answering = False
         super().__init__(**kwargs)
 
+    def _initialize_thread_hooks(self) -> None:
+        """Nothing: ipykernel 6 finds out here which request a thread belongs to; `threads` does that."""
+
     @property
     def kernel_info(self) -> dict[str, Any]:
         """What `kernel_info_reply` says."""

@@ -150,8 +150,16 @@ def environment(directory: Path) -> dict[str, str]:
 class Spawned(Client):
     """A kernel that is started by its command."""
 
-    def __init__(self, directory: Path, *, module: str = "code_interpreter_kernel.kernel", cwd: Path | None = None,
-                 stdin: int = subprocess.DEVNULL, **env: str):  # fmt: skip
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        module: str = "code_interpreter_kernel.kernel",
+        cwd: Path | None = None,
+        stdin: int = subprocess.DEVNULL,
+        output: int | None = None,
+        **env: str,
+    ):
         super().__init__(directory / f"kernel-{uuid.uuid4().hex[:8]}")
         self.log = self.name.with_suffix(".log")
         with self.log.open("wb") as log:
@@ -160,8 +168,8 @@ class Spawned(Client):
                 cwd=cwd or directory,
                 env={**environment(directory), **env},
                 stdin=stdin,
-                stdout=log,
-                stderr=log,
+                stdout=log if output is None else output,
+                stderr=log if output is None else output,
                 start_new_session=True,
             )
         self.pid = self.process.pid

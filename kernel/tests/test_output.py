@@ -12,19 +12,12 @@ from typing import Any, Iterator
 
 import pytest
 from client import Spawned, text
+from conftest import wait
 
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
     kernel = Spawned(tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.close()
-
-
-@pytest.fixture
-def own_kernel(tmp_path: Path) -> Iterator[Spawned]:
-    """For what leaves output on its way, or plays with where it goes: it must not meet the next test."""
-    kernel = Spawned(tmp_path)
     yield kernel
     kernel.close()
 
@@ -104,9 +97,10 @@ def test_nothing_is_torn_lost_or_doubled_by_interrupts(kernel: Spawned) -> None:
     code = """
 import signal, sys
 from IPython.display import display
+OURS = tuple(f"/{name}.py" for name in ("output", "spool", "backlog", "descriptors", "publisher"))
 def interrupt(number, frame):
     while frame:
-        if frame.f_code.co_filename.endswith(("/output.py", "/publisher.py", "/iostream.py")): raise KeyboardInterrupt
+        if frame.f_code.co_filename.endswith(OURS): raise KeyboardInterrupt
         frame = frame.f_back
 signal.signal(signal.SIGALRM, interrupt)
 signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
@@ -212,7 +206,7 @@ def test_what_is_written_to_the_descriptors_comes_before_the_end_of_its_cell(ker
     for _ in range(20):
         messages = [m for m in kernel.run(code) if m["channel"] == "iopub"]
         assert sorted(text(messages).replace("\r", "")) == sorted(output)
-        # The streams are two pipes, which are read by two threads.
+        # The streams are two pipes.
         if not any(both in code for both in ("write(2", ">&2")):
             assert text(messages).replace("\r", "") == output
         assert messages[-1]["content"]["execution_state"] == "idle"
@@ -229,37 +223,37 @@ def test_characters_that_come_in_parts_are_whole(kernel: Spawned) -> None:
     assert kernel.text("os.write(1, b'\\xff!');") == "\ufffd!"
 
 
-def test_a_program_that_writes_without_end_does_not_hold_up_cells(own_kernel: Spawned) -> None:
-    # A gigabyte a second, which no log should have to hold.
-    own_kernel.run("import os, sys; os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())")
-    own_kernel.run("import subprocess; process = subprocess.Popen(['yes'])")
+def test_what_is_written_to_the_descriptors_is_in_the_log(kernel: Spawned) -> None:
+    kernel.run("import os; os.write(1, b'to be found in the log');")
+    wait(lambda: b"to be found in the log" in kernel.log.read_bytes(), 10)
+
+
+@pytest.fixture
+def pipe() -> Iterator[list[int]]:
+    ends = list(os.pipe())
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, pipe: list[int]) -> None:
+    kernel = Spawned(tmp_path, output=pipe[1])
     began = time.monotonic()
     for _ in range(5):
-        own_kernel.run("1")
-    assert time.monotonic() - began < 4
-    own_kernel.run("process.kill(); process.wait()")
-    # What was still on its way may come before.
-    assert own_kernel.text("6 * 7").endswith("42")
+        assert kernel.text("import os; os.write(1, b'x' * 60_000);") == "x" * 60_000
+    assert time.monotonic() - began < 10
+    os.read(pipe[0], 1 << 20)
+    assert kernel.text("os.write(1, b'behind');") == "behind"
+    wait(lambda: b"behind" in os.read(pipe[0], 1 << 20), 10)
+    kernel.close()
 
 
-def test_a_log_that_nobody_reads_holds_up_one_cell_for_a_while(own_kernel: Spawned) -> None:
-    own_kernel.run("import os, sys; reading, writing = os.pipe(); log = os.dup(sys.stdout.fileno())")
-    own_kernel.run("os.dup2(writing, sys.stdout.fileno()); os.write(1, b'x' * 60_000);")
-    own_kernel.run("os.write(1, b'x' * 60_000);")
-    began = time.monotonic()
-    for _ in range(5):
-        own_kernel.run("os.write(1, b'x');")
-    assert time.monotonic() - began < 4
-    assert own_kernel.text("os.dup2(log, sys.stdout.fileno()); os.read(reading, 1 << 20); 1").endswith("1")
-    assert "behind" in own_kernel.text("os.write(1, b'behind');")
-
-
-def test_a_log_that_has_gone_does_not_stop_output(own_kernel: Spawned) -> None:
-    own_kernel.run("import os, sys; reading, writing = os.pipe(); log = os.dup(sys.stdout.fileno()); os.close(reading)")
-    own_kernel.run("os.dup2(writing, sys.stdout.fileno())")
+def test_a_log_that_has_gone_does_not_stop_output(tmp_path: Path, pipe: list[int]) -> None:
+    kernel = Spawned(tmp_path, output=pipe[1])
+    os.close(pipe.pop(0))
     for _ in range(3):
-        assert own_kernel.text("os.write(1, b'x');") == "x"
-    own_kernel.run("os.dup2(log, sys.stdout.fileno())")
+        assert kernel.text("import os; os.write(1, b'x');") == "x"
+    kernel.close()
 
 
 def test_the_end_of_an_object_may_flush_while_a_program_writes(kernel: Spawned) -> None:

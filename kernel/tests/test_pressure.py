@@ -1,0 +1,182 @@
+"""A client that reads slowly, or not at all, slows its kernel: nothing is lost, and memory does not grow."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import zmq
+from client import Spawned, text
+from conftest import wait
+
+#: By how much a kernel may grow, in bytes.
+GROWTH = 64 << 20
+
+
+class Slow(Spawned):
+    """A kernel whose client takes only what it is asked to take."""
+
+    def __init__(self, directory: Path):
+        super().__init__(directory)
+        self.run("import atexit, os, subprocess, sys, time; from IPython.display import display")
+        self.iopub.close()
+        self.iopub = self._context.socket(zmq.SUB)
+        self.iopub.linger, self.iopub.rcvhwm = 0, 10
+        self.iopub.connect(f"ipc://{self.name}-2")
+        self.iopub.subscribe(b"")
+        self.wait_until_ready()
+
+    def status(self, name: str) -> int:
+        """A number of /proc/PID/status."""
+        found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
+        assert found is not None
+        return int(found[1])
+
+    def work(self) -> int:
+        """How much time it has used, in ticks."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def wait_until_blocked(self) -> None:
+        """Waits until the kernel works no more."""
+        worked = [-1_000]
+
+        def stands_still() -> bool:
+            worked.append(self.work())
+            time.sleep(0.3)
+            return self.work() - worked[-1] <= 6
+
+        wait(stands_still, 60)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Slow]:
+    kernel = Slow(tmp_path)
+    yield kernel
+    kernel.close()
+
+
+FLOODS = {
+    "print": "while True: print('x' * 1000)",
+    "short prints": "while True: print('x')",
+    "displays": "while True: display({'text/plain': 'x' * 100}, raw=True)",
+    "large displays": "while True: display({'image/png': 'x' * 8_000_000}, raw=True)",
+    "displays of a middle size": "while True: display({'image/png': 'x' * 60_000}, raw=True)",
+    "a long text": "while True: print('x' * 10_000_000)",
+    "os.write": "while True: os.write(1, b'x' * 1000)",
+    "a program": "subprocess.run(['yes'])",
+    "a forked child": "child = os.fork()\nif child == 0:\n    while True: print('x' * 1000)\n"
+    "try: os.wait()\nfinally: os.kill(child, 9)",
+    "messages": "k = get_ipython().kernel\nwhile True: k.session.send(k.iopub_socket, 'custom', {'x': 'x' * 1000})",
+}
+
+
+@pytest.mark.parametrize("code", FLOODS.values(), ids=FLOODS)
+def test_a_flood_that_nobody_reads_stays_small_and_is_interrupted(kernel: Slow, code: str) -> None:
+    before = kernel.status("VmRSS")
+    request = kernel.execute(code)
+    kernel.wait_until_blocked()
+    assert (kernel.status("VmRSS") - before) << 10 < GROWTH
+    os.kill(kernel.pid, signal.SIGINT)
+    # The reply does not wait for a client that does not read.
+    assert kernel.shell.poll(30_000), "no reply"
+    assert "KeyboardInterrupt" in [m["content"].get("ename") for m in kernel.messages(request)]
+    assert kernel.text("6 * 7").endswith("42")
+
+
+def test_memory_does_not_grow_from_flood_to_flood(kernel: Slow) -> None:
+    def flood() -> int:
+        request = kernel.execute("for i in range(60_000): print('x' * 1000)")
+        kernel.wait_until_blocked()
+        assert text(list(kernel.messages(request))).count("x") == 60_000_000
+        return kernel.status("VmRSS")
+
+    first = flood()
+    assert max(flood() for _ in range(4)) - first << 10 < GROWTH
+
+
+def test_an_interrupt_of_one_who_waits_loses_nothing(kernel: Slow) -> None:
+    code = """
+n = 0
+def write(text):
+    global n
+    print(text); n += 1
+for _ in range(5):
+    try:
+        while True: write(f"{n}-" + "x" * 1000)
+    except KeyboardInterrupt: pass
+"""
+    request = kernel.execute(code)
+    for _ in range(5):
+        kernel.wait_until_blocked()
+        os.kill(kernel.pid, signal.SIGINT)
+    output = text(list(kernel.messages(request)))
+    numbers = list(map(int, re.findall(r"(\d+)-x{1000}\n", output)))
+    # One may come twice that was printed, and interrupted before it was counted.
+    assert sorted(set(numbers)) == list(range(numbers[-1] + 1))
+    assert numbers == sorted(numbers) and len(numbers) <= numbers[-1] + 1 + 5
+    assert numbers[-1] + 1 >= int(kernel.text("print(n)"))
+
+
+def test_a_client_that_goes_on_gets_all(kernel: Slow) -> None:
+    request = kernel.execute("for i in range(50_000): print(i, 'x' * 1000); i % 1000 or display({'text/plain': '-'}, raw=True)")
+    kernel.wait_until_blocked()
+    output = text(list(kernel.messages(request)))
+    assert list(map(int, re.findall(r"(\d+) x{1000}\n", output))) == list(range(50_000))
+    assert output.count("-") == 50
+
+
+def test_a_program_that_writes_without_end_does_not_hold_up_cells(kernel: Slow) -> None:
+    kernel.run("import subprocess; process = subprocess.Popen(['yes'])")
+    began = time.monotonic()
+    for _ in range(5):
+        kernel.run("1")
+    assert time.monotonic() - began < 20
+    kernel.run("process.kill(); process.wait()")
+    # What was still on its way may come before.
+    assert kernel.text("6 * 7").endswith("42")
+
+
+def test_requests_on_the_control_channel_are_answered_while_code_waits(kernel: Slow) -> None:
+    kernel.execute("while True: print('x' * 1000)")
+    kernel.wait_until_blocked()
+    request = kernel.send("kernel_info_request", {}, socket=kernel.control)
+    assert kernel.control.poll(10_000)
+    assert kernel._parse(kernel.control.recv_multipart(), "control")["parent"] == request
+
+
+ENDS = {
+    "asked to": "",
+    "exit()": "exit()",
+    "with something to say": "atexit.register(lambda: [print('x' * 1000) for _ in range(100_000)])",
+}
+
+
+@pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)
+def test_a_kernel_ends_though_nobody_reads(kernel: Slow, code: str) -> None:
+    kernel.execute(f"{code}\nfor i in range(200): display({{'image/png': 'x' * 1_000_000}}, raw=True)")
+    kernel.wait_until_blocked()
+    os.kill(kernel.pid, signal.SIGINT)
+    assert kernel.shell.poll(10_000)
+    kernel.send("shutdown_request", {"restart": False}, socket=kernel.control)
+    began = time.monotonic()
+    kernel.process.wait(20)
+    assert time.monotonic() - began < 10
+
+
+def test_a_kernel_without_a_client_does_not_wait(kernel: Slow) -> None:
+    kernel.iopub.close()
+    kernel.execute("for i in range(100_000): print('x' * 1000)\nfor i in range(20): display({'a/b': 'x' * 8_000_000}, raw=True)")
+    assert kernel.shell.poll(60_000)
+
+
+def test_a_client_that_goes_holds_up_nobody(kernel: Slow) -> None:
+    kernel.execute("for i in range(300_000): print('x' * 1000)")
+    kernel.wait_until_blocked()
+    kernel.iopub.close()
+    assert kernel.shell.poll(60_000)
