@@ -323,9 +323,9 @@ def test_a_restart_that_was_asked_for_is_no_news_and_a_new_context_none(client, 
 def test_a_kernel_that_obeyed_no_interrupt_is_told_of(client, context):
     run_here = {"context_id": context["id"]}
     client.execute("x = 1", **run_here).succeeded()
-    stubborn = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
-    stream = client.stream(stubborn, **run_here)
-    stream.until("number_of_executions")
+    deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(1000)"
+    stream = client.stream(deaf, **run_here)
+    stream.until("stdout")
     stream.vanish()
     execution = client.execute("x", **run_here)
     assert (execution.restart, execution.error["name"]) == ("the code obeyed no interrupt", "NameError")
