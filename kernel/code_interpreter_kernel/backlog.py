@@ -84,6 +84,8 @@ class Backlog:
         # Long messages that the socket holds: what tells whether their parts are sent, and their size.
         self._long: deque[tuple[list[Any], int]] = deque()
         self._those_who_wait: deque[LockType] = deque()
+        self._is_leaving = False
+        # Until when to wait, at the end of the kernel; anew whenever a client has taken something.
         self._deadline: float | None = None
         #: The number of the thread that calls `advance`, which must not wait for itself; and what has it do so.
         self.thread: int | None = None
@@ -173,6 +175,7 @@ class Backlog:
                 return LOOK_SECONDS
             self._queue.popleft()
             self._queued_bytes -= message.size
+            self._deadline = None
         return None if self.is_empty or self._socket.closed else LOOK_SECONDS
 
     def _has_room_for(self, size: int) -> bool:
@@ -203,7 +206,7 @@ class Backlog:
         if self._lock._is_owned() or get_ident() == self.thread:  # type: ignore[attr-defined]
             return
         while self.is_full and not self._socket.closed:
-            if self._deadline is not None and System.monotonic() > self._deadline:
+            if not self._may_wait():
                 return self._give_up()
             turn = allocate_lock()
             turn.acquire()
@@ -212,9 +215,17 @@ class Backlog:
                 turn.acquire(True, LOOK_SECONDS)
 
     def leave(self) -> None:
-        """From here on nobody waits for a client for long: what it does not take is dropped at the end."""
+        """From here on nobody waits for long for a client that takes nothing: what it does not take is dropped."""
+        self._is_leaving = True
+
+    def _may_wait(self) -> bool:
+        """Whether a client still reads, or may: code may be at its end for long before there is much to say."""
+        if not self._is_leaving:
+            return True
+        now = System.monotonic()
         if self._deadline is None:
-            self._deadline = System.monotonic() + LINGER_SECONDS
+            self._deadline = now + LINGER_SECONDS
+        return now < self._deadline
 
     def _give_up(self) -> None:
         with self._lock:
@@ -226,7 +237,7 @@ class Backlog:
         self.leave()
         pause = allocate_lock()
         pause.acquire()
-        while not self.is_empty and not self._socket.closed and System.monotonic() < (self._deadline or 0):
+        while not self.is_empty and not self._socket.closed and self._may_wait():
             self.wake()
             pause.acquire(True, 0.002)
 

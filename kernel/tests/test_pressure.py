@@ -169,6 +169,15 @@ def test_a_kernel_ends_though_nobody_reads(kernel: Slow, code: str) -> None:
     assert time.monotonic() - began < 10
 
 
+def test_what_is_said_late_at_the_end_is_read_by_a_slow_client(kernel: Slow) -> None:
+    kernel.run("atexit.register(lambda: (time.sleep(1.5), [print(f'{i}-' + 'x' * 1000) for i in range(40_000)]))")
+    kernel.send("shutdown_request", {"restart": False}, socket=kernel.control)
+    output = ""
+    while kernel.iopub.poll(5_000):
+        output += text([kernel._parse(kernel.iopub.recv_multipart(), "iopub")])
+    assert list(map(int, re.findall(r"(\d+)-x{1000}\n", output))) == list(range(40_000))
+
+
 def test_a_kernel_without_a_client_does_not_wait(kernel: Slow) -> None:
     kernel.iopub.close()
     kernel.execute("for i in range(100_000): print('x' * 1000)\nfor i in range(20): display({'a/b': 'x' * 8_000_000}, raw=True)")
