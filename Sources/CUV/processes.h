@@ -2,6 +2,7 @@
 // What glibc of Debian 12 does not declare, or as a variadic function, which Swift does not import.
 #include <malloc.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +13,14 @@
 /// pidfd_open(2): a descriptor that becomes readable when the process ends.
 static inline int openProcess(int process) { return (int)syscall(SYS_pidfd_open, process, 0u); }
 
+/// PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9: the signal is for the process group that the process leads.
+static const unsigned int toProcessGroup = 1u << 2;
+
+/// pidfd_send_signal(2): a signal for the process of a descriptor, and for no other that has got its number since.
+static inline int signalProcess(int descriptor, int signal, unsigned int flags) {
+  return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, flags);
+}
+
 /// PR_SET_CHILD_SUBREAPER: whether descendants of ours become our children when their parents end.
 static inline int adoptOrphans(int wanted) { return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)wanted, 0, 0, 0); }
 
@@ -21,6 +30,14 @@ static inline int limitFileLocks(int process, uint64_t number) {
   if (syscall(SYS_prlimit64, process, RLIMIT_LOCKS, NULL, &limits) != 0) return -1;
   limits.soft = number;
   return (int)syscall(SYS_prlimit64, process, RLIMIT_LOCKS, &limits, NULL);
+}
+
+/// The soft limit of file locks of a process; false where the system does not tell us.
+static inline bool fileLockLimit(int process, uint64_t *number) {
+  struct { uint64_t soft, hard; } limits;
+  if (syscall(SYS_prlimit64, process, RLIMIT_LOCKS, NULL, &limits) != 0) return false;
+  *number = limits.soft;
+  return true;
 }
 
 /// A child that has ended and that nobody has waited for yet; 0 where there is none. It stays as it is.

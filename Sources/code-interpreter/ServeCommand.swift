@@ -62,6 +62,9 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let logger = logFormat.logger(level: logLevel)
+    Handle.onForgottenHandle {
+      logger.error("a handle was forgotten, which is a bug", metadata: ["what": "\($0)"])
+    }
     let options = connections.serverOptions(
       openFiles: OpenFileLimit.raise(), listeningHost: host, logger: logger)
     let status = EventLoop.shared.run { await serve(options, logger: logger) }

@@ -204,6 +204,16 @@ def test_a_kernel_that_refuses_to_go_is_gone_when_delete_returns(client, context
     assert not processes.is_alive(pid)
 
 
+def test_what_code_has_registered_runs_however_many_contexts_are_deleted_at_once(client, tmp_path):
+    contexts = [client.create_context() for _ in range(16)]
+    for number, context in enumerate(contexts):
+        code = f"import atexit; file = open('{tmp_path}/{number}', 'w'); atexit.register(file.write, 'at exit')"
+        client.execute(code, context_id=context["id"]).succeeded()
+    statuses = at_once(len(contexts), lambda number: client.delete_context(contexts[number]["id"]).status)
+    assert statuses == [200] * len(contexts)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["at exit"] * len(contexts)
+
+
 def test_a_deleted_default_context_comes_back_on_next_use(client):
     client.execute("x = 1").succeeded()
     (default,) = client.contexts()

@@ -16,6 +16,9 @@ final class LocalKernel {
   private static let newsLimit: Duration = .seconds(1)
   /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
   private static let politeness: Duration = .seconds(1)
+  /// For each other kernel that ends at the same time it gets this in addition: they share the processors. An end takes some
+  /// 10 ms of one.
+  private static let politenessToOthers: Duration = .milliseconds(50)
   /// A kernel that takes interrupts as messages answers within this, or is taken for deaf.
   private static let interruptLimit: Duration = .seconds(2)
 
@@ -34,6 +37,9 @@ final class LocalKernel {
     /// Those that code in it may import, as they were before it was started.
     let packages: InstalledPackages.Snapshot
   }
+
+  /// How many are asked to end.
+  private static var ending = 0
 
   private let plan: Plan
   private let process: any KernelProcess
@@ -149,8 +155,7 @@ final class LocalKernel {
   /// True while the process lives, and as long as the packages are those that there were when it was started. The news of
   /// its end may still be on its way to us, so the system is asked.
   var isFresh: Bool {
-    process.exitStatus == nil && !ProcessWatch.hasEnded(process.identifier)
-      && plan.packages.isCurrent
+    !process.hasEnded && plan.packages.isCurrent
   }
 
   /// True where one of `launchers` would make a better one.
@@ -175,11 +180,13 @@ final class LocalKernel {
   ///
   /// - Parameter isBusy: code runs in it, which would keep it from hearing the request.
   func shutDown(isBusy: Bool) async {
+    Self.ending += 1
+    defer { Self.ending -= 1 }
     if isBusy, plan.spec.interruptMode == .signal { process.signal(.interrupt) }
     try? await channel?.send(ControlRequest.shutdown.make())
-    if await !hasEnded(within: Self.politeness) {
+    if await !hasEndedPolitely() {
       process.signal(.terminate)
-      if await !hasEnded(within: Self.politeness) { logger.warning("the kernel does not end: it is killed") }
+      if await !hasEndedPolitely() { logger.warning("the kernel does not end: it is killed") }
     }
     await kill()
   }
@@ -194,22 +201,40 @@ final class LocalKernel {
   /// Waits until the process has ended, by whatever, and everything of it is gone.
   func untilGone() async { await burial?.value }
 
+  private func hasEndedPolitely() async -> Bool {
+    // More may be asked while this one ends.
+    var granted: Duration = .zero
+    while granted < Self.politeness + Self.politenessToOthers * (Self.ending - 1) {
+      let limit = Self.politeness + Self.politenessToOthers * (Self.ending - 1) - granted
+      if await hasEnded(within: limit) { return true }
+      granted += limit
+    }
+    return false
+  }
+
   private func hasEnded(within limit: Duration) async -> Bool {
     _ = try? await withDeadline(limit) { try await self.process.untilExit() }
     return process.exitStatus != nil
   }
 
-  /// Tells the channel how the process ended, and clears away what is left of it.
+  /// Clears away what is left of the process, and tells the channel how it ended.
   private func bury(_ explain: @LoopActor (ExitStatus) async -> String) async {
-    let status = await process.exit()
+    await process.gone()
     process.signal(.kill)
+    let clearing = LoopActor.task { await self.clear() }
+    let status = await process.exit()
     directory.watcher.wake()
     if let channel { channel.kernelDied(await explain(status)) }
+    await clearing.value
+    await process.close()
+  }
+
+  private func clear() async {
+    let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
     let left = await ProcessTable.end(session: process.identifier, brand: plan.brand, mark: plan.mark)
     if !left.isEmpty {
       logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
     }
-    await process.close()
-    await directory.remove(plan.name)
+    await removing.value
   }
 }

@@ -9,8 +9,8 @@ public final class DirectoryWatcher: Handle {
   public private(set) var changes = 0
 
   /// Watches from now on. Whoever makes one closes it.
-  /// - Throws: `UVError`.
-  public init(_ directory: String) throws(UVError) {
+  /// - Throws: `MissingFacility`, where inotify(7) has reached one of its limits.
+  public init(_ directory: String) throws(MissingFacility) {
     super.init(infallible: uv_fs_event_t.self) { uv_fs_event_init(EventLoop.shared.raw, $0) }
     let status = uv_fs_event_start(
       pointer(as: uv_fs_event_t.self),
@@ -20,7 +20,7 @@ public final class DirectoryWatcher: Handle {
       }, directory, 0)
     if status < 0 {
       startClosing()
-      throw UVError(rawValue: status)
+      throw .inotify(directory, UVError(rawValue: status))
     }
   }
 

@@ -9,6 +9,9 @@ import Glibc
 public struct Brand: Sendable, Hashable {
   let number: UInt64
 
+  /// True where it is of the same series.
+  func isSibling(of other: Brand) -> Bool { number / BrandSeries.size == other.number / BrandSeries.size }
+
   /// Gives it to a process, and thereby to all that this starts from now on.
   ///
   /// - Returns: false where the system does not let us.
@@ -20,6 +23,12 @@ extension Brand {
   private static let label = Array("Max file locks ".utf8)
 
   init(_ number: UInt64) { self.number = number }
+
+  /// What a limit of file locks stands for; nil for the limit of those that were not branded.
+  init?(limit: UInt64) {
+    if limit == UInt64.max { return nil }
+    number = limit
+  }
 
   /// What a process bears, by its `/proc/PID/limits`; nil where it bears none.
   init?(limits: [UInt8]) {
@@ -35,7 +44,7 @@ extension Brand {
 /// Brands that no other series has, neither in this process nor in another.
 public struct BrandSeries: Sendable {
   /// More processes than one server starts in its life.
-  private static let size: UInt64 = 100_000_000
+  static let size: UInt64 = 100_000_000
 
   private let beginning = UInt64.random(in: 1_000_000_000...9_999_999_999)
   private var count: UInt64 = 0

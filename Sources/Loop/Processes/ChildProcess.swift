@@ -22,6 +22,7 @@ public final class ChildProcess: Handle {
   private(set) static var running: Set<Int32> = []
 
   private let isDetached: Bool
+  private var descriptor: ProcessDescriptor?
   private let ended = WaitQueue()
 
   /// Starts a process.
@@ -36,7 +37,7 @@ public final class ChildProcess: Handle {
   ///   - standardOutput: Where it writes.
   ///   - standardError: Where it complains.
   ///   - diesWithParent: The kernel kills it when we end, however that happens. Its own children are not meant by that.
-  /// - Throws: `UVError`, such as `noEntry` where there is no such program or directory.
+  /// - Throws: `UVError`, such as `noEntry` where there is no such program or directory; `MissingFacility`.
   public static func spawn(
     executable: String, arguments: [String] = [], environment: [String: String]? = nil,
     currentDirectory: String? = nil, detached: Bool = false, standardInput: ChildInput = .null,
@@ -46,7 +47,7 @@ public final class ChildProcess: Handle {
     var command = [executable] + arguments
     if diesWithParent {
       let path = try ExecutableSearch(environment).path(of: executable, from: currentDirectory)
-      command = ["setpriv", "--pdeathsig", "KILL", "--", path] + arguments
+      command = [try setpriv(), "--pdeathsig", "KILL", "--", path] + arguments
     }
     let streams = try ChildStreams(standardInput, standardOutput, standardError)
     do {
@@ -56,6 +57,16 @@ public final class ChildProcess: Handle {
       streams.abandon()
       throw error
     }
+  }
+
+  /// Where the program is that ties a child's life to ours, whatever `PATH` the child has.
+  static func setpriv(
+    in places: [ExecutableSearch] = [
+      ExecutableSearch(nil), ExecutableSearch(["PATH": ExecutableSearch.defaultPath]),
+    ]
+  ) throws(MissingFacility) -> String {
+    for place in places { if let path = try? place.path(of: "setpriv", from: nil) { return path } }
+    throw .setpriv
   }
 
   private init(_ request: SpawnRequest, _ streams: ChildStreams) throws(UVError) {
@@ -78,6 +89,8 @@ public final class ChildProcess: Handle {
       throw UVError(rawValue: status)
     }
     processIdentifier = pointer(as: uv_process_t.self).pointee.pid
+    // Nobody has waited for it yet, so the number is its own. Without a descriptor the number has to do.
+    descriptor = try? ProcessDescriptor(processIdentifier)
     Self.running.insert(processIdentifier)
     // Until its end: who is closed while the child runs would leave a zombie.
     _ = Unmanaged.passRetained(self)
@@ -112,14 +125,26 @@ public final class ChildProcess: Handle {
   /// Sends it a signal.
   /// - Throws: `UVError.noSuchProcess` once it has ended.
   public func kill(_ signal: Signal) throws {
-    // Our own knowledge, not the kernel's: the number could be another's by now.
+    // What we know, not what the system does: it knows a child that has ended until we have waited for it.
     if exitStatus != nil { throw UVError.noSuchProcess }
-    try checked(uv_kill(processIdentifier, signal.rawValue))
+    if let descriptor {
+      descriptor.send(signal)
+    } else {
+      try checked(uv_kill(processIdentifier, signal.rawValue))
+    }
   }
 
-  /// Sends a signal to it and all of its descendants that have not made a group of their own. Right after its end
-  /// this reaches those that it left behind. Does nothing where it was not started `detached`.
+  /// True where it has ended, also when we have not been told yet.
+  public var hasEnded: Bool { exitStatus != nil || descriptor?.hasEnded ?? false }
+
+  /// Sends a signal to it and all of its descendants that have not made a group of their own. After its end this reaches
+  /// those that it left behind, from Linux 6.9 on. Does nothing where it was not started `detached`.
   public func killGroup(_ signal: Signal) {
-    if isDetached { _ = Glibc.kill(-processIdentifier, signal.rawValue) }
+    guard isDetached else { return }
+    if let descriptor {
+      descriptor.sendToGroup(signal)
+    } else if exitStatus == nil {
+      _ = Glibc.kill(-processIdentifier, signal.rawValue)
+    }
   }
 }

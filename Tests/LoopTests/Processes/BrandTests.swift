@@ -57,6 +57,26 @@ extension LoopTests {
       }
     }
 
+    @Test func `Many are looked for at once, and each is gone when its own search ends`() async throws {
+      try await onLoop {
+        var series = BrandSeries()
+        var daemons: [Daemon] = []
+        for _ in 0..<12 { daemons.append(try await self.daemon(of: series.next())) }
+        let searches = daemons.enumerated().filter { $0.offset != 5 }.map { _, daemon in
+          LoopActor.task {
+            let left = await ProcessTable.end(session: -1, brand: daemon.brand, mark: "NOBODY=1")
+            #expect(left == [])
+            let isOpen = try await daemon.output.fill()
+            #expect(!isOpen, "its end of the pipe is closed")
+          }
+        }
+        for search in searches { try await search.value }
+        #expect(kill(daemons[5].process, 0) == 0)
+        #expect(await ProcessTable.end(session: -1, brand: daemons[5].brand, mark: "NOBODY=1") == [])
+        for daemon in daemons { await daemon.output.close() }
+      }
+    }
+
     private struct Daemon {
       let process: Int32
       let brand: Brand

@@ -34,15 +34,18 @@ extension LoopTests {
       try await onLoop {
         let orphans = try Orphans()
         let (child, orphan) = try await self.orphan(running: "exec sleep 1000")
-        let watch = try ProcessWatch(orphan)
-        #expect(!ProcessWatch.hasEnded(orphan))
+        let process = try ProcessDescriptor(orphan)
+        let watch = try ProcessWatch(process)
+        #expect(!process.hasEnded)
         let status = Promise<Loop.ExitStatus>()
         orphans.expect(orphan) { status.fulfil($0) }
-        Signal.kill.send(to: orphan)
+        #expect(process.send(.kill))
         try await watch.untilEnd()
         #expect(await status.getRegardless() == .signal(9))
-        #expect(throws: UVError.noSuchProcess) { try ProcessWatch(orphan) }
-        #expect(ProcessWatch.hasEnded(orphan))
+        #expect(throws: UVError.noSuchProcess) { try ProcessDescriptor(orphan) }
+        #expect(process.hasEnded)
+        #expect(!process.send(.kill))
+        #expect(!process.sendToGroup(.kill))
         watch.close()
         await child.standardInput?.close()
         orphans.close()
@@ -53,7 +56,7 @@ extension LoopTests {
       try await onLoop {
         let child = try ChildProcess.spawn(executable: "sh", arguments: ["-c", "kill -KILL $$"])
         // The turn of the loop that would wait for it does not come.
-        while !ProcessWatch.hasEnded(child.processIdentifier) {}
+        while !child.hasEnded {}
         #expect(child.exitStatus == nil)
         #expect(await child.exit() == .signal(9))
       }
@@ -61,7 +64,7 @@ extension LoopTests {
 
     @Test func `To wait for a watched process can be given up`() async throws {
       try await onLoop {
-        let watch = try ProcessWatch(getpid())
+        let watch = try ProcessWatch(ProcessDescriptor(getpid()))
         let waiting = LoopActor.task { try await watch.untilEnd() }
         await Task.yield()
         watch.close()

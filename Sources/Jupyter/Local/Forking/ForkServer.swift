@@ -17,14 +17,17 @@ final class ForkServer {
 
   /// A kernel that it has forked.
   struct Child {
-    let process: Int32
+    /// The number that the system knows it by.
+    let identifier: Int32
+    /// nil where it has ended already.
+    let process: ProcessDescriptor?
     let end: Promise<ExitStatus>
   }
 
   /// A kernel that was asked for.
   private struct Birth {
-    /// Its number in the system; nil where it was not born.
-    let process = Promise<Int32?>()
+    /// nil where it was not born.
+    let child = Promise<Child?>()
     let end = Promise<ExitStatus>()
   }
 
@@ -84,8 +87,7 @@ final class ForkServer {
       // Its end, which is noticed elsewhere, is that of the birth.
       kill()
     }
-    guard let process = await birth.process.getRegardless() else { return nil }
-    return Child(process: process, end: birth.end)
+    return await birth.child.getRegardless()
   }
 
   /// Waits until it has ended; says how, and what it said last.
@@ -112,7 +114,7 @@ final class ForkServer {
     loading.close()
     kill()
     isPrepared.fulfil(false)
-    for birth in births.values { birth.process.fulfil(nil) }
+    for birth in births.values { birth.child.fulfil(nil) }
     await close()
   }
 
@@ -131,7 +133,7 @@ final class ForkServer {
     case .forked(let identifier, let process): didFork(identifier, process)
     case .failed(let identifier, let reason):
       logger.warning("no kernel was forked", metadata: ["reason": "\(reason)"])
-      births.removeValue(forKey: identifier)?.process.fulfil(nil)
+      births.removeValue(forKey: identifier)?.child.fulfil(nil)
     case .ended(let identifier, let status): didEnd(identifier, status)
     }
   }
@@ -140,13 +142,25 @@ final class ForkServer {
     guard let birth = births[identifier] else { return }
     // Before the fork server can have ended, and the kernel after it.
     orphans.expect(process) { birth.end.fulfil($0) }
-    birth.process.fulfil(process)
+    do {
+      let descriptor = try ProcessDescriptor(process)
+      // The number was another's where the kernel has ended and the fork server knows.
+      let isOurs = descriptor.isChild(of: self.process.processIdentifier)
+      birth.child.fulfil(Child(identifier: process, process: isOurs ? descriptor : nil, end: birth.end))
+    } catch UVError.noSuchProcess {
+      birth.child.fulfil(Child(identifier: process, process: nil, end: birth.end))
+    } catch {
+      // One that signals cannot reach is none that we could have.
+      logger.warning("a kernel was forked in vain", metadata: ["reason": "\(error)"])
+      ProcessDescriptor.send(.kill, toNumber: process)
+      birth.child.fulfil(nil)
+    }
   }
 
   private func didEnd(_ identifier: Int64, _ status: ExitStatus) {
     guard let birth = births.removeValue(forKey: identifier) else { return }
-    if case .some(.some(let process)) = birth.process.value { orphans.disregard(process) }
-    birth.process.fulfil(nil)
+    if case .some(.some(let child)) = birth.child.value { orphans.disregard(child.identifier) }
+    birth.child.fulfil(nil)
     birth.end.fulfil(status)
   }
 

@@ -8,7 +8,9 @@ final class ForkedKernel: KernelProcess {
   private static let reportLimit: Duration = .seconds(1)
 
   let identifier: Int32
+  private let process: ProcessDescriptor?
   private let end: Promise<ExitStatus>
+  private let disappearance = Promise<Void>()
   private let log: ProcessLog
   private let logger: Logger
   private var watching: Task<Void, Never>?
@@ -18,12 +20,17 @@ final class ForkedKernel: KernelProcess {
 
   /// - Parameter log: what its output is read from.
   init(_ child: ForkServer.Child, log: SocketStream, logger: Logger) {
-    identifier = child.process
+    identifier = child.identifier
+    process = child.process
     end = child.end
     self.log = ProcessLog(log, logger: logger)
     self.logger = logger
     watching = LoopActor.task { await self.watch() }
   }
+
+  var hasEnded: Bool { exitStatus != nil || process?.hasEnded ?? true }
+
+  func gone() async { await disappearance.getRegardless() }
 
   func exit() async -> ExitStatus { await end.getRegardless() }
 
@@ -31,7 +38,7 @@ final class ForkedKernel: KernelProcess {
 
   func signal(_ signal: Signal) {
     // It has no group yet when it has just been born.
-    if !signal.send(toGroup: identifier), exitStatus == nil { signal.send(to: identifier) }
+    if let process, !process.sendToGroup(signal) { process.send(signal) }
   }
 
   func close() async {
@@ -41,16 +48,19 @@ final class ForkedKernel: KernelProcess {
 
   /// Notices an end that nobody reports: the fork server may have ended when it had just heard of it.
   private func watch() async {
+    defer { disappearance.fulfil(()) }
     do {
-      let watch = try ProcessWatch(identifier)
-      defer { watch.close() }
-      try await watch.untilEnd()
-    } catch let error as UVError where error == .noSuchProcess {
-      // It was gone before we could look.
+      if let process {
+        let watch = try ProcessWatch(process)
+        defer { watch.close() }
+        try await watch.untilEnd()
+      }
     } catch {
       logger.debug("a kernel's end is known by report alone", metadata: ["reason": "\(error)"])
+      _ = await end.getRegardless()
       return
     }
+    disappearance.fulfil(())
     _ = try? await withDeadline(Self.reportLimit) { try await self.end.get() }
     end.fulfil(.unknown)
   }

@@ -44,9 +44,13 @@ protocol KernelProcess: AnyObject, Sendable {
   var identifier: Int32 { get }
   /// How it ended; nil while it runs.
   var exitStatus: ExitStatus? { get }
+  /// True where it has ended, also when nobody has told us yet.
+  var hasEnded: Bool { get }
   /// What it complained of last, for people; empty where it did not.
   var lastLines: String { get }
-  /// Waits for its end, also when the task is cancelled.
+  /// Waits until it has ended, also when the task is cancelled. Who knows how may tell us a moment later.
+  func gone() async
+  /// Waits until it is known how it ended, also when the task is cancelled.
   func exit() async -> ExitStatus
   /// Waits for its end.
   ///

@@ -51,6 +51,10 @@ final class SpawnedKernel: KernelProcess {
     errors = ProcessLog(process.standardError, logger: logger)
   }
 
+  var hasEnded: Bool { process.hasEnded }
+
+  func gone() async { _ = await process.exit() }
+
   func exit() async -> ExitStatus { await process.exit() }
 
   func untilExit() async throws -> ExitStatus { try await process.untilExit() }

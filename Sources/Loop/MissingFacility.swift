@@ -1,0 +1,23 @@
+/// Something that this program needs of the system and cannot have: says what, and what can be done.
+public struct MissingFacility: Error, Equatable, CustomStringConvertible, Sendable {
+  /// What to tell a person.
+  public let description: String
+
+  /// The program of that name, which ties the life of a child to ours.
+  static let setpriv = MissingFacility(
+    description: "setpriv, which ends kernels when this program is killed, is not in PATH. Install util-linux"
+  )
+
+  /// inotify(7), which could not watch `directory`.
+  static func inotify(_ directory: String, _ error: UVError) -> MissingFacility {
+    let wayOut =
+      switch error {
+      case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+        ". Raise the limits fs.inotify.max_user_instances (sysctl) and of open files (ulimit -n)"
+      case .noSpace: ". Raise the limit fs.inotify.max_user_watches (sysctl)"
+      case .notSupported: ". The system has to provide inotify"
+      default: ""
+      }
+    return MissingFacility(description: "inotify cannot watch \(directory): \(error)\(wayOut)")
+  }
+}
