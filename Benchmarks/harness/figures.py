@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from .arena import FASTAPI, FLOOR, OURS, OURS_OWN, OURS_SAME, WEBSOCKET_QUICK, WEBSOCKET_RELAYED, ZEROMQ
+from .arena import (
+    FASTAPI,
+    FLOOR,
+    OURS,
+    OURS_OWN,
+    OURS_SAME,
+    WEBSOCKET,
+    WEBSOCKET_QUICK,
+    WEBSOCKET_RELAYED,
+    ZEROMQ,
+)
 from .measurements.contexts import OURS_FORKED
 from .measurements.executions import MESSAGE_LENGTH
 from .measurements.health import OURS_QUIET
@@ -199,6 +209,36 @@ def health_meanwhile(measured):
     return f"at most {ours['max']:.1f} ms (p99 {ours['p99']:.1f}{floor})", ours["max"] <= 20
 
 
+def one_ending(measured):
+    found = measured["endings"]
+    ours, raw = found[OURS]["one"], found[WEBSOCKET]["one"]["p50"]
+    return f"{ours['p50']:.1f} ms ({ours['p50'] / raw:.2f} of Jupyter Server's {raw:.0f})", ours["p50"] <= 25
+
+
+def endings_at_once(measured):
+    found = measured["endings"][OURS]
+    return f"{found['at_once']:.2f} s (at most {max(found['at_once_all']):.2f})", found["at_once"] <= 1
+
+
+def health_amid_hostility(measured):
+    ours, floor = (measured["hostility"][name]["worst"] for name in (OURS, FLOOR))
+    return f"{ours / floor:.2f} ({ours:.1f} against {floor:.1f} ms)", ours <= 2 * floor
+
+
+def flood_growth(kind):
+    def look(measured):
+        name, one = max(measured["floods"].items(), key=lambda item: item[1][kind])
+        return f"at most {mebibytes(one[kind])} ({name})", one[kind] <= 64 * MIB
+
+    return look
+
+
+def flood_health(measured):
+    name, one = max(measured["floods"].items(), key=lambda item: item[1]["health"][OURS]["max"])
+    floor = f"; the bare C server's {one['health'][FLOOR]['max']:.0f}" if FLOOR in one["health"] else ""
+    return f"at most {one['health'][OURS]['max']:.0f} ms ({name}{floor})", one["health"][OURS]["max"] <= 1000
+
+
 def mebibytes(count):
     return f"{count / MIB:.1f} MiB"
 
@@ -225,6 +265,8 @@ LOCAL_AIMS = [
     ("Our process with 20 contexts: below 20 MiB resident", own_memory),
     ("30 contexts posted at once: all there within 4 s", all_there),
     ("… with `/health` answering within 20 ms all the while", health_meanwhile),
+    ("`DELETE` of an idle context: at most 25 ms", one_ending),
+    ("64 of them at once: within 1 s", endings_at_once),
 ]
 
 JUPYTER_AIMS = [
@@ -250,6 +292,13 @@ SERVER_AIMS = [
     ("… with resident memory growing by at most 16 MiB", transfer_growth("download")),
     ("Idle: at most 20 MiB resident", idle_memory),
     ("Each idle connection: at most 8 KiB more", idle_connection),
+    (
+        "The longest `/health` while a kernel and 20 clients send hostile text: at most twice the bare C server's",
+        health_amid_hostility,
+    ),
+    ("A flood from any kernel to a client that has stopped: our process grows by at most 64 MiB", flood_growth("own")),
+    ("… the kernel by at most 64 MiB", flood_growth("kernel")),
+    ("… and `/health` answers all the while, within 1 s", flood_health),
 ]
 
 AIMS = {

@@ -9,24 +9,29 @@ from functools import partial
 from pathlib import Path
 
 from .clients.zeromq import ZeroMQClient
-from .contestants import HARNESS, compiled, jupyter_directories, kernel_environment
+from .contestants import HARNESS, compiled, free_port, jupyter_directories, kernel_environment
 from .processes import Program
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+CONNECTION_FILE = "{connection_file}"
 
 
 class RawKernel:
-    """A kernel on Unix sockets: `command` and the path of its connection file start it."""
+    """A kernel on Unix sockets, or on TCP: `command` starts it, with the path of its connection file in it or behind it."""
 
-    def __init__(self, scratch, command, options=(), environment=None, client=ZeroMQClient):
+    def __init__(self, scratch, command, options=(), environment=None, client=ZeroMQClient, over_tcp=False):
         begin = time.perf_counter()
         name = Path(scratch) / f"kernel-{uuid.uuid4().hex[:8]}"
-        connection = connection_at(name)
+        connection = connection_over_tcp() if over_tcp else connection_at(name)
         file = name.with_suffix(".json")
         file.write_text(json.dumps(connection))
+        if CONNECTION_FILE in command:
+            command = [str(part).replace(CONNECTION_FILE, str(file)) for part in command]
+        else:
+            command = [*command, file]
         self.program = Program(
             "kernel",
-            [*command, file, *options],
+            [*command, *options],
             scratch,
             environment={**jupyter_directories(scratch), **(environment or {})},
         )
@@ -43,14 +48,28 @@ class RawKernel:
 
 
 def connection_at(name):
+    return connection("ipc", str(name), range(1, len(CHANNELS) + 1))
+
+
+def connection_over_tcp():
+    return connection("tcp", "127.0.0.1", [free_port() for _ in CHANNELS])
+
+
+def connection(transport, address, ports):
     return {
-        "transport": "ipc",
-        "ip": str(name),
+        "transport": transport,
+        "ip": address,
         "key": secrets.token_hex(16),
         "signature_scheme": "hmac-sha256",
-        "kernel_name": "python3",
-        **{f"{channel}_port": number for number, channel in enumerate(CHANNELS, 1)},
+        "kernel_name": "",
+        **{f"{channel}_port": number for channel, number in zip(CHANNELS, ports, strict=True)},
     }
+
+
+def kernel_of(make, scratch):
+    """A kernel of another make; not all of them take Unix sockets."""
+    command, environment = make.command
+    return RawKernel(scratch, command, environment=environment, over_tcp=True)
 
 
 def stock_kernel(scratch, verify=False):

@@ -1,8 +1,12 @@
 """One section of the report for each measurement."""
 
-from .arena import FASTAPI, OURS, WEBSOCKET_QUICK, ZEROMQ
+from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
 from .measurements.contexts import IMPORTS
+from .measurements.endings import AT_ONCE as ENDED_AT_ONCE
+from .measurements.endings import IN_A_ROW
+from .measurements.hostility import CLIENTS, MESSAGES
+from .measurements.others import DIRECT, LIBRARY, RAW
 from .measurements.round_trip import AT_ONCE, COMPUTING
 from .tables import NOT_MEASURED, mib, milliseconds, percent, spread, table
 
@@ -185,6 +189,58 @@ def burst_section(found):
     )
 
 
+def endings_section(found):
+    rows = []
+    for name, one in found.items():
+        row = [name, *(milliseconds(one["one"][share]) for share in ("p50", "p95")), one["one"]["count"]]
+        row += [f"{one[kind]:.2f}" if kind in one else NOT_MEASURED for kind in ("at_once", "in_a_row")]
+        rows.append(row)
+    titles = ["", "one p50, ms", "one p95, ms", "calls", f"{ENDED_AT_ONCE} at once, s", f"{IN_A_ROW} in a row, s"]
+    return (
+        "## Contexts that are deleted\n\nUntil the kernel of an idle context and all that it has started are gone. Of "
+        "Jupyter Server, `DELETE /api/kernels/…`.\n\n" + table(titles, rows)
+    )
+
+
+def hostility_section(found):
+    rows = [[name, milliseconds(one["worst"]), spread(one["all"]), one["count"]] for name, one in found.items()]
+    return (
+        f"## `/health` amid hostile text\n\nA kernel sends {MESSAGES} messages that belong to a request whose name has "
+        f"240 KB of combining marks, and {CLIENTS} clients send headers with 31 KB of them, one request after the "
+        "other. The longest that an answer to `/health` takes meanwhile, milliseconds, median of all rounds; the "
+        "bare C server, asked likewise, shows what the busy machine does to any server.\n\n"
+        + table(["", "longest", "from – to", "calls"], rows)
+    )
+
+
+def floods_section(found):
+    rows = []
+    for name, one in found.items():
+        health = [milliseconds(one["health"][server]["max"]) if server in one["health"] else NOT_MEASURED
+                  for server in (OURS, FLOOR)]  # fmt: skip
+        jupyter = mib(one["jupyter"]) if one["jupyter"] else NOT_MEASURED
+        rows.append([name, mib(one["own"]), mib(one["kernel"]), jupyter, *health])
+    titles = ["kernel", "our process", "the kernel", "Jupyter Server", "`/health` at most, ms", "bare C server's"]
+    return (
+        "## Floods\n\nA cell prints lines of 1,000 characters without end, and its client reads nothing. By how many "
+        "MiB each process grows at most, and the longest that `/health` takes meanwhile.\n\n" + table(titles, rows)
+    )
+
+
+def others_section(found):
+    rows = []
+    for make, clients in found.items():
+        times = [clients[name]["end"] for name in (RAW, LIBRARY, DIRECT)]
+        row = [make, *(milliseconds(time[share]) for time in times for share in ("p50", "p95"))]
+        rows.append([*row, f"{times[1]['p50'] / times[0]['p50']:.2f}", f"{times[2]['p50'] / times[0]['p50']:.2f}"])
+    titles = ["kernel", *(f"{name} {share}" for name in (RAW, LIBRARY, DIRECT) for share in ("p50", "p95"))]
+    return (
+        "## `1+1` in kernels of other makes\n\nMilliseconds to the end; each kernel is written against another "
+        "ZeroMQ. All but Python's are asked once more whether they have said all, which is in the server's "
+        "times.\n\n" + table([*titles, "libzmq ÷ raw", "our ZMTP ÷ raw"], rows)
+    )
+
+
 def files_section(found):
     base = found.get(FASTAPI)
     rows = []
@@ -235,6 +291,10 @@ SECTIONS = {
     "contexts": contexts_section,
     "crowd": crowd_section,
     "burst": burst_section,
+    "endings": endings_section,
+    "hostility": hostility_section,
+    "floods": floods_section,
+    "others": others_section,
     "files": files_section,
     "health": health_section,
     "memory": memory_section,

@@ -50,7 +50,8 @@ class ZeroMQClient:
         made.setsockopt(zmq.LINGER, 0)
         made.setsockopt(zmq.RCVHWM, 0)
         made.setsockopt(zmq.RCVTIMEO, TIMEOUT * 1000)
-        made.connect(f"ipc://{self.connection['ip']}-{self.connection[port]}")
+        separator = "-" if self.connection["transport"] == "ipc" else ":"
+        made.connect(f"{self.connection['transport']}://{self.connection['ip']}{separator}{self.connection[port]}")
         return made
 
     def reconnect(self):

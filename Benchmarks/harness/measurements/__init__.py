@@ -3,11 +3,15 @@
 from .burst import burst
 from .contexts import contexts
 from .crowd import crowd
+from .endings import endings
 from .executions import displays, message, parallel, prints
 from .files import files
+from .floods import floods
 from .health import health
+from .hostility import hostility
 from .latency import connections, latency
 from .memory import memory_use
+from .others import others
 from .own_share import own_share
 from .round_trip import round_trip
 from .startup import startup
@@ -26,6 +30,10 @@ MEASUREMENTS = {
     "contexts": contexts,
     "crowd": crowd,
     "burst": burst,
+    "endings": endings,
+    "hostility": hostility,
+    "floods": floods,
+    "others": others,
     "files": files,
     "health": health,
 }

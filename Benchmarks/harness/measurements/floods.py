@@ -1,0 +1,68 @@
+"""Kernels that print without end, to a client that has stopped reading."""
+
+from time import sleep
+
+from ..arena import FLOOR, OURS, OURS_OWN
+from ..contestants import CodeInterpreter
+from ..family import command_line, proportional_memory
+from ..makes import LINE, MAKES, search_path
+from ..processes import forget_peak, memory
+from .burst import Prober, extremes
+
+SECONDS, STEPS = 8, 4  # How long each flood lasts, and how often a second memory is looked at.
+JUPYTER_SERVER = b"code_interpreter_kernel.jupyter"
+OUR_FLOOD = f"while True: print('x' * {LINE})"
+
+
+def floods(arena):
+    """How much memory the server and the kernel take meanwhile, and how long /health takes."""
+    results = {}
+    for name, options in ((OURS, CodeInterpreter.LOCAL), (OURS_OWN, CodeInterpreter.OVER_JUPYTER)):
+        if arena.server(name):
+            results[name] = of_kernel(arena, options, {"language": "python"}, OUR_FLOOD)
+    for make in MAKES:
+        if make.is_there:
+            wanted = {"language": make.kernelspec}
+            results[make.title] = of_kernel(arena, CodeInterpreter.LOCAL, wanted, make.flood)
+    return results
+
+
+def of_kernel(arena, options, wanted, code):
+    server = CodeInterpreter(arena.scratch, options, "ours floods", search_path())
+    try:
+        server.family.settle()
+        client = server.client(server.new_context(**wanted))
+        server.family.settle()
+        return flood(server, client, code, arena.count(full=SECONDS, quick=2), arena.floor)
+    finally:
+        server.stop()
+
+
+def flood(server, client, code, seconds, floor):
+    """Bytes by which our process and the others grow at most; milliseconds of /health."""
+    forget_peak(server.pid)
+    own, growth = memory(server.pid)[0], Growth(server.family)
+    asked = {OURS: server, **({FLOOR: floor} if floor else {})}
+    probers = {name: Prober(one.port) for name, one in asked.items()}
+    client.send(client.prepare(code))
+    for _ in range(seconds * STEPS):
+        sleep(1 / STEPS)
+        growth.look()
+    health = {name: extremes(prober.stop()) for name, prober in probers.items()}
+    client.close()
+    return {"own": memory(server.pid)[1] - own, **growth.most, "health": health}
+
+
+class Growth:
+    """By how much one of the processes of a server has grown at most: a kernel, or a Jupyter Server."""
+
+    def __init__(self, family):
+        self.family = family
+        self.before = {pid: proportional_memory(pid) for pid in family.members()}
+        self.most = {"kernel": 0, "jupyter": 0}
+
+    def look(self):
+        for pid in self.family.members():
+            grown = proportional_memory(pid) - self.before.setdefault(pid, 0)
+            kind = "jupyter" if JUPYTER_SERVER in command_line(pid) else "kernel"
+            self.most[kind] = max(self.most[kind], grown)
