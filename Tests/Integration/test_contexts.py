@@ -26,7 +26,7 @@ def test_a_context_needs_no_more_than_the_asking(client, body):
 
 def test_a_script_of_another_site_makes_none(client):
     """Without a body it need not say a type, and so a browser would not ask for leave."""
-    check_error(client.request("POST", "/contexts", b"", {"Origin": "https://example.com"}), 415, "JSON")
+    check_error(client.request("POST", "/contexts", b"", {"Origin": "https://example.com"}), 403, "Origin")
 
 
 def test_the_working_directory_is_the_workspace_unless_given(client, workspace):
