@@ -150,7 +150,7 @@ class Backlog:
             self._is_sending = False
 
     def _hear_of_room(self) -> None:
-        """Has the socket look whether a client has taken something, which it does only now and then by itself."""
+        """Has the socket look whether a client has taken something, or gone, which it does only now and then by itself."""
         self._socket.getsockopt(zmq.EVENTS)
 
     def advance(self) -> float | None:
@@ -181,7 +181,11 @@ class Backlog:
     def _has_room_for(self, size: int) -> bool:
         while self._long and all(tracker.done for tracker in self._long[0][0]):
             self._long.popleft()
-        return not self._long or sum(size for _, size in self._long) + size <= LONG_BYTES
+        if not self._long or sum(size for _, size in self._long) + size <= LONG_BYTES:
+            return True
+        # The socket drops what it holds for a client that has gone only in a call of it, and nobody else makes one.
+        self._hear_of_room()
+        return False
 
     def _send_long(self, message: Waiting) -> bool:
         parts = message.parts

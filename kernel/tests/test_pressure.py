@@ -184,8 +184,18 @@ def test_a_kernel_without_a_client_does_not_wait(kernel: Slow) -> None:
     assert kernel.shell.poll(60_000)
 
 
-def test_a_client_that_goes_holds_up_nobody(kernel: Slow) -> None:
-    kernel.execute("for i in range(300_000): print('x' * 1000)")
+FINITE_FLOODS = {
+    "print": "for i in range(300_000): print('x' * 1000)",
+    "short displays": "for i in range(5_000): display({'text/plain': 'x' * 100}, raw=True)",
+    "large displays": "for i in range(20): display({'image/png': 'x' * 8_000_000}, raw=True)",
+    "long texts": "for i in range(20): print('x' * 10_000_000)",
+}
+
+
+@pytest.mark.parametrize("code", FINITE_FLOODS.values(), ids=FINITE_FLOODS)
+def test_a_client_that_goes_holds_up_nobody(kernel: Slow, code: str) -> None:
+    kernel.execute(code)
     kernel.wait_until_blocked()
+    assert not kernel.shell.poll(0)
     kernel.iopub.close()
     assert kernel.shell.poll(60_000)
