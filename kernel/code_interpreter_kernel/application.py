@@ -102,7 +102,9 @@ class KernelApp(IPKernelApp):
     def init_iopub(self, context: Any) -> None:
         """Makes the socket for output."""
         self.iopub_socket = context.socket(zmq.PUB)
-        self.iopub_socket.linger = 1000
+        # For what the client has yet to read when all is said, in milliseconds. Behind a client that reads nothing the server
+        # does not wait so long.
+        self.iopub_socket.linger = 5000
         if hasattr(self, "_apply_curve_server_options"):
             self._apply_curve_server_options(self.iopub_socket)
         self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)

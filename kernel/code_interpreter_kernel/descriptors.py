@@ -22,6 +22,9 @@ READS = 16
 #: How many pieces wait to be written to the log; before more come, the oldest are left out of it.
 LOG_PIECES = 64
 
+#: How often to ask which pipes were written to: others may write to them without end.
+ROUNDS = 4
+
 
 def _look_without_pause(descriptor: int) -> Callable[[], Any]:
     """`epoll_wait` that does not let another thread of Python run meanwhile.
@@ -71,8 +74,18 @@ class Descriptors:
     def read(self, entries: list[tuple[Any, Any, Any]]) -> int:
         """Appends all that was written so far, by the pipe that was written to first; how many bytes."""
         count = 0
-        order = [descriptor for descriptor, _ in self._order.poll(0)]
-        for descriptor in (*order, *[other for other in self._streams if other not in order]):
+        # All that are told of come first: a pipe that is read before it is told of is told of first the next time.
+        for _ in range(ROUNDS):
+            told = self._order.poll(0)
+            if not told:
+                break
+            count += self._read_all(told, entries)
+        # What a read has left over is not told of again.
+        return count + self._read_all(self._ready.poll(0), entries)
+
+    def _read_all(self, told: list[tuple[int, int]], entries: list[tuple[Any, Any, Any]]) -> int:
+        count = 0
+        for descriptor, _ in told:
             try:
                 count += self._read(descriptor, entries)
             except BlockingIOError:
