@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import codecs
 import errno
-import fcntl
 import os
 import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -19,6 +17,8 @@ import sys
 import termios
 from contextlib import suppress
 from typing import Any, Callable
+
+from code_interpreter_kernel.system import System
 
 #: How long a program that was interrupted has for each of these, in seconds, until the next is sent.
 ENDING = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 2.0))
@@ -33,17 +33,6 @@ READ_BYTES = 1 << 16
 SIGNALLED = 128
 
 
-class _System:
-    """Of the system: code may replace what is in the modules, for itself and not for us. Tools that replace a function
-    wherever a module has it, such as freezegun, do not look into classes."""
-
-    popen = subprocess.Popen
-    close, kill, killpg, openpty, read = map(staticmethod, (os.close, os.kill, os.killpg, os.openpty, os.read))
-    pidfd_open = staticmethod(os.pidfd_open)
-    poll = staticmethod(select.poll)
-    ioctl, which = staticmethod(fcntl.ioctl), staticmethod(shutil.which)
-
-
 def run(command: str, write: Callable[[str], Any]) -> int:
     """Runs a command in the user's shell at a terminal, so that programs do not keep their lines; as long as the shell lives.
 
@@ -54,7 +43,7 @@ def run(command: str, write: Callable[[str], Any]) -> int:
     process = None
     try:
         try:
-            process = _System.popen(
+            process = System.popen(
                 [shell(), "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=terminal,
@@ -62,7 +51,7 @@ def run(command: str, write: Callable[[str], Any]) -> int:
                 start_new_session=True,
             )
         finally:
-            _System.close(terminal)
+            System.close(terminal)
         _pass_on(process, controller, lambda data: write(decoder.decode(data)))
         write(decoder.decode(b"", final=True))
     except BaseException:
@@ -70,13 +59,13 @@ def run(command: str, write: Callable[[str], Any]) -> int:
             _end(process, lambda seconds: _pass_on(process, controller, lambda data: write(decoder.decode(data)), seconds))
         raise
     finally:
-        _System.close(controller)
+        System.close(controller)
     return SIGNALLED - process.returncode if process.returncode > SIGNALLED else process.returncode
 
 
 def output(command: str) -> tuple[str, int]:
     """What a command writes, and its exit status."""
-    process = _System.popen(
+    process = System.popen(
         [shell(), "-c", command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -90,7 +79,7 @@ def output(command: str) -> tuple[str, int]:
 
 def call(command: str | bytes | os.PathLike[str], executable: str | None = None) -> int:
     """Runs a command with the standard output and error of the kernel; its exit status."""
-    process = _System.popen(command, shell=True, executable=executable, stdin=subprocess.DEVNULL)
+    process = System.popen(command, shell=True, executable=executable, stdin=subprocess.DEVNULL)
     with _ended_by_an_error(process, group=False):
         return process.wait()
 
@@ -108,16 +97,16 @@ def system(command: str | bytes | os.PathLike[str]) -> int:
 def shell() -> str:
     """The user's shell."""
     name = os.environ.get("SHELL") or "sh"
-    return _System.which(name) or "/bin/sh"
+    return System.which(name) or "/bin/sh"
 
 
 def _open_terminal() -> tuple[int, int]:
-    controller, terminal = _System.openpty()
+    controller, terminal = System.openpty()
     attributes = termios.tcgetattr(terminal)
     # Lines end as the program ends them, without a carriage return.
     attributes[1] &= ~termios.OPOST
     termios.tcsetattr(terminal, termios.TCSANOW, attributes)
-    _System.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    System.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     return controller, terminal
 
 
@@ -125,9 +114,9 @@ def _pass_on(
     process: subprocess.Popen[bytes], controller: int, write: Callable[[bytes], Any], seconds: float | None = None
 ) -> None:
     """Passes on what comes from the terminal until the process has ended, or for that long; then what is left."""
-    poll = _System.poll()
+    poll = System.poll()
     poll.register(controller, select.POLLIN)
-    ended = _System.pidfd_open(process.pid)
+    ended = System.pidfd_open(process.pid)
     try:
         poll.register(ended, select.POLLIN)
         timeout = None if seconds is None else seconds * 1000
@@ -143,12 +132,12 @@ def _pass_on(
         if ended in ready:
             process.wait()
     finally:
-        _System.close(ended)
+        System.close(ended)
 
 
 def _read(descriptor: int) -> bytes:
     try:
-        return _System.read(descriptor, READ_BYTES)
+        return System.read(descriptor, READ_BYTES)
     except OSError as error:
         if error.errno == errno.EIO:
             return b""
@@ -183,7 +172,7 @@ def _end(process: subprocess.Popen[bytes], wait: Callable[[float], Any], *, grou
             if process.poll() is not None:
                 return
             with suppress(ProcessLookupError):
-                (_System.killpg if group else _System.kill)(process.pid, number)
+                (System.killpg if group else System.kill)(process.pid, number)
             wait(seconds)
         except KeyboardInterrupt:
             continue

@@ -1,8 +1,12 @@
-"""What the output path uses of the system."""
+"""What output and programs that code starts use of the system."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
+import shutil
+import subprocess
 import time
 
 
@@ -18,3 +22,12 @@ class System:
     write = staticmethod(os.write)
     eventfd_read = staticmethod(os.eventfd_read)
     eventfd_write = staticmethod(os.eventfd_write)
+    close = staticmethod(os.close)
+    ioctl = staticmethod(fcntl.ioctl)
+    kill = staticmethod(os.kill)
+    killpg = staticmethod(os.killpg)
+    openpty = staticmethod(os.openpty)
+    pidfd_open = staticmethod(os.pidfd_open)
+    poll = staticmethod(select.poll)
+    popen = subprocess.Popen
+    which = staticmethod(shutil.which)
