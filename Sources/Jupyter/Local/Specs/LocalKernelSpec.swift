@@ -73,8 +73,7 @@ struct LocalKernelSpec: Sendable, Equatable {
   /// True of `python`, `python3`, `python3.11`, also with a path before it.
   static func isPython(_ command: String) -> Bool {
     let name = command.utf8.split(separator: UInt8(ascii: "/")).last ?? "".utf8[...]
-    return name.starts(with: "python".utf8)
-      && name.dropFirst(6).allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+    return SocketChoice.isNameOfPython(Bytes(name))
   }
 
   /// True for the same kernelspec, compared as bytes: whoever installs one may put any text into it.

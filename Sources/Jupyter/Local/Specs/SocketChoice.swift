@@ -55,9 +55,13 @@ extension SocketChoice {
     }
     return words.contains { word in
       let name = text[word]
-      return name.hasPrefix("ipykernel")
-        || (name.hasPrefix("python") && name[6...].allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") })
+      return name.hasPrefix("ipykernel") || isNameOfPython(name)
     }
+  }
+
+  /// True of `python`, `python3`, `python3.11`.
+  static func isNameOfPython(_ name: Bytes) -> Bool {
+    name.hasPrefix("python") && name[6...].allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
   }
 
   /// What stands in names of programs and modules.
