@@ -702,17 +702,35 @@ def test_bash_is_interrupted_too(client):
 
 @pytest.mark.parametrize("code", ["while (true) {}", "await new Promise(() => {})"])
 def test_javascript_makes_room_for_the_next_too(client, code):
-    """Deno takes an interrupt for its end: another kernel takes its place."""
+    """Deno takes an interrupt for its end: another kernel takes its place, and says so."""
     context = client.create_context(language="javascript")
-    client.stream(code, context_id=context["id"]).vanish()
-    assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+    stream = client.stream(code, context_id=context["id"])
+    stream.until("number_of_executions")
+    stream.vanish()
+    execution = client.execute("6 * 7", context_id=context["id"]).succeeded()
+    assert execution.text == "42" and "SIGINT" in execution.restart
 
 
 @pytest.mark.parametrize("fields", [{}, {"env_vars": {"V": "a"}}], ids=["code", "variables"])
-def test_what_a_cell_leaves_running_in_javascript_holds_nobody_up(client, fields):
-    """Not the end of its own execution, and a client that waits behind it may leave."""
+def test_what_a_cell_leaves_running_in_javascript_holds_nobody_up(client, fields, gate):
+    """A client that waits behind it may leave.
+
+    The loop begins when the cell has ended. Deno answers in the thread that runs timers: where a timer begins to loop before
+    the answer is sent, no client ever hears that the cell has ended, and for the kernel itself it has not.
+    """
     context = client.create_context(language="javascript")
-    client.execute("setTimeout(() => { while (true) {} }, 0);", context_id=context["id"]).succeeded()
+    started = gate.path.with_suffix(".started")
+    code = f"""
+setInterval(() => {{
+  try {{ Deno.statSync({json.dumps(str(gate.path))}); }} catch {{ return; }}
+  Deno.writeTextFileSync({json.dumps(str(started))}, "");
+  while (true) {{}}
+}}, 10);
+undefined
+"""
+    client.execute(code, context_id=context["id"]).succeeded()
+    gate.open()
+    wait_until(started.exists, "the loop has begun")
     client.stream("1", context_id=context["id"], **fields).vanish()
     assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
 

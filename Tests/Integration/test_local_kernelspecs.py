@@ -102,6 +102,14 @@ def test_a_kernelspec_is_asked_for_by_its_name_or_by_its_language(start_with, tm
     assert found_in(server, "my-kernel.1") == found_in(server, "own language") == "listed"
 
 
+def test_an_execution_ends_though_its_kernel_answers_nothing_more(start_with, tmp_path):
+    """Kernels of other languages are asked a question behind the code, so that late output is seen."""
+    install(tmp_path / "listed")
+    server = start_with(tmp_path / "listed")
+    code = "import time\nget_ipython().kernel.shell_handlers['kernel_info_request'] = lambda *_: time.sleep(1000)\n1"
+    assert server.client.execute(code, language="tester").succeeded().text == "1"
+
+
 def test_kernelspecs_that_are_installed_meanwhile_are_found(start_with, tmp_path):
     server = start_with(tmp_path / "listed")
     for language in ("first", "second"):
