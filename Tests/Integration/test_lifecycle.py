@@ -26,8 +26,7 @@ def jupyter_of(server):
     """The Jupyter Server that our server has started."""
 
     def found():
-        pids = processes.descendants(server.pid)
-        return [pid for pid in pids if "jupyter" in processes.describe([pid]) and "ipykernel" not in processes.describe([pid])]
+        return processes.running(processes.descendants(server.pid), "code_interpreter_kernel.jupyter")
 
     return wait_until(found, "our server has a Jupyter Server")[-1]
 

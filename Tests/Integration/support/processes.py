@@ -1,6 +1,7 @@
 """Processes as /proc shows them. A process that nobody has reaped yet (a zombie) counts as gone."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 MARK = "INTEGRATION_TEST_MARK"
@@ -82,16 +83,23 @@ def kernels(pids):
     return list(found.values())
 
 
+def arguments(pid):
+    """The command line, its program first; empty where there is no such process."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return line.removesuffix(b"\0").decode(errors="replace").split("\0")
+
+
+def running(pids, module):
+    """Of these processes those that were started as `python -m module`."""
+    return [pid for pid in pids if ["-m", module] in map(list, pairwise(arguments(pid)))]
+
+
 def describe(pids):
-    """For messages: each process with its command line."""
-    lines = []
-    for pid in pids:
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            command = "?"
-        lines.append(f"{pid} {state(pid)} {command[:200]}")
-    return "\n".join(lines)
+    """For messages alone, as paths can hold any word: each process with its command line."""
+    return "\n".join(f"{pid} {state(pid)} {' '.join(arguments(pid))[:200]}" for pid in pids)
 
 
 def resident_bytes(pid):

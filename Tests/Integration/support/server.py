@@ -117,10 +117,8 @@ class Server:
 
     def fork_server(self):
         """The process that kernels are forked from, or None."""
-        for pid in processes.descendants(self.pid):
-            if "code_interpreter_kernel.fork_server" in processes.describe([pid]):
-                return pid
-        return None
+        found = processes.running(processes.descendants(self.pid), "code_interpreter_kernel.fork_server")
+        return found[0] if found else None
 
     def wait_until_forking(self, other_than=None):
         """Waits until the kernels of new contexts are forked, not started; the process id of what forks them."""
