@@ -390,6 +390,22 @@ def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(serv
     assert len(stream.finish().succeeded().stdout) == 300 * 1_000_001
 
 
+def test_a_flood_that_nobody_reads_fills_no_process(server, client, context):
+    """Neither the server, nor the kernel, nor a Jupyter Server between them."""
+    run_here = {"context_id": context["id"]}
+    client.execute("x = 1", **run_here).succeeded()
+    before = {pid: processes.resident_bytes(pid) for pid in (server.pid, *server.leftovers())}
+    flood = stalled_stream(server, {"code": "while True: print('x' * 1000)", **run_here})
+    assert flood.head().status == 200
+    # Long enough for hundreds of megabytes.
+    time.sleep(5)
+    grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
+    assert max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
+    assert client.is_healthy()
+    flood.close()
+    assert client.execute("x", **run_here).succeeded().text == "1"
+
+
 def test_the_memory_of_a_long_message_is_given_back_when_no_other_follows(server, client, context):
     client.execute("1", context_id=context["id"]).succeeded()
     before = processes.resident_bytes(server.pid)

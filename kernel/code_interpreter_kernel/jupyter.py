@@ -19,7 +19,8 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import default
 from traitlets.config import Config
 
-from code_interpreter_kernel.manager import Connection, MappingManager, SpecManager
+from code_interpreter_kernel.connection import Connection
+from code_interpreter_kernel.manager import MappingManager, SpecManager
 from code_interpreter_kernel.provisioner import PRIVATE_VARIABLES, start_reaper
 
 #: One message from or to a client, and one request's body: as much code as anyone could mean to send.

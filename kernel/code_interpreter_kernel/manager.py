@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from typing import Any
 
 import zmq
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
-from jupyter_client.jsonutil import json_default
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.prometheus.metrics import KERNEL_CURRENTLY_RUNNING_TOTAL
-from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
-from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import Type, default
 
 from code_interpreter_kernel.provisioner import Provisioner
+from code_interpreter_kernel.scope import FEATURES
 
 #: What a kernel wrote last is on its way for a moment after its end (the socket's buffer, then libzmq's thread).
 LAST_WORDS_SECONDS = 0.03
 
-WEBSOCKET_V1 = "v1.kernel.websocket.jupyter.org"
+#: The kernels that this package brings.
+OWN_KERNELS = os.path.join(os.path.dirname(__file__), "kernels")
+
+#: Messages of such a kernel's output that a socket holds before the kernel has to wait. A number and not a size is all that
+#: ZeroMQ can limit, and one may have many megabytes. More than one, so that the next is there when one has been sent on.
+MESSAGES_AHEAD = 4
 
 
 class DeathWatch(AsyncIOLoopKernelRestarter):
@@ -92,9 +94,23 @@ class Manager(ServerKernelManager):
             else:
                 await asyncio.sleep(pollinterval)
 
+    @property
+    def waits_for_clients(self) -> bool:
+        """Whether the kernel waits for clients that do not read.
+
+        Ours does. Others drop, in silence, what is above the high-water mark of their socket (1000 messages by default): what
+        they say has to be taken at once, and it is for whoever takes it to stop them.
+        """
+        if self.kernel_spec is None or os.path.dirname(self.kernel_spec.resource_dir) != OWN_KERNELS:
+            return False
+        # What Jupyter Server asks each kernel first. With a version of ipykernel that is not known to work, ours is a stock one.
+        answer = getattr(self, "_kernel_info_future", None)
+        information = answer.result() if answer is not None and answer.done() else None
+        return not information or not set(FEATURES).isdisjoint(information.get("supported_features", []))
+
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> zmq.Socket[Any]:
         # The high-water mark of a socket counts from its connection on, so it is set on the context before.
-        self.context.setsockopt(zmq.RCVHWM, 0)
+        self.context.setsockopt(zmq.RCVHWM, MESSAGES_AHEAD if channel == "iopub" and self.waits_for_clients else 0)
         self.context.setsockopt(zmq.SNDHWM, 0)
         return super()._create_connected_socket(channel, identity)
 
@@ -140,38 +156,9 @@ class MappingManager(AsyncMappingKernelManager):
         asyncio.ensure_future(kernel.cleanup_resources())
 
 
-class Connection(ZMQChannelsWebsocketConnection):
-    """One client of one kernel."""
-
-    @default("limit_rate")
-    def _default_limit_rate(self) -> bool:
-        return False  # not even counted, which would parse every header
-
-    def connect(self) -> Any:
-        """Connects; small messages are sent at once."""
-        self.websocket_handler.set_nodelay(True)
-        return super().connect()
-
-    def _send_status_message(self, status: str) -> None:
-        """The last words of the kernel on every channel, then its status with the exit code, then the end."""
-        for stream in self.channels.values():
-            if not stream.closed():
-                stream.flush()
-        message = self.session.msg(
-            "status", {"execution_state": status, "exit_code": self.kernel_manager.exit_code}
-        )
-        if self.subprotocol == WEBSOCKET_V1:
-            self.write_message(serialize_msg_to_ws_v1(message, "iopub", self.session.pack), binary=True)
-        else:
-            message["channel"] = "iopub"
-            self.write_message(json.dumps(message, default=json_default))
-        if status == "dead":
-            self.websocket_handler.close(1000, "kernel died")
-
-
 class SpecManager(KernelSpecManager):
     """The installed kernels; for Python the one that this package brings, before all others."""
 
     @default("kernel_dirs")
     def _default_kernel_dirs(self) -> list[str]:
-        return [os.path.join(os.path.dirname(__file__), "kernels"), *super()._kernel_dirs_default()]
+        return [OWN_KERNELS, *super()._kernel_dirs_default()]

@@ -1,0 +1,173 @@
+"""Clients of the Jupyter Server that read slowly, or not at all: its memory does not grow, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from conftest import Kernel, Server, alive, wait
+
+#: By how much the server may grow, in bytes.
+GROWTH = 64 << 20
+
+FLOODS = {
+    "print": "print(n, 'x' * 1000)",
+    "short prints": "print(n)",
+    "displays": "display({'text/plain': f'{n}\\n'}, raw=True)",
+    "large displays": "display({'text/plain': f'{n}\\n', 'image/png': 'x' * 6_000_000}, raw=True)",
+}
+
+
+def endless(flood: str) -> str:
+    """Code that floods until it is interrupted, then says how often it has."""
+    return f"n = 0\ntry:\n    while True:\n        {flood}; n += 1\nexcept KeyboardInterrupt: print('\\nend', n)"
+
+
+def told(messages: list[dict[str, Any]]) -> str:
+    """The text of output and of displays, together."""
+    contents = [message["content"] for message in messages]
+    return "".join(content.get("text", "") or content.get("data", {}).get("text/plain", "") for content in contents)
+
+
+def numbers(messages: list[dict[str, Any]]) -> list[int]:
+    """Those that a flood has told, in their order."""
+    return list(map(int, re.findall(r"^(\d+)(?: x{1000})?$", told(messages), re.MULTILINE)))
+
+
+def resident(pid: int) -> int:
+    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) << 10
+
+
+def work(pid: int) -> int:
+    """How much time a process has used, in ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def wait_until_still(*pids: int) -> None:
+    """Waits until none of them works any more: three times in a row, as others may have the processors meanwhile."""
+    quiet = 0
+
+    def still() -> bool:
+        nonlocal quiet
+        before = [work(pid) for pid in pids]
+        time.sleep(0.3)
+        quiet = quiet + 1 if all(work(pid) - start <= 5 for pid, start in zip(pids, before)) else 0
+        return quiet == 3
+
+    wait(still, 60)
+
+
+def pid_of(kernel: Kernel) -> int:
+    return int(kernel.text("import os; print(os.getpid())"))
+
+
+def interrupt(kernel: Kernel) -> None:
+    assert kernel.server.call("POST", f"/api/kernels/{kernel.id}/interrupt")[0] == 204
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_client_that_stops_in_a_flood_slows_its_kernel(server: Server, kernel: Kernel, flood: str) -> None:
+    pid = pid_of(kernel)
+    before = resident(server.process.pid)
+    request = kernel.send("execute_request", {"code": endless(flood), "silent": False})
+    wait_until_still(pid, server.process.pid)
+    assert resident(server.process.pid) - before < GROWTH
+    assert server.call("GET", "/api/status")[0] == 200
+    interrupt(kernel)
+    messages = list(kernel.messages(request))
+    # One may come that was not counted, as the interrupt came between, or within.
+    found, (count,) = numbers(messages), re.findall(r"^end (\d+)$", told(messages), re.MULTILINE)
+    assert found == list(range(len(found))) and int(count) <= len(found) <= int(count) + 1
+    assert kernel.text("6 * 7") == "42"
+
+
+def test_a_client_that_stops_for_a_while_gets_all(server: Server, kernel: Kernel) -> None:
+    pid = pid_of(kernel)
+    code = "for n in range(40_000): print(n, 'x' * 1000); n % 1000 or display({'text/plain': '-\\n'}, raw=True)"
+    request = kernel.send("execute_request", {"code": code, "silent": False})
+    wait_until_still(pid, server.process.pid)
+    messages = list(kernel.messages(request))
+    assert numbers(messages) == list(range(40_000))
+    assert sum(message["type"] == "display_data" for message in messages) == 40
+
+
+def test_replies_do_not_wait_for_output_that_nobody_reads(server: Server, kernel: Kernel) -> None:
+    """Each WebSocket waits for its own client alone."""
+    pid = pid_of(kernel)
+    other = Kernel(server, kernel.id)
+    request = kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
+    seen: list[dict[str, Any]] = []
+    other.socket.settimeout(2)
+    with pytest.raises(Exception, match="timed out"):
+        while True:  # until the kernel waits for the one that reads nothing
+            seen.append(other.receive())
+    wait_until_still(pid, server.process.pid)
+    question = other.send("kernel_info_request", {}, channel="control")
+    other.socket.settimeout(60)
+    while (message := other.receive())["channel"] != "control":
+        seen.append(message)
+    assert message["parent"]["msg_id"] == question
+    assert numbers(seen) == list(range(len(numbers(seen)))) and len(numbers(seen)) > 1000
+    interrupt(kernel)
+    found = numbers(list(kernel.messages(request)))
+    assert found == list(range(len(found))) and len(found) >= len(numbers(seen))
+    other.socket.close()
+
+
+def test_the_end_of_a_kernel_is_told_behind_what_it_said(server: Server) -> None:
+    kernel = server.start_kernel()
+    pid = pid_of(kernel)
+    kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
+    wait_until_still(pid, server.process.pid)
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: not alive(pid), 5)
+    time.sleep(0.3)
+    messages = [kernel.receive()]
+    while messages[-1]["content"].get("execution_state") != "dead":
+        messages.append(kernel.receive())
+    assert messages[-1]["content"]["exit_code"] == -signal.SIGKILL
+    assert numbers(messages) == list(range(len(numbers(messages)))) and numbers(messages)
+    assert kernel.socket.recv() == ""
+
+
+def test_a_client_that_goes_frees_the_kernel(server: Server, kernel: Kernel) -> None:
+    pid = pid_of(kernel)
+    kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
+    wait_until_still(pid, server.process.pid)
+    kernel.socket.close()
+    interrupt(kernel)
+    other = Kernel(server, kernel.id)
+    assert other.text("6 * 7") == "42"
+    other.socket.close()
+
+
+@pytest.fixture
+def server_with_a_stock_kernel(tmp_path: Path) -> Iterator[Server]:
+    resources = tmp_path / "kernels" / "stock"
+    resources.mkdir(parents=True)
+    command = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (resources / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "stock", "language": "stock"}))
+    server = Server(tmp_path, JUPYTER_PATH=str(tmp_path))
+    yield server
+    assert server.stop() == 0
+
+
+def test_a_kernel_that_drops_what_nobody_takes_is_not_kept_waiting(server_with_a_stock_kernel: Server) -> None:
+    server = server_with_a_stock_kernel
+    kernel = server.start_kernel(name="stock")
+    pid = pid_of(kernel)
+    code = "for n in range(4_000): display({'text/plain': f'{n}\\n', 'text/html': 'x' * 4_000}, raw=True)"
+    request = kernel.send("execute_request", {"code": code, "silent": False})
+    wait_until_still(pid, server.process.pid)
+    assert numbers(list(kernel.messages(request))) == list(range(4_000))
+    kernel.delete()
