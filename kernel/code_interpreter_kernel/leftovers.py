@@ -11,13 +11,31 @@ import sys
 import sysconfig
 from itertools import takewhile
 from types import FunctionType, GeneratorType, ModuleType
-from typing import Any, Callable, MutableMapping
+from typing import Any, Callable, Iterator, MutableMapping
+
+import ipykernel
+import IPython
+import jupyter_client
+import tornado
+import traitlets
+import zmq
+
+import code_interpreter_kernel
+
+
+def _installed() -> Iterator[str]:
+    """Directories of Python and of packages, each with a slash at its end."""
+    directories = list(sysconfig.get_paths().values())
+    # One environment can have the packages of another, by a `.pth` file or as `venv --system-site-packages` does.
+    directories += [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+    # What the kernel is made of is still needed when code is at its end, wherever it is.
+    for package in (code_interpreter_kernel, IPython, ipykernel, jupyter_client, tornado, traitlets, zmq):
+        directories += map(os.path.dirname, package.__path__)
+    return (os.path.join(directory, "") for directory in dict.fromkeys(directories))
+
 
 #: Where Python is, and what is installed: all other code is that of the user.
-INSTALLED = tuple(
-    os.path.join(directory, "")
-    for directory in (os.path.dirname(os.path.dirname(__file__)), *sysconfig.get_paths().values())
-)
+INSTALLED = tuple(_installed())
 
 #: Modules of the standard library whose objects leave something unwritten, or behind, unless they are let go.
 LIBRARIES = ("shelve", "tempfile", "zipfile")
