@@ -102,8 +102,7 @@ class KernelApp(IPKernelApp):
     def init_iopub(self, context: Any) -> None:
         """Makes the socket for output."""
         self.iopub_socket = context.socket(zmq.PUB)
-        # For what the client has yet to read when all is said, in milliseconds. Behind a client that reads nothing the server
-        # does not wait so long.
+        # For what ZeroMQ has yet to pass to the system when all is said, in milliseconds: `Backlog.drain` has waited for most.
         self.iopub_socket.linger = 5000
         if hasattr(self, "_apply_curve_server_options"):
             self._apply_curve_server_options(self.iopub_socket)

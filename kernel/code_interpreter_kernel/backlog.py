@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 import zmq
 
+from code_interpreter_kernel.clients import Clients
 from code_interpreter_kernel.system import System
 
 #: A message with longer parts is not copied on its way, which takes longer than to pass it to the thread.
@@ -29,10 +30,14 @@ WAITING_MESSAGES = 64
 #: How often a part of a message is sent again; a socket that takes none after that has gone.
 ATTEMPTS = 100
 
-#: How long to wait for a client at the end of the kernel.
-LINGER_SECONDS = 1.0
+#: How long to wait, at the end of the kernel, for a client that takes nothing. One that reads slowly takes nothing for a while,
+#: too: ZeroMQ lets it fall behind by half of what it may hold before it sends more.
+LINGER_SECONDS = 5.0
 
-#: How long one who waits for room sleeps, at most; and where the socket holds long messages, of which it does not tell.
+#: So many looks find room for more before it is certain that ZeroMQ has passed all to the system.
+CALM_LOOKS = 5
+
+#: How long one who waits for room sleeps, at most; and where the socket holds messages of which it does not tell.
 LOOK_SECONDS = 0.1
 LONG_LOOK_SECONDS = 0.002
 
@@ -84,9 +89,10 @@ class Backlog:
         # Long messages that the socket holds: what tells whether their parts are sent, and their size.
         self._long: deque[tuple[list[Any], int]] = deque()
         self._those_who_wait: deque[LockType] = deque()
-        self._is_leaving = False
-        # Until when to wait, at the end of the kernel; anew whenever a client has taken something.
+        # Until when to wait, at the end of the kernel: anew whenever a client has taken something, and what it has not.
         self._deadline: float | None = None
+        self._clients: Clients | None = None
+        self._unread: list[int] = []
         #: The number of the thread that calls `advance`, which must not wait for itself; and what has it do so.
         self.thread: int | None = None
         self.wake: Callable[[], None] = lambda: None
@@ -178,9 +184,12 @@ class Backlog:
             self._deadline = None
         return None if self.is_empty or self._socket.closed else LOOK_SECONDS
 
-    def _has_room_for(self, size: int) -> bool:
+    def _forget_sent(self) -> None:
         while self._long and all(tracker.done for tracker in self._long[0][0]):
             self._long.popleft()
+
+    def _has_room_for(self, size: int) -> bool:
+        self._forget_sent()
         if not self._long or sum(size for _, size in self._long) + size <= LONG_BYTES:
             return True
         # The socket drops what it holds for a client that has gone only in a call of it, and nobody else makes one.
@@ -220,15 +229,18 @@ class Backlog:
 
     def leave(self) -> None:
         """From here on nobody waits for long for a client that takes nothing: what it does not take is dropped."""
-        self._is_leaving = True
+        with self._lock:
+            if self._clients is None and not self._socket.closed:
+                self._clients = Clients(self._socket.getsockopt(zmq.LAST_ENDPOINT))
 
     def _may_wait(self) -> bool:
         """Whether a client still reads, or may: code may be at its end for long before there is much to say."""
-        if not self._is_leaving:
+        if self._clients is None:
             return True
         now = System.monotonic()
-        if self._deadline is None:
-            self._deadline = now + LINGER_SECONDS
+        unread = self._clients.unread()
+        if self._deadline is None or unread != self._unread:
+            self._deadline, self._unread = now + LINGER_SECONDS, unread
         return now < self._deadline
 
     def _give_up(self) -> None:
@@ -237,13 +249,28 @@ class Backlog:
             self._queued_bytes = 0
 
     def drain(self) -> None:
-        """Waits at the end of the kernel until all is sent, or for a while."""
+        """Waits at the end of the kernel until the system has taken all, or a client nothing for a while."""
         self.leave()
         pause = allocate_lock()
         pause.acquire()
-        while not self.is_empty and not self._socket.closed and self._may_wait():
+        calm = 0
+        while not self._socket.closed:
+            if not self._may_wait():
+                # What the socket holds would wait for the same client.
+                with self._lock:
+                    self._socket.linger = 0
+                return
+            calm = calm + 1 if self._is_calm() else 0
+            if calm and (not any(self._unread) or calm == CALM_LOOKS):
+                return
             self.wake()
-            pause.acquire(True, 0.002)
+            pause.acquire(True, LONG_LOOK_SECONDS)
+
+    def _is_calm(self) -> bool:
+        """Whether the system seems to have taken all."""
+        with self._lock:
+            self._forget_sent()
+        return self.is_empty and not self._long and self._clients is not None and self._clients.are_all_writable()
 
     def close(self) -> None:
         """Closes the socket, to which nobody is sending."""

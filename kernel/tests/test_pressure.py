@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -177,6 +179,50 @@ def test_what_is_said_late_at_the_end_is_read_by_a_slow_client(kernel: Slow) -> 
     while kernel.iopub.poll(5_000):
         output += text([kernel._parse(kernel.iopub.recv_multipart(), "iopub")])
     assert list(map(int, re.findall(r"(\d+)-x{1000}\n", output))) == list(range(40_000))
+
+
+class Subscriber:
+    """A subscriber that takes bytes one after another, as ours does; ZeroMQ's library takes whole messages."""
+
+    def __init__(self, kernel: Spawned):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(20)
+        self._socket.connect(f"{kernel.name}-2")
+        # ZMTP 3.0: greetings, READY, and a subscription to everything. Where these come early the library hangs up.
+        self._socket.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31))
+        self._socket.recv(64, socket.MSG_WAITALL)
+        ready = b"\x05READY\x0bSocket-Type" + (3).to_bytes(4, "big") + b"SUB"
+        self._socket.sendall(b"\x04" + bytes([len(ready)]) + ready)
+        self._socket.recv(2 + len(ready), socket.MSG_WAITALL)
+        self._socket.sendall(b"\x00\x01\x01")
+        wait(lambda: kernel.run("pass") and select.select([self._socket], [], [], 0)[0], 20)
+
+    def read(self, per_second: int) -> bytes:
+        """All that comes until the kernel ends, no faster than so many bytes in a second."""
+        read = bytearray()
+        while chunk := self._socket.recv(per_second // 20):
+            read += chunk
+            time.sleep(len(chunk) / per_second)
+        return bytes(read)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.mark.parametrize("count, size", [(1, 40_000_000), (30, 1_000_000), (400, 50_000)])
+def test_a_client_that_reads_slowly_is_waited_for_at_the_end(tmp_path: Path, count: int, size: int) -> None:
+    kernel = Spawned(tmp_path)
+    subscriber = Subscriber(kernel)
+    try:
+        kernel.run("import atexit; from IPython.display import display")
+        kernel.iopub.close()
+        kernel.execute(f"atexit.register(lambda: [display({{'a/b': 'Q' * {size}}}, raw=True) for _ in range({count})]); exit()")
+        # It takes 8 s, longer than a client may read nothing.
+        output = subscriber.read(count * size // 8)
+        assert output.count(b"Q" * 1_000) == count * size // 1_000, kernel.log.read_text()
+    finally:
+        subscriber.close()
+        kernel.close()
 
 
 @pytest.mark.parametrize("directory", ["lib/site-packages", "lib"])
