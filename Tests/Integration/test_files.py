@@ -650,6 +650,12 @@ def test_conditional_writes_of_one_file_wait_for_no_other(client):
     ("GET", "/files/page.html", {}, 200), ("HEAD", "/files/page.html", {}, 200), ("GET", "/files/page.html", {"Range": "bytes=0-3"}, 206),
     ("GET", "/files/page.html", {"Range": "bytes=99-"}, 416), ("GET", "/files/page.html", {"If-Modified-Since": "Fri, 31 Dec 2100 23:59:59 GMT"}, 304),
     ("GET", "/files/none", {}, 404), ("GET", "/files/../x", {}, 400), ("GET", "/files/d", {}, 400), ("GET", "/files?path=.", {}, 200),
+    ("POST", "/files/page.html", {}, 405), ("OPTIONS", "/files", {}, 405), ("GET", "/%66iles/%zz", {}, 400),
+    ("DELETE", "/files/page.html", {"If-Match": '"x"'}, 412), ("PUT", "/files/page.html", {"If-None-Match": "*"}, 412),
+    ("GET", "/files/page.html", {"Origin": "http://evil.example"}, 403), ("GET", "/files/page.html", {"Host": "evil.example"}, 421),
+    ("GET", "/files/" + "x" * 20_000, {}, 414), ("GET", "/files/page.html", {"X": "x" * 200_000}, 431),
+    ("PUT", "/files/page.html", {"Expect": "tea"}, 417),
+    ("PUT", "/files/new", {}, 201), ("PUT", "/files/page.html", {}, 200), ("DELETE", "/files/page.html", {}, 204),
 ])  # fmt: skip
 def test_a_page_of_the_workspace_must_not_act_as_this_server(client, workspace, method, path, field, status):
     (workspace / "page.html").write_text("<script>fetch('/contexts')</script>")

@@ -20,16 +20,9 @@ public struct FileRoutes {
     router.on("DELETE", "/files/{path...}", Self.isolating(delete))
   }
 
-  /// Code may have written a page. Its scripts run in an origin of its own (`sandbox` without `allow-same-origin`), so that
-  /// they cannot ask this server for anything, and pages of other sites cannot load it.
-  private static let isolation: HTTPFields = [
-    "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox allow-scripts",
-    "Cross-Origin-Resource-Policy": "same-origin",
-  ]
-
   private static func isolating(_ handler: @escaping HTTPServer.Handler) -> HTTPServer.Handler {
     { request, response in
-      response.standingFields = isolation
+      response.standingFields = .isolation
       try await handler(request, response)
     }
   }

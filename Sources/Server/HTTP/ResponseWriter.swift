@@ -174,6 +174,7 @@ extension ResponseWriter {
     }
     var fields = failure.fields
     fields.set("Content-Type", "text/plain; charset=utf-8")
+    standingFields = .isolation
     let message = String(decoding: failure.message.utf8.prefix(Self.longestRefusal), as: UTF8.self)
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
     do {

@@ -54,7 +54,10 @@ struct FilesTestServer {
 }
 
 /// Runs `body` beside a server of the file routes.
-func withFiles(_ body: @escaping @LoopActor (FilesTestServer) async throws -> Void) async throws {
+func withFiles(
+  options: HTTPServerOptions = HTTPServerOptions(),
+  _ body: @escaping @LoopActor (FilesTestServer) async throws -> Void
+) async throws {
   var template = Array("/tmp/server-files-XXXXXX".utf8CString)
   let path = String(cString: try #require(mkdtemp(&template)))
   defer { _ = system("rm -rf \(path)") }
@@ -62,7 +65,7 @@ func withFiles(_ body: @escaping @LoopActor (FilesTestServer) async throws -> Vo
   symlink("/etc/passwd", path + "/secret")
   TestLoop.start()
   let router = try await fileRouter(of: path + "/root")
-  try await withHTTPServer(handler: { try await router.handle($0, $1) }) { server in
+  try await withHTTPServer(options: options, handler: { try await router.handle($0, $1) }) { server in
     try await body(FilesTestServer(server: server, root: path + "/root"))
   }
 }
