@@ -7,8 +7,6 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   public let host: String
   /// The port, in the host's byte order.
   public let port: UInt16
-  /// True for addresses that never leave the machine, IPv4 ones in IPv6 spelling included.
-  public let isLoopback: Bool
 
   /// As it stands in a URL: `127.0.0.1:80`, `[::1]:80`.
   public var description: String {
@@ -17,31 +15,23 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
   init?(_ address: NativeAddress) {
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    let (status, port, isLoopback) = address.withSocketAddress { pointer, _ -> (CInt, UInt16, Bool) in
+    let (status, port) = address.withSocketAddress { pointer, _ -> (CInt, UInt16) in
       let raw = UnsafeRawPointer(pointer)
       switch CInt(pointer.pointee.sa_family) {
       case AF_INET:
         let internet = raw.assumingMemoryBound(to: sockaddr_in.self)
         let status = uv_ip4_name(internet, &text, text.count)
-        return (status, internet.pointee.sin_port, raw.load(fromByteOffset: 4, as: UInt8.self) == 127)
+        return (status, internet.pointee.sin_port)
       case AF_INET6:
         let internet = raw.assumingMemoryBound(to: sockaddr_in6.self)
         let status = uv_ip6_name(internet, &text, text.count)
-        let bytes = withUnsafeBytes(of: internet.pointee.sin6_addr) { [UInt8]($0) }
-        return (status, internet.pointee.sin6_port, SocketAddress.isLoopback(bytes))
-      default: return (UVError.invalidArgument.rawValue, 0, false)
+        return (status, internet.pointee.sin6_port)
+      default: return (UVError.invalidArgument.rawValue, 0)
       }
     }
     guard status == 0 else { return nil }
     self.host = text.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }
     self.port = UInt16(bigEndian: port)
-    self.isLoopback = isLoopback
-  }
-
-  /// `::1`, or `::ffff:127.0.0.0/104`.
-  private static func isLoopback(_ bytes: [UInt8]) -> Bool {
-    guard bytes.prefix(10).allSatisfy({ $0 == 0 }) else { return false }
-    return bytes[10...] == [0, 0, 0, 0, 0, 1] || (bytes[10] == 0xff && bytes[11] == 0xff && bytes[12] == 127)
   }
 }
 

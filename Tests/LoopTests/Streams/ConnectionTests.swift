@@ -11,7 +11,6 @@ extension LoopTests {
         #expect(pair.far.peerAddress == pair.near.localAddress)
         #expect(pair.near.peerAddress == pair.far.localAddress)
         #expect(pair.near.peerAddress?.host == "127.0.0.1")
-        #expect(pair.near.peerAddress?.isLoopback == true)
         for stream in [pair.near, pair.far] {
           #expect(stream.option(TCP_NODELAY, at: CInt(IPPROTO_TCP)) != 0)
         }
@@ -49,7 +48,7 @@ extension LoopTests {
       try await onLoop {
         guard let listener = try? await Listener.bind(host: "::1", port: 0) else { return }
         let address = try #require(listener.localAddress)
-        #expect(address.host == "::1" && address.isLoopback && address.description == "[::1]:\(address.port)")
+        #expect(address.host == "::1" && address.description == "[::1]:\(address.port)")
         let stream = try await SocketStream.connect(host: "::1", port: address.port, timeout: .seconds(10))
         let accepted = try await listener.accept()
         #expect(accepted.peerAddress == stream.localAddress)
@@ -113,16 +112,11 @@ extension LoopTests {
       }
     }
 
-    @Test func `addresses that are loopback in any spelling`() throws {
-      let loopback = ["127.0.0.1", "127.255.0.3", "::1", "::ffff:127.0.0.1"]
-      let others = ["128.0.0.1", "0.0.0.0", "::", "::2", "::ffff:10.0.0.1", "fe80::1", "100::1"]
-      for (hosts, expected) in [(loopback, true), (others, false)] {
-        for host in hosts {
-          let native = try #require(NativeAddress(digits: host, port: 80))
-          let address = try #require(SocketAddress(native))
-          #expect(address.isLoopback == expected && address.port == 80, "\(host)")
-        }
-      }
+    @Test(arguments: ["127.0.0.1", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "fe80::1"])
+    func `addresses in digits need nobody to be asked`(host: String) throws {
+      let native = try #require(NativeAddress(digits: host, port: 80))
+      let address = try #require(SocketAddress(native))
+      #expect(address.host == host && address.port == 80)
       #expect(NativeAddress(digits: "localhost", port: 80) == nil)
     }
   }
