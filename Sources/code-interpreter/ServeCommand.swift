@@ -42,6 +42,13 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "How many bytes a JSON request may have. Uploads are not limited.")
   var maxBody = 64 << 20
 
+  @Option(
+    help: """
+      How many bytes of JSON requests may be in memory at once, from where they are longer than 16 KiB until they are \
+      answered. Further ones are read when there is room, or answered 503 after 30 seconds. Uploads do not count.
+      """)
+  var maxBodyMemory = 512 << 20
+
   @Option(help: "How many seconds running executions get when the server is told to stop.")
   var grace = 10.0
 
@@ -55,6 +62,9 @@ struct ServeCommand: ParsableCommand {
     guard maxContexts > 0, maxQueued > 0, maxBody > 0 else {
       throw ValidationError("--max-contexts, --max-queued and --max-body should be at least 1.")
     }
+    guard maxBodyMemory >= maxBody else {
+      throw ValidationError("--max-body-memory should be at least --max-body, so \(maxBody) bytes.")
+    }
     guard grace >= 0, grace <= 86_400 else {
       throw ValidationError("--grace should be from 0 to 86400 seconds.")
     }
@@ -65,8 +75,10 @@ struct ServeCommand: ParsableCommand {
     Handle.onForgottenHandle {
       logger.error("a handle was forgotten, which is a bug", metadata: ["what": "\($0)"])
     }
-    let options = connections.serverOptions(
+    var options = connections.serverOptions(
       openFiles: OpenFileLimit.raise(), listeningHost: host, logger: logger)
+    options.maximumBodyMemory = maxBodyMemory
+    options.maximumCollectedBody = maxBody
     let status = EventLoop.shared.run { await serve(options, logger: logger) }
     if status != 0 { throw ExitCode(status) }
   }

@@ -1,5 +1,6 @@
 """What a client can use up, and what happens then."""
 
+import concurrent.futures
 import ctypes
 import json
 import resource
@@ -123,6 +124,48 @@ def test_bodies_of_requests_have_a_limit(start_server):
         connection.send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                         b"Expect: 100-continue\r\nContent-Length: 100000000\r\n\r\n")  # fmt: skip
         assert connection.response().status == 413
+
+
+@pytest.mark.backends("any")
+def test_half_sent_bodies_do_not_fill_the_memory(start_server):
+    """40 clients send half of their 8 MB each, and the server has room for 16 MB. When they go on, all are answered."""
+    size, limit = 8_000_000, 16_000_000
+    server = start_server("--max-body", str(size), "--max-body-memory", str(limit), "--warm", "0")
+    client = server.client
+    body = b'{"language": "cobol", "padding": "%b"}' % (b"x" * (size - 50))
+    head = b"POST /contexts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    framings = [
+        (b"Content-Length: %d\r\n\r\n" % len(body), b""),
+        (b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body), b"\r\n0\r\n\r\n"),
+    ]
+    go_on = threading.Event()
+
+    def send(index):
+        start, end = framings[index % 2]
+        with RawConnection(server.port, timeout=100) as connection:
+            connection.send(head + start + body[: size // 2])
+            go_on.wait(100)
+            response = connection.send_quietly(body[size // 2 :] + end).response()
+            assert response.status == 400 and "cobol" in response.text
+
+    def grown():
+        return processes.resident_bytes(server.pid) - before
+
+    client.execute("1").succeeded()
+    before = processes.resident_bytes(server.pid)
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = [pool.submit(send, index) for index in range(40)]
+        try:
+            wait_until(lambda: grown() > limit / 2, "bodies are being received")
+            for _ in range(100):
+                assert client.is_healthy()
+                assert grown() < 2 * limit, "the bodies that wait are in memory"
+            # Short bodies need not wait.
+            client.execute("6 * 7").succeeded()
+        finally:
+            go_on.set()
+        for answer in answers:
+            answer.result(100)
 
 
 # Time

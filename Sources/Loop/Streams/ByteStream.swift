@@ -34,6 +34,10 @@ public protocol ByteStream: AnyObject, Sendable {
   /// return before that either, unless the stream ends: a frame of 64 MiB comes in 300 reads.
   func prepare(forTotal count: Int)
 
+  /// Reads nothing more until somebody waits for it (`fill`, `untilPeerIsGone`), however little is in `inbound`: the peer
+  /// has to wait.
+  func pauseInput()
+
   /// Waits until the peer has closed or broken the connection, to notice a client that vanishes while nobody reads from
   /// it. Returns also when `inbound` is full, as nothing more can be noticed then, when the stream is closed, and when
   /// the task is cancelled; `isPeerGone` tells which.

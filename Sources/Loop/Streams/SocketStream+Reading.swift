@@ -60,6 +60,11 @@ extension SocketStream {
     inbound.reserve(count - inbound.count)
   }
 
+  /// Reads nothing more until somebody waits for it.
+  public func pauseInput() {
+    if isOpen && input.isReading { stopReading() }
+  }
+
   /// True when nothing more will come; what came before is in `inbound`.
   public var isInputAtEnd: Bool { input.ending != nil || !isOpen }
 

@@ -91,6 +91,9 @@ public final class TLSStream: ByteStream {
     if count > inbound.count { inbound.reserve(count - inbound.count) }
   }
 
+  /// Reads nothing more until somebody waits for it.
+  public func pauseInput() { transport.pauseInput() }
+
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
     if !engine.hasEnded && !isClosed { await transport.untilPeerIsGone() }

@@ -91,6 +91,9 @@ final class HTTPConnection {
     }
   }
 
+  /// Reads nothing more until somebody waits for it.
+  func stopReading() { stream.pauseInput() }
+
   /// The next request's head; nil when there will be none, or one that was refused.
   private func nextHead() async throws -> (HTTPRequestHead, BodyFraming)? {
     var firstByte: UInt64?
@@ -142,7 +145,10 @@ final class HTTPConnection {
     let response = ResponseWriter(
       to: head, id: server.nextRequestID(), body: body, on: self)
     self.response = response
-    defer { self.response = nil }
+    defer {
+      self.response = nil
+      body.freeMemory()
+    }
     do {
       let target = try check(head, framing, for: response)
       let request = Request(

@@ -18,6 +18,7 @@ public final class HTTPServer {
   let log: AccessLog
   let watch: ConnectionWatch
   let date = DateLine()
+  let bodyMemory: BodyMemory
   /// The last `Host` that was found to be allowed: mostly it is the same again.
   var knownHost: Bytes?
   private var listeners: [Listener] = []
@@ -31,6 +32,9 @@ public final class HTTPServer {
     self.handler = handler
     self.log = AccessLog(logger)
     self.watch = ConnectionWatch(HTTPTimeouts(options))
+    self.bodyMemory = BodyMemory(
+      limit: options.maximumBodyMemory, longestBody: options.maximumCollectedBody,
+      patience: options.bodyTimeout)
     // Two servers, or two runs of one, do not give the same name to their requests.
     let random = String(UInt32.random(in: .min ... .max), radix: 16)
     self.requestIDPrefix = String(repeating: "0", count: 8 - random.utf8.count) + random + "-"

@@ -15,6 +15,12 @@ public struct HTTPServerOptions: Sendable {
   public var pathBeyondLimit: Bytes = "/health"
   /// The longest body of a request in bytes (413), chunked ones included.
   public var maximumBodyLength = Int64.max
+  /// How many bytes all bodies may take together that are collected in memory. One that would exceed it is not read on until
+  /// others are done with, and refused (503) where that takes as long as `bodyTimeout`.
+  public var maximumBodyMemory = 512 << 20
+  /// The longest body in bytes that is collected in memory. The last so many bytes of `maximumBodyMemory` are for one body
+  /// at a time, so that half-sent bodies do not wait for one another for ever.
+  public var maximumCollectedBody = 64 << 20
   /// How long a request's head may take from its first byte on (408).
   public var headTimeout = Duration.seconds(30)
   /// How long a request's body may stand still while somebody waits for it (408).

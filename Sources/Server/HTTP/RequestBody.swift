@@ -21,6 +21,8 @@ public final class RequestBody {
   private let expectsContinue: Bool
   private var state: State
   private var received: Int64 = 0
+  /// Its share of the memory of bodies, once it has one.
+  private var memory: BodyMemoryAccount.Body?
 
   init(_ framing: BodyFraming, of connection: HTTPConnection, expectsContinue: Bool) {
     self.framing = framing
@@ -61,34 +63,49 @@ public final class RequestBody {
     }
   }
 
-  /// The whole body, of at most `limit` bytes; throws as `next` does, at once where the length is known and too much.
+  /// The whole body, of at most `limit` bytes. It counts as memory of bodies until the request is answered.
+  ///
+  /// Throws as `next` does, 413 at once where the length is known and too much, and `HTTPFailure` 503 where other bodies
+  /// leave no memory for too long.
   public func collect(limit: Int) async throws -> Bytes {
     let tooLong = HTTPFailure(413, "The request's body is longer than \(limit) bytes")
     if let length, length > limit { throw tooLong }
     guard let first = try await next() else { return Bytes() }
-    guard var piece = try await next() else { return first.count > limit ? try { throw tooLong }() : first }
-    var whole = ByteBuffer()
-    // Where the length is not known, memory that grows is copied again and again: as much as the body in one piece.
-    guard let length else { return try await collect([first, piece], limit: limit, tooLong) }
-    whole.reserve(Int(length))
-    whole.append(first)
-    while true {
-      guard whole.count + piece.count <= limit else { throw tooLong }
-      whole.append(piece)
-      guard let next = try await next() else { return whole.takeAll() }
-      piece = next
+    guard first.count <= limit else { throw tooLong }
+    var collector = BodyCollector(length: length.map { Int($0) })
+    try await takeMemory(collector.charge(for: first))
+    guard var piece = try await next() else {
+      endMemory()
+      return first
     }
+    collector.append(first)
+    repeat {
+      guard piece.count <= limit - collector.count else { throw tooLong }
+      try await takeMemory(collector.charge(for: piece))
+      collector.append(piece)
+      guard let next = try await next() else { break }
+      piece = next
+    } while true
+    endMemory()
+    return try await collector.takeAll()
   }
 
-  private func collect(_ begun: [Bytes], limit: Int, _ tooLong: HTTPFailure) async throws -> Bytes {
-    var pieces = begun
-    var count = begun.reduce(0) { $0 + $1.count }
-    while count <= limit, let piece = try await next() {
-      count += piece.count
-      pieces.append(piece)
-    }
-    guard count <= limit else { throw tooLong }
-    return try await Computation.run(over: count) { [pieces] in Bytes.join(pieces) }
+  /// The request is answered: what was collected is in memory no more.
+  func freeMemory() {
+    if let memory { connection.server.bodyMemory.free(memory) }
+    memory = nil
+  }
+
+  /// While the body waits for memory nothing more of it is read, so its client waits, too.
+  private func takeMemory(_ count: Int) async throws {
+    guard count > 0 else { return }
+    let memory = self.memory ?? connection.server.bodyMemory.newBody()
+    self.memory = memory
+    try await connection.server.bodyMemory.take(count, for: memory) { connection.stopReading() }
+  }
+
+  private func endMemory() {
+    if let memory { connection.server.bodyMemory.end(memory) }
   }
 
   /// Passes over what has arrived of it; true when that was all, so that the connection can go on.

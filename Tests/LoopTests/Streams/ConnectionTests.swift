@@ -31,6 +31,21 @@ extension LoopTests {
       }
     }
 
+    @Test func `a stream whose input pauses reads nothing until somebody waits for it`() async throws {
+      try await withPair { pair in
+        try await pair.near.write("one")
+        #expect(try await pair.far.fill())
+        pair.far.pauseInput()
+        #expect(!pair.far.input.isReading)
+        try await pair.near.write("two")
+        try await pair.near.flush()
+        #expect(String(pair.far.inbound.takeAll()) == "one")
+        #expect(try await pair.far.read(3) == "two")
+        await pair.far.close()
+        pair.far.pauseInput()
+      }
+    }
+
     @Test func `a name is looked up and all its addresses are tried`() async throws {
       try await onLoop {
         // localhost may be ::1 first, where nobody listens.
