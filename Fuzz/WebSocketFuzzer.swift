@@ -11,6 +11,8 @@ public func fuzzWebSocket(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
   return 0
 }
 
+private let longLength = 500
+
 private struct Reading: Equatable {
   var events: [WebSocketEvent] = []
   var error: WebSocketError?
@@ -20,7 +22,7 @@ private struct Reading: Equatable {
 private func read(_ pieces: [Bytes]) -> Reading {
   let limit = 1000
   var reading = Reading()
-  var parser = WebSocketParser(maximumMessageLength: limit)
+  var parser = WebSocketParser(maximumMessageLength: limit, longLength: longLength)
   var buffer = ByteBuffer()
   do {
     for piece in pieces {
@@ -44,7 +46,11 @@ private func checkEvent(_ event: WebSocketEvent, limit: Int) {
   switch event {
   case .message(let bytes, let isText):
     check(bytes.count <= limit, "a message over the limit")
-    check(!isText || String(validating: bytes) != nil, "text that is not UTF-8")
+    check(!isText || bytes.count > longLength || String(validating: bytes) != nil, "text that is not UTF-8")
+  case .pieces(let pieces, _):
+    let count = pieces.reduce(0) { $0 + $1.count }
+    check(count > longLength && count <= limit && pieces.count > 1, "pieces of what is not long")
+    check(WebSocketParser.join(pieces).count == count, "pieces that do not join")
   case .ping(let bytes), .pong(let bytes): check(bytes.count <= 125, "a long control frame")
   case .close(let code, let reason): check(code != nil || reason.isEmpty, "a reason without a code")
   }

@@ -15,7 +15,7 @@ final class WebSocketConnection {
   /// What the server chose.
   let subprotocol: Bytes?
   private let stream: any ByteStream
-  private var parser = WebSocketParser(longestCheckedText: Computation.longLength)
+  private var parser = WebSocketParser(longLength: Computation.longLength)
   private var vigil: Deadline?
   private var isListening = false
   private var isPinged = false
@@ -96,6 +96,13 @@ final class WebSocketConnection {
     case .message(let bytes, let isText):
       if isText, bytes.count > Computation.longLength {
         try await Computation.run(over: bytes.count) { try WebSocketParser.checkText(bytes) }
+      }
+      return (bytes, isText)
+    case .pieces(let pieces, let isText):
+      let bytes = try await Computation.run(over: pieces.reduce(0) { $0 + $1.count }) {
+        let bytes = WebSocketParser.join(pieces)
+        if isText { try WebSocketParser.checkText(bytes) }
+        return bytes
       }
       return (bytes, isText)
     case .ping(let payload):

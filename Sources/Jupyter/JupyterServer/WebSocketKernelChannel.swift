@@ -12,6 +12,7 @@ final class WebSocketKernelChannel: KernelChannel {
   private let framing: KernelWebSocketFraming
   private let logger: Logger
   private var passedOver = PassedOver()
+  private var budget = TurnBudget()
   /// The kernel has started: it starts a second time where somebody has restarted it.
   private var hasStarted = false
 
@@ -42,6 +43,7 @@ final class WebSocketKernelChannel: KernelChannel {
   func next() async throws -> KernelEvent {
     while true {
       let received = try await socket.next()
+      if budget.isSpent(by: received.bytes.count) { await Task.yield() }
       let framing = framing
       let frame = try await Computation.run(over: received.isText ? received.bytes.count : 0) {
         try framing.decode(received.bytes, isText: received.isText)

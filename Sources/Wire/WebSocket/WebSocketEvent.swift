@@ -2,8 +2,10 @@ public import Memory
 
 /// What a peer has said over a WebSocket.
 public enum WebSocketEvent: Equatable, Sendable {
-  /// A whole message. Text is known to be UTF-8, unless it is longer than the parser was told to check.
+  /// A whole message. Text is known to be UTF-8, unless it is long, as the parser was told.
   case message(Bytes, isText: Bool)
+  /// A whole message that is long and came in several frames, whose payloads these are. Text may be none.
+  case pieces([Bytes], isText: Bool)
   /// To be answered by a pong with the same bytes.
   case ping(Bytes)
   /// The answer to a ping, or a sign of life that nobody asked for.

@@ -1,11 +1,13 @@
 import Memory
 
 /// A message that arrives in several frames. They are joined when the last one is there, so that large ones are copied
-/// once, however many there are.
+/// once, however many there are, and whoever takes a long message decides where that is done.
 struct WebSocketFragments: Sendable {
   /// Frames below this many bytes are gathered at once: a slice of its own for each would cost more than the copy, and
   /// would hold on to all the memory that it was read into.
   private static let smallFrame = 4096
+  /// So many bytes of them at a time, as the memory that they are gathered in is copied when it grows.
+  private static let gathered = 1 << 16
 
   let isText: Bool
   private(set) var count = 0
@@ -20,19 +22,18 @@ struct WebSocketFragments: Sendable {
       payload.withSpan { span in
         for index in span.indices { small.append(span[index]) }
       }
+      if small.count >= Self.gathered { gatherSmall() }
     } else {
       gatherSmall()
       pieces.append(payload)
     }
   }
 
-  mutating func joined() -> Bytes {
+  /// What came, in as few pieces as there are now.
+  mutating func takePieces() -> [Bytes] {
     gatherSmall()
-    if pieces.count == 1 { return pieces[0] }
-    var whole = ByteBuffer()
-    whole.reserve(count)
-    for piece in pieces { whole.append(piece) }
-    return whole.takeAll()
+    defer { pieces = [] }
+    return pieces
   }
 
   private mutating func gatherSmall() {

@@ -18,18 +18,19 @@ public struct WebSocketParser: Sendable {
   }
 
   private let maximumMessageLength: Int
-  private let longestCheckedText: Int
+  private let longLength: Int
   private var state = State.open
   private var frames = FrameReader<WebSocketHeader>()
   private var fragments: WebSocketFragments?
 
   /// A parser for the bytes that follow the handshake.
   ///
-  /// - Parameter longestCheckedText: whoever takes a longer text message calls `checkText` before anything is believed of it.
+  /// - Parameter longLength: a message of more bytes is long. Whoever takes one calls `join` where it came in pieces, and
+  ///   `checkText` before anything is believed of it where it is text.
   public init(
-    maximumMessageLength: Int = defaultMaximumMessageLength, longestCheckedText: Int = .max
+    maximumMessageLength: Int = defaultMaximumMessageLength, longLength: Int = .max
   ) {
-    self.longestCheckedText = longestCheckedText
+    self.longLength = longLength
     // Below the largest number, so that a header can be added.
     self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
   }
@@ -105,14 +106,27 @@ public struct WebSocketParser: Sendable {
     var whole = fragments ?? WebSocketFragments(isText: header.opcode == .text)
     fragments = nil
     whole.append(payload)
-    if header.isFinal { return try message(whole.joined(), isText: whole.isText) }
-    fragments = whole
-    return nil
+    guard header.isFinal else {
+      fragments = whole
+      return nil
+    }
+    let pieces = whole.takePieces()
+    if whole.count > longLength, pieces.count > 1 { return .pieces(pieces, isText: whole.isText) }
+    return try message(Self.join(pieces), isText: whole.isText)
   }
 
   private func message(_ bytes: Bytes, isText: Bool) throws(WebSocketError) -> WebSocketEvent {
-    if isText, bytes.count <= longestCheckedText { try Self.checkText(bytes) }
+    if isText, bytes.count <= longLength { try Self.checkText(bytes) }
     return .message(bytes, isText: isText)
+  }
+
+  /// One run of bytes in the place of several.
+  public static func join(_ pieces: [Bytes]) -> Bytes {
+    if pieces.count == 1 { return pieces[0] }
+    var whole = ByteBuffer()
+    whole.reserve(pieces.reduce(0) { $0 + $1.count })
+    for piece in pieces { whole.append(piece) }
+    return whole.takeAll()
   }
 
   /// Finds the bytes of a text message to be UTF-8 (RFC 6455 section 8.1).

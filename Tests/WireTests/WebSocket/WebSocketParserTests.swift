@@ -66,6 +66,50 @@ import Testing
     expect(bytes, [.ping("p"), .pong("q"), whole])
   }
 
+  @Test func longMessagesInSeveralFramesComeInPieces() throws {
+    let large = [UInt8](repeating: 0x61, count: 5000)
+    let frames =
+      ServerFrame.encode(.text, "a", isFinal: false)
+      + ServerFrame.encode(.continuation, large, isFinal: false)
+      + ServerFrame.encode(.continuation, [0xFF])
+    let whole = [0x61] + large + [0xFF]
+    for step in [frames.count, 1] {
+      var parser = WebSocketParser(longLength: 5001)
+      var buffer = ByteBuffer()
+      var events: [WebSocketEvent] = []
+      for start in stride(from: 0, to: frames.count, by: step) {
+        buffer.append(contentsOf: frames[start..<min(start + step, frames.count)])
+        while let event = try parser.next(&buffer) { events.append(event) }
+      }
+      guard events.count == 1, case .pieces(let pieces, true) = events[0] else {
+        Issue.record("\(events)")
+        continue
+      }
+      #expect(pieces.count == 3 && WebSocketParser.join(pieces) == Bytes(whole))
+      #expect(throws: WebSocketError.self) { try WebSocketParser.checkText(WebSocketParser.join(pieces)) }
+    }
+    // What is not long is joined, and checked, at once, as is what came in one piece.
+    #expect(outcomes(frames, step: 1).last == .failure(.invalidText))
+    var parser = WebSocketParser(longLength: 10)
+    var buffer = ByteBuffer(
+      ServerFrame.encode(.binary, large, isFinal: false) + ServerFrame.encode(.continuation, ""))
+    #expect(try parser.next(&buffer) == .message(Bytes(large), isText: false))
+  }
+
+  @Test func manySmallFramesMakeFewPieces() throws {
+    let small = [UInt8](repeating: 0x62, count: 100)
+    var parser = WebSocketParser(longLength: 1000)
+    var buffer = ByteBuffer(ServerFrame.encode(.binary, small, isFinal: false))
+    for _ in 0..<9998 { buffer.append(contentsOf: ServerFrame.encode(.continuation, small, isFinal: false)) }
+    buffer.append(contentsOf: ServerFrame.encode(.continuation, small))
+    guard case .pieces(let pieces, false) = try parser.next(&buffer) else {
+      Issue.record("no pieces")
+      return
+    }
+    #expect(pieces.count < 20)
+    #expect(WebSocketParser.join(pieces) == Bytes([UInt8](repeating: 0x62, count: 1_000_000)))
+  }
+
   @Test func charactersMayBeTornBetweenFragments() {
     let euro = Array("€".utf8)
     expect(

@@ -43,7 +43,7 @@ final class ZeroMQInbox {
       let index = (first + offset) % connections.count
       guard let parts = try receive(from: index) else { continue }
       count(index)
-      if budget.isSpent() { await Task.yield() }
+      if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
       return Message(source: index, parts: parts)
     }
     first = 0
