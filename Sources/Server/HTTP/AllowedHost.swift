@@ -9,10 +9,11 @@ public struct AllowedHost: Sendable, Equatable {
 
   /// Parses `text`; nil where it is no such name.
   public init?(_ text: String) {
-    let isSuffix = text.hasPrefix("*.")
-    guard let host = HTTPHost(Bytes(isSuffix ? text.dropFirst(2) : text[...])), host.port == nil,
-      host.isName
-    else { return nil }
+    let bytes = Bytes(text)
+    let isSuffix = bytes.hasPrefix("*.")
+    guard let host = HTTPHost(isSuffix ? bytes[2...] : bytes), host.port == nil, host.isName else {
+      return nil
+    }
     name = isSuffix ? "." + host.relativeName : host.relativeName
   }
 
