@@ -1,7 +1,7 @@
 # Builds the server: one file, with Swift's libraries in it.
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libssl-dev libuv1-dev pkg-config \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libssl-dev libuv1-dev libzmq3-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./
@@ -14,7 +14,7 @@ RUN swift build -c release --static-swift-stdlib --product code-interpreter \
 FROM debian:bookworm-slim
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates libssl3 libuv1 python3 python3-venv tini util-linux \
+        ca-certificates libssl3 libuv1 libzmq5 python3 python3-venv tini util-linux \
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 1000 --shell /bin/bash user \

@@ -32,7 +32,7 @@ test: setup ## run every test there is
 
 .PHONY: bench
 bench: setup ## run every benchmark and write Benchmarks/RESULTS.md
-	@scripts/install-packages gcc libzmq3-dev wrk
+	@scripts/install-packages gcc wrk
 	@Benchmarks/run
 
 .PHONY: fuzz

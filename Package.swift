@@ -20,11 +20,13 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    // Without pkg-config, which for libzmq answers with flags of libraries behind it that SwiftPM warns of.
+    .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
     .target(name: "Memory", swiftSettings: settings),
     .target(
       name: "Loop",
       dependencies: [
-        "CUV", "COpenSSL", "Memory", .product(name: "DequeModule", package: "swift-collections"),
+        "CUV", "COpenSSL", "CZMQ", "Memory", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Memory"], swiftSettings: settings),

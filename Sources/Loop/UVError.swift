@@ -70,6 +70,10 @@ extension UVError {
   public static let brokenPipe = UVError(UV_EPIPE)
   /// The socket is not connected.
   public static let notConnected = UVError(UV_ENOTCONN)
+  /// A message over a limit.
+  public static let messageTooLong = UVError(UV_EMSGSIZE)
+  /// The peer does not keep to the protocol.
+  public static let protocolError = UVError(UV_EPROTO)
   /// Somebody listens there already.
   public static let addressInUse = UVError(UV_EADDRINUSE)
   /// The name of a host that nobody knows.

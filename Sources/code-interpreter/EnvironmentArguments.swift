@@ -10,7 +10,8 @@ enum EnvironmentArguments {
   private static let separatedByCommas: Set<String> = ["allowed-host"]
   private static let options = [
     "host", "port", "workspace", "python-environment", "backend", "warm", "jupyter-url", "jupyter-token",
-    "jupyter-ca", "preload", "kernel-env", "max-contexts", "max-queued", "max-body", "write-timeout",
+    "jupyter-ca", "preload", "zeromq", "max-message",
+    "max-unread-output", "kernel-env", "max-contexts", "max-queued", "max-body", "write-timeout",
     "max-connections", "allowed-host", "grace", "log-level", "log-format",
   ]
 

@@ -1,5 +1,5 @@
-import ArgumentParser
-import Jupyter
+public import ArgumentParser
+public import Jupyter
 import Logging
 import Loop
 
@@ -39,6 +39,23 @@ struct KernelOptions: ParsableArguments {
       """)
   var noForkServer = false
 
+  @Option(
+    help: """
+      Who speaks ZeroMQ to the kernels, with --backend local: library (libzmq), direct (an implementation of this server's \
+      own, with lower latency), or auto: direct for its own kernels, library for all others.
+      """)
+  var zeromq = ZeroMQImplementation.auto
+
+  @Option(help: "How many bytes one message of a kernel may have, such as a picture.")
+  var maxMessage = KernelLimits().maximumMessage
+
+  @Option(
+    help: """
+      How many bytes of output may wait in each context for a client that reads slowly, where the kernel does not wait \
+      itself, with --backend local. Code that prints more is interrupted.
+      """)
+  var maxUnreadOutput = KernelLimits().unreadOutput
+
   @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
   var jupyterUrl: String?
 
@@ -53,6 +70,9 @@ struct KernelOptions: ParsableArguments {
 
   func validate() throws {
     _ = try kernelEnvironment()
+    guard maxMessage > 0, maxUnreadOutput > 0 else {
+      throw ValidationError("--max-message and --max-unread-output should be at least 1.")
+    }
     guard (0...Self.mostWarm).contains(warm ?? 0) else {
       throw ValidationError("--warm should be from 0 to \(Self.mostWarm).")
     }
@@ -115,20 +135,28 @@ struct KernelOptions: ParsableArguments {
     if let jupyterUrl {
       let trust = jupyterCa.map { TLSTrust.file($0) } ?? .system
       let location = try ServerLocation(url: jupyterUrl, token: jupyterToken, trust: trust)
-      return JupyterServerHost(location, kernelEnvironment: environment, logger: logger)
+      return JupyterServerHost(location, kernelEnvironment: environment, limits: limits, logger: logger)
     }
     let python = try PythonEnvironment(pythonEnvironment)
     let variables = python.environment.merging(environment) { $1 }
     switch backend ?? .local {
     case .jupyter:
-      return ManagedJupyterServerHost(python: python.interpreter, environment: variables, logger: logger)
+      return ManagedJupyterServerHost(
+        python: python.interpreter, environment: variables, limits: limits, logger: logger)
     case .local:
       let host = LocalKernelHost(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
-        logger: logger)
+        zeroMQ: zeromq, limits: limits, logger: logger)
       let warm = warm ?? 1
       return warm > 0 ? WarmPool(host, size: warm, directory: workspace, logger: logger) : host
     }
+  }
+
+  private var limits: KernelLimits {
+    var limits = KernelLimits()
+    limits.maximumMessage = maxMessage
+    limits.unreadOutput = maxUnreadOutput
+    return limits
   }
 
   private var preloadedModules: [String] {
@@ -152,3 +180,5 @@ struct KernelOptions: ParsableArguments {
 enum Backend: String, ExpressibleByArgument, CaseIterable {
   case local, jupyter
 }
+
+extension ZeroMQImplementation: ExpressibleByArgument {}

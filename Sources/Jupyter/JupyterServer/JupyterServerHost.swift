@@ -27,6 +27,7 @@ public final class JupyterServerHost: KernelHost {
   private let location: ServerLocation
   private let client: HTTPClient
   private let kernelEnvironment: [String: String]
+  private let limits: KernelLimits
   private let logger: Logger
   private lazy var knownSpecs = Remembered { try await self.askForSpecs() }
   private var kernels: Set<String> = []
@@ -34,10 +35,14 @@ public final class JupyterServerHost: KernelHost {
   /// - Parameters:
   ///   - location: where the server is.
   ///   - kernelEnvironment: sent with each start; gateways put it into the kernel's environment.
-  public init(_ location: ServerLocation, kernelEnvironment: [String: String], logger: Logger) {
+  public init(
+    _ location: ServerLocation, kernelEnvironment: [String: String], limits: KernelLimits = KernelLimits(),
+    logger: Logger
+  ) {
     self.location = location
     self.client = HTTPClient(location)
     self.kernelEnvironment = kernelEnvironment
+    self.limits = limits
     self.logger = logger
     self.sharesFileSystem = location.isOnThisMachine
   }
@@ -191,7 +196,8 @@ public final class JupyterServerHost: KernelHost {
 
   private func open(_ identifier: String) async throws -> WebSocketKernelChannel {
     do {
-      return try await WebSocketKernelChannel.open(identifier, at: location, logger: logger)
+      return try await WebSocketKernelChannel.open(
+        identifier, at: location, maximumMessageLength: limits.maximumMessage, logger: logger)
     } catch let error as CancellationError {
       throw error
     } catch {

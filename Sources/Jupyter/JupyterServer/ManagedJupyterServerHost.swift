@@ -15,6 +15,7 @@ public final class ManagedJupyterServerHost: KernelHost {
   public let overlapsKernels = false
   private let python: String
   private let environment: [String: String]
+  private let limits: KernelLimits
   private let logger: Logger
   private var server: Task<(JupyterServerProcess, JupyterServerHost), any Error>?
   private var directory: TemporaryDirectory?
@@ -23,9 +24,12 @@ public final class ManagedJupyterServerHost: KernelHost {
   /// - Parameters:
   ///   - python: the interpreter that has Jupyter Server.
   ///   - environment: all variables of the server's process, which its kernels inherit.
-  public init(python: String, environment: [String: String], logger: Logger) {
+  public init(
+    python: String, environment: [String: String], limits: KernelLimits = KernelLimits(), logger: Logger
+  ) {
     self.python = python
     self.environment = environment
+    self.limits = limits
     self.logger = logger
   }
 
@@ -84,7 +88,9 @@ public final class ManagedJupyterServerHost: KernelHost {
     let process = try await JupyterServerProcess.start(
       python: python, environment: environment, directory: directory.path, logger: logger)
     LoopActor.task { await self.watch(process) }
-    return (process, JupyterServerHost(process.location, kernelEnvironment: [:], logger: logger))
+    return (
+      process, JupyterServerHost(process.location, kernelEnvironment: [:], limits: limits, logger: logger)
+    )
   }
 
   private func watch(_ process: JupyterServerProcess) async {

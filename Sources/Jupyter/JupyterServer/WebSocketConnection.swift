@@ -15,7 +15,7 @@ final class WebSocketConnection {
   /// What the server chose.
   let subprotocol: Bytes?
   private let stream: any ByteStream
-  private var parser = WebSocketParser(longLength: Computation.longLength)
+  private var parser: WebSocketParser
   private var vigil: Deadline?
   private var isListening = false
   private var isPinged = false
@@ -25,16 +25,18 @@ final class WebSocketConnection {
 
   /// Connects and shakes hands.
   ///
+  /// - Parameter maximumMessageLength: how long a message of the server may be, in bytes.
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPError`, `WebSocketError`.
-  static func open(_ target: String, at location: ServerLocation, subprotocol: Bytes) async throws
-    -> WebSocketConnection
-  {
+  static func open(
+    _ target: String, at location: ServerLocation, subprotocol: Bytes, maximumMessageLength: Int
+  ) async throws -> WebSocketConnection {
     let stream = try await location.connect()
     do {
       return try await withDeadline(handshakeLimit) {
         let chosen = try await shakeHands(
           over: stream, target: target, location: location, offering: subprotocol)
-        return WebSocketConnection(stream, subprotocol: chosen)
+        return WebSocketConnection(
+          stream, subprotocol: chosen, maximumMessageLength: maximumMessageLength)
       }
     } catch {
       stream.abort()
@@ -42,8 +44,10 @@ final class WebSocketConnection {
     }
   }
 
-  private init(_ stream: any ByteStream, subprotocol: Bytes?) {
+  private init(_ stream: any ByteStream, subprotocol: Bytes?, maximumMessageLength: Int) {
     self.stream = stream
+    parser = WebSocketParser(
+      maximumMessageLength: maximumMessageLength, longLength: Computation.longLength)
     self.subprotocol = subprotocol
     let vigil = Deadline { [weak self] in self?.keepVigil() }
     self.vigil = vigil

@@ -18,14 +18,15 @@ final class WebSocketKernelChannel: KernelChannel {
 
   /// Connects to the kernel `identifier`.
   ///
+  /// - Parameter maximumMessageLength: how long a message of the kernel may be, in bytes.
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `WebSocketError`.
-  static func open(_ identifier: String, at location: ServerLocation, logger: Logger) async throws
-    -> WebSocketKernelChannel
-  {
+  static func open(
+    _ identifier: String, at location: ServerLocation, maximumMessageLength: Int, logger: Logger
+  ) async throws -> WebSocketKernelChannel {
     let session = RandomIdentifier.make()
     let socket = try await WebSocketConnection.open(
       "\(location.basePath)/api/kernels/\(identifier)/channels?session_id=\(session)", at: location,
-      subprotocol: KernelWebSocketFraming.subprotocol)
+      subprotocol: KernelWebSocketFraming.subprotocol, maximumMessageLength: maximumMessageLength)
     return WebSocketKernelChannel(socket, logger: logger)
   }
 

@@ -33,6 +33,11 @@ public final class Kernel {
   /// Takes what belongs to no request that is under way: output of threads that outlived their cell.
   public var onStray: (@LoopActor (Message) async -> Void)?
 
+  /// Told when more output waits than may: what makes it is to be stopped.
+  public var onOverflow: (@LoopActor () -> Void)?
+  /// Told in the place of output that was dropped, for the request that is under way.
+  public var onLoss: (@LoopActor (OutputLoss) async -> Void)?
+
   private let host: any KernelHost
   private let identifier: String
   private let logger: Logger
@@ -201,6 +206,7 @@ public final class Kernel {
 
   private func startListening() {
     let channel = channel
+    channel.onOverflow { [weak self] in self?.onOverflow?() }
     LoopActor.task { await self.listen(to: channel) }
   }
 
@@ -209,6 +215,7 @@ public final class Kernel {
       while end == nil {
         switch try await channel.next() {
         case .message(let message): await route(message)
+        case .lost(let loss): await tell(loss)
         case .died(let how): finish(because: .died(how), of: channel)
         }
       }
@@ -229,6 +236,10 @@ public final class Kernel {
     }
     exchange.isHeard = true
     if await exchange.receive(message) { exchange.finish(.success(())) }
+  }
+
+  private func tell(_ loss: OutputLoss) async {
+    if exchanges[loss.request] != nil { await onLoss?(loss) }
   }
 
   private func finish(because reason: KernelEnd, of channel: any KernelChannel) {

@@ -16,6 +16,10 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// - Throws: when the channel is lost.
   func next() async throws -> KernelEvent
 
+  /// Has `handler` called when more output waits to be taken than may, and is dropped from then on: whatever makes it is to
+  /// be stopped. `next` tells of the loss where it belongs.
+  func onOverflow(_ handler: @escaping @LoopActor () -> Void)
+
   /// Closes the channel; a `next` under way throws.
   func close() async
 }
@@ -23,12 +27,17 @@ public protocol KernelChannel: AnyObject, Sendable {
 extension KernelChannel {
   /// Who speaks to the kernel through others cannot know.
   public func hasMissed(_ request: MessageIdentifier) -> Bool { false }
+
+  /// Most channels hold no more than they are asked for.
+  public func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}
 }
 
 /// What comes over a channel.
 public enum KernelEvent: Sendable {
   /// The kernel said something.
   case message(Message)
+  /// Output was dropped here.
+  case lost(OutputLoss)
   /// The kernel's process has ended; says how, as far as that is known.
   case died(String)
 }

@@ -10,8 +10,6 @@ final class LocalKernel {
   static let startLimit: Duration = .seconds(60)
   /// One that has had its sockets has them at once, or has lost them.
   static let reconnectLimit: Duration = .seconds(2)
-  /// Between one look at whether a kernel listens and the next.
-  private static let retryInterval: Duration = .milliseconds(2)
   /// The system tells of the end of a process right after that of its connections.
   private static let newsLimit: Duration = .seconds(1)
   /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
@@ -26,6 +24,9 @@ final class LocalKernel {
   struct Plan {
     let spec: LocalKernelSpec
     let connection: ConnectionInfo
+    /// What the sockets to it are made of.
+    let maker: KernelSocketMaker
+    let limits: KernelLimits
     /// Those that it is to listen on: nobody else gets them while it is there.
     let ports: [ReservedPort]
     /// The name of its files in the run directory.
@@ -101,9 +102,11 @@ final class LocalKernel {
   /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
   ///
   /// - Throws: `KernelHostError`, `UVError`, `CancellationError`.
-  func connect(within limit: Duration = startLimit) async throws -> ZeroMQKernelChannel {
+  func connect(within limit: Duration = startLimit) async throws -> any KernelChannel {
     do {
-      return try await withDeadline(limit) { try await self.openChannel() }
+      let channel = try await withDeadline(limit) { try await self.openChannel() }
+      if plan.spec.keepsOutput { return channel }
+      return ReadAheadChannel(channel, limit: plan.limits.unreadOutput, logger: logger)
     } catch is DeadlineExceeded {
       throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
     } catch let error where !(error is KernelHostError || error is CancellationError) {
@@ -120,14 +123,16 @@ final class LocalKernel {
     while true {
       do {
         let channel = try await ZeroMQKernelChannel.open(
-          plan.connection, keepsOutput: plan.spec.keepsOutput, logger: logger)
+          plan.connection, by: plan.maker, keepsOutput: plan.spec.keepsOutput,
+          maximumMessageLength: plan.limits.maximumMessage, logger: logger,
+          hasEnded: { [process] in process.exitStatus != nil || ProcessTable.isDying(process.identifier) })
         self.channel = channel
         // It may have ended meanwhile, and nobody is told of that a second time.
         if process.exitStatus != nil { throw startFailure }
         return channel
       } catch let error as UVError where error == .connectionRefused && process.exitStatus == nil {
         // It has bound the last of them, or is still to bind its ports, and does not listen yet.
-        try await EventLoop.sleep(for: Self.retryInterval)
+        try await EventLoop.sleep(for: plan.maker.retryInterval)
       }
     }
   }

@@ -16,6 +16,8 @@ public final class LocalKernelHost: KernelHost {
   private let python: PythonInstallation
   private let environment: [String: String]
   private let preload: [String]?
+  private let zeroMQ: ZeroMQImplementation
+  private let limits: KernelLimits
   private let logger: Logger
   private let mark = RandomIdentifier.make()
   private var brands = BrandSeries()
@@ -48,6 +50,8 @@ public final class LocalKernelHost: KernelHost {
     let packages: InstalledPackages
     /// Those that are asked first come first.
     let launchers: [any KernelLauncher]
+    /// What libzmq's sockets belong to; nil where there are none.
+    let zeroMQ: ZeroMQContext?
   }
 
   /// - Parameters:
@@ -56,10 +60,16 @@ public final class LocalKernelHost: KernelHost {
   ///   - environment: all variables that kernels inherit.
   ///   - preload: the modules that kernels in Python find loaded, where they are installed, because they are forked from
   ///     a process that has loaded them; nil to start each by itself.
-  public init(python: String, environment: [String: String], preload: [String]? = nil, logger: Logger) {
+  ///   - zeroMQ: who speaks ZeroMQ to them.
+  public init(
+    python: String, environment: [String: String], preload: [String]? = nil,
+    zeroMQ: ZeroMQImplementation = .auto, limits: KernelLimits = KernelLimits(), logger: Logger
+  ) {
     self.python = PythonInstallation(python, path: environment["PATH"])
     self.environment = environment
     self.preload = preload
+    self.zeroMQ = zeroMQ
+    self.limits = limits
     self.logger = logger
     let finder = KernelSpecFinder(prefix: self.python.prefix, environment: environment)
     installed = Remembered { await finder.find() }
@@ -176,6 +186,7 @@ public final class LocalKernelHost: KernelHost {
     while let kernel = kernels.keys.first ?? endings.keys.first { await kill(kernel) }
     guard let facilities = try? await facilities?.value else { return }
     for launcher in facilities.launchers { await launcher.close() }
+    await facilities.zeroMQ?.close()
     facilities.orphans.close()
     facilities.directory.close()
     await facilities.reaper.finish()
@@ -209,8 +220,9 @@ public final class LocalKernelHost: KernelHost {
       environment: variables, hasOwnVariables: !environment.isEmpty)
     let (connection, ports) = try sockets(of: spec, name)
     let plan = LocalKernel.Plan(
-      spec: spec, connection: connection, ports: ports, name: name, order: order, brand: brands.next(),
-      mark: mark, packages: facilities.packages.snapshot)
+      spec: spec, connection: connection, maker: maker(for: spec, facilities.zeroMQ), limits: limits,
+      ports: ports,
+      name: name, order: order, brand: brands.next(), mark: mark, packages: facilities.packages.snapshot)
     return try await LocalKernel.start(
       plan, by: facilities.launchers, in: facilities.directory, logger: logger
     ) {
@@ -232,6 +244,11 @@ public final class LocalKernelHost: KernelHost {
     }
     let ports = try ConnectionInfo.Port.allCases.map { _ in try ReservedPort() }
     return (ConnectionInfo(.loopback(ports: ports.map(\.number))), ports)
+  }
+
+  private func maker(for spec: LocalKernelSpec, _ context: ZeroMQContext?) -> KernelSocketMaker {
+    guard let context, zeroMQ == .library || !spec.isOurs else { return .direct }
+    return .library(context)
   }
 
   private func shared() async throws -> Facilities {
@@ -258,7 +275,9 @@ public final class LocalKernelHost: KernelHost {
       let packages = await InstalledPackages(of: python.prefix)
       return Facilities(
         directory: directory, reaper: reaper, outOfMemory: outOfMemory, orphans: orphans, packages: packages,
-        launchers: await makeLaunchers(directory, orphans, packages))
+        launchers: await makeLaunchers(directory, orphans, packages),
+        // Its threads start now, while no kernel can use up what they need.
+        zeroMQ: zeroMQ == .direct ? nil : try ZeroMQContext())
     } catch {
       await directory.remove()
       throw error

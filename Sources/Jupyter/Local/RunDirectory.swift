@@ -6,6 +6,8 @@ final class RunDirectory {
   /// Where matplotlib keeps its list of fonts, made when it was installed: to make it takes seconds.
   private static let preparedFonts = "share/code-interpreter/matplotlib"
 
+  /// Short, as its names are: xeus, of which kernels of many languages are made, ends where the path of a Unix socket has
+  /// more than 25 bytes.
   let path: String
   /// Tells when a kernel has bound a socket.
   let watcher: DirectoryWatcher
@@ -14,7 +16,7 @@ final class RunDirectory {
 
   /// - Throws: `UVError`.
   init() throws {
-    directory = try TemporaryDirectory(prefix: "code-interpreter-")
+    directory = try TemporaryDirectory(prefix: "ci-")
     path = directory.path
     watcher = try DirectoryWatcher(path)
   }
@@ -37,7 +39,7 @@ final class RunDirectory {
   /// A name within the directory that no kernel has had.
   func nextName() -> String {
     kernels += 1
-    return "\(path)/kernel\(kernels)"
+    return "\(path)/k\(kernels)"
   }
 
   /// Removes what belongs to the kernel of that name.

@@ -11,6 +11,8 @@ public struct Message: Sendable {
   public let parentIdentifier: MessageIdentifier
   /// `metadata`: a JSON object, not parsed yet.
   public let metadata: Bytes
+  /// How many bytes `content` has.
+  public let contentLength: Int
   private let parsed: Result<JSONSlice, JSONError>
 
   /// Reads the headers, and `content`, where bytes that are no text become U+FFFD.
@@ -23,6 +25,7 @@ public struct Message: Sendable {
     self.header = try MessageHeader(header)
     self.parentIdentifier = try MessageHeader(parentHeader).identifier
     self.metadata = metadata
+    contentLength = content.count
     self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }
 

@@ -1,4 +1,5 @@
 public import Memory
+import Loop
 import Wire
 
 /// The fields of a message's header that we look at.
@@ -44,7 +45,8 @@ public struct MessageHeader: Sendable {
     guard date.count <= Self.longestDate, date.isASCII else { throw MessageError("its date is no date") }
     self.identifier = identifier
     self.type = type
-    self.date = date
+    // That of jjava is none.
+    self.date = date.isEmpty || date.isInternetDate ? date : Bytes(Timestamp.now())
     self.session = session
   }
 }
@@ -55,4 +57,22 @@ public struct MessageError: Error, Equatable, Sendable, CustomStringConvertible 
   public let description: String
 
   init(_ reason: String) { description = "A kernel message is passed over: \(reason)" }
+}
+
+extension Bytes {
+  /// True of what has the form of RFC 3339, section 5.6, up to the time zone: `2026-01-02T03:04:05…`, then `Z` or `+01:00`.
+  fileprivate var isInternetDate: Bool {
+    let form: StaticString = "dddd-dd-ddTdd:dd:dd"
+    let length = form.utf8CodeUnitCount
+    guard count > length else { return false }
+    let isInForm = form.withUTF8Buffer { form in
+      (0..<length).allSatisfy { form[$0] == UInt8(ascii: "d") ? self[$0].isDigit : self[$0] == form[$0] }
+    }
+    if self[count - 1] == UInt8(ascii: "Z") { return isInForm }
+    return isInForm && count >= length + 6 && self[count - 3] == UInt8(ascii: ":")
+  }
+}
+
+extension UInt8 {
+  fileprivate var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
 }

@@ -5,18 +5,22 @@
 /// waiting: any `await`, even of a method of the same actor, may let others run first, so what is waited for is
 /// looked at once more where nothing can come in between.
 @LoopActor
-final class WaitQueue {
+public final class WaitQueue {
   // Unsafe instead of checked: this is on the path of every read, and the type resumes only what it removes.
   private typealias Continuation = UnsafeContinuation<Void, any Error>
 
   private var waiters: [(identifier: UInt64, continuation: Continuation)] = []
   private var lastIdentifier: UInt64 = 0
 
-  var isEmpty: Bool { waiters.isEmpty }
+  /// Nobody waits yet.
+  public nonisolated init() {}
+
+  /// True when nobody waits.
+  public var isEmpty: Bool { waiters.isEmpty }
 
   /// Suspends, as often as it is woken, until `isDone`. Throws `CancellationError` when the task is, or was, cancelled
   /// before that.
-  func wait(until isDone: () -> Bool) async throws {
+  public func wait(until isDone: () -> Bool) async throws {
     while !isDone() {
       lastIdentifier &+= 1
       let identifier = lastIdentifier
@@ -52,7 +56,7 @@ final class WaitQueue {
   }
 
   /// Wakes all.
-  func wakeAll() {
+  public func wakeAll() {
     // Tasks run later, as jobs: nothing is added while this goes on.
     for waiter in waiters { waiter.continuation.resume() }
     waiters.removeAll(keepingCapacity: true)

@@ -196,6 +196,8 @@ final class Context {
       guard let self, let kernel, self.deletion == nil else { return }
       self.replace(kernel, because: reason)
     }
+    kernel.onOverflow = { [weak self] in self?.current?.interrupt() }
+    kernel.onLoss = { [weak self] loss in await self?.current?.receive(loss) }
     kernel.onStray = { [weak self] message in await self?.current?.receiveStray(message) }
     // It may have died between its first answer and now.
     if let end = kernel.end, deletion == nil { replace(kernel, because: end) }

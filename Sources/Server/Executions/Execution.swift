@@ -16,6 +16,8 @@ struct Execution {
   private var isIdle = false
   private var isAccepted = false
   private var hasFailed = false
+  /// True when the client knows that output was dropped: that the kernel then obeys no interrupt, or ends, is no other error.
+  private(set) var isLossTold = false
   /// What the reply says of an error, until it is certain that iopub, which may come later, does not say it too.
   private var repliedError: JSONSlice?
   /// What is wrong with the reply.
@@ -30,6 +32,19 @@ struct Execution {
   /// True when the kernel is done with an interrupted execution and has not replied: the interrupt may have hit it beside
   /// the code, and then no reply comes.
   var mayHaveLostItsReply: Bool { isInterrupted && isIdle && !isReplied }
+
+  /// Output was dropped, which ends the execution with an error of ours: the kernel's own is not told, too.
+  mutating func receive(_ loss: OutputLoss) -> [OutputEvent] {
+    guard !hasFailed else { return [] }
+    hasFailed = true
+    isLossTold = true
+    return [
+      .failure(
+        .outputLimitExceeded,
+        "more than \(loss.limit) bytes of output waited for the client to read them (--max-unread-output); "
+          + "\(loss.bytes) bytes that came after them were dropped")
+    ]
+  }
 
   /// Takes a message whose parent is this execution's request.
   ///

@@ -117,6 +117,9 @@ final class ExecutionRun {
     await output.send(events)
   }
 
+  /// Says that output was dropped, in its place.
+  func receive(_ loss: OutputLoss) async { await output.send(execution.receive(loss)) }
+
   /// A kernel may die before it gets the code, and before anybody has heard of that: the code is not to blame, and has
   /// left no trace, so the next kernel runs it.
   private func runInTurn() async throws {
@@ -242,6 +245,7 @@ final class ExecutionRun {
   }
 
   private func fail(_ error: any Error) async {
+    if execution.isLossTold { return }
     let event: OutputEvent? =
       switch error {
       case KernelEnd.died(let how), KernelEnd.diedBefore(let how): .failure(.kernelDied, how)

@@ -53,4 +53,5 @@ enum FailureName: String, Sendable {
   case kernelRestarted = "KernelRestarted"
   case executionInterrupted = "ExecutionInterrupted"
   case connectionLost = "ConnectionLost"
+  case outputLimitExceeded = "OutputLimitExceeded"
 }

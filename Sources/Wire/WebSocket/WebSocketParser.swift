@@ -2,9 +2,8 @@ public import Memory
 
 /// The client's side of a WebSocket, reading: bytes in, messages out (RFC 6455). An error is final.
 public struct WebSocketParser: Sendable {
-  /// How long a message may be unless told otherwise: 1 GiB, which no output of a kernel comes near, and which a peer
-  /// cannot make us exceed.
-  public static let defaultMaximumMessageLength = 1 << 30
+  /// How long a message may be unless told otherwise.
+  public static let defaultMaximumMessageLength = 256 << 20
 
   /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
   /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to

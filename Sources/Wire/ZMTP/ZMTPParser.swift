@@ -5,9 +5,8 @@ public import Memory
 ///
 /// https://rfc.zeromq.org/spec/23/
 public struct ZMTPParser: Sendable {
-  /// How long all parts of a message may be together unless told otherwise: 1 GiB, which no output of a kernel comes
-  /// near, and which a peer cannot make us exceed.
-  public static let defaultMaximumMessageLength = 1 << 30
+  /// How long all parts of a message may be together unless told otherwise.
+  public static let defaultMaximumMessageLength = 256 << 20
   /// How many parts a message may have. Those of Jupyter have seven, and one more for each buffer of a widget.
   static let maximumPartCount = 1 << 16
   private static let usualPartCount = 8

@@ -1,3 +1,4 @@
+import Loop
 import Memory
 import Testing
 import Wire

@@ -11,14 +11,19 @@ import Wire
 struct FakeKernel {
   let connection: ConnectionInfo
   let channel: ZeroMQKernelChannel
-  let shell: ZeroMQConnection
-  let control: ZeroMQConnection
-  let iopub: ZeroMQConnection
+  let shell: ZMTPConnection
+  let control: ZMTPConnection
+  let iopub: ZMTPConnection
+  private let context: ZeroMQContext?
   private let directory: TemporaryDirectory
   private let authentication: MessageAuthentication
 
   /// A kernel with a channel to it, which hears what is published from now on.
-  init(keepsOutput: Bool, lossLimit: Duration) async throws {
+  init(
+    _ implementation: ZeroMQImplementation, keepsOutput: Bool, lossLimit: Duration,
+    maximumMessageLength: Int = KernelLimits().maximumMessage
+  ) async throws {
+    context = implementation == .direct ? nil : try ZeroMQContext()
     directory = try TemporaryDirectory(prefix: "fake-kernel-")
     connection = ConnectionInfo(.local(pathPrefix: "\(directory.path)/kernel"))
     authentication = MessageAuthentication(key: Bytes(connection.key))
@@ -26,12 +31,14 @@ struct FakeKernel {
     let accepting = Task { try await sockets.accept() }
     do {
       channel = try await ZeroMQKernelChannel.open(
-        connection, keepsOutput: keepsOutput, lossLimit: lossLimit,
+        connection, by: context.map { .library($0) } ?? .direct, keepsOutput: keepsOutput,
+        maximumMessageLength: maximumMessageLength, lossLimit: lossLimit,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       (iopub, shell, control) = try await accepting.value
     } catch {
       accepting.cancel()
       await sockets.close()
+      await context?.close()
       await directory.remove()
       throw error
     }
@@ -39,7 +46,7 @@ struct FakeKernel {
   }
 
   /// Its end of one of the connections.
-  func connection(of channel: KernelChannelName) -> ZeroMQConnection {
+  func connection(of channel: KernelChannelName) -> ZMTPConnection {
     switch channel {
     case .iopub: iopub
     case .control: control
@@ -48,7 +55,7 @@ struct FakeKernel {
   }
 
   /// Takes a request and replies to it.
-  func answer(on socket: ZeroMQConnection) async throws {
+  func answer(on socket: ZMTPConnection) async throws {
     let parts = try await socket.next()
     let signed = try ZeroMQFraming.decode(parts, from: .shell)
     #expect(authentication.isValid(signed.signature, of: signed.signedParts))
@@ -71,6 +78,7 @@ struct FakeKernel {
   func close() async {
     for connection in [iopub, shell, control] { connection.close() }
     channel.abort()
+    await context?.close()
     await directory.remove()
   }
 }
@@ -88,8 +96,7 @@ private struct FakeKernelSockets {
   }
 
   /// Shakes hands with who connects, first on iopub, whose subscription is taken too.
-  func accept() async throws -> (iopub: ZeroMQConnection, shell: ZeroMQConnection, control: ZeroMQConnection)
-  {
+  func accept() async throws -> (iopub: ZMTPConnection, shell: ZMTPConnection, control: ZMTPConnection) {
     let iopub = try await accept(0, as: .publisher)
     #expect(try await iopub.next() == [[1]].map { Bytes($0 as [UInt8]) })
     return (iopub, try await accept(1, as: .router), try await accept(2, as: .router))
@@ -99,8 +106,8 @@ private struct FakeKernelSockets {
     for listener in listeners { await listener.close() }
   }
 
-  private func accept(_ index: Int, as type: ZMTPSocketType) async throws -> ZeroMQConnection {
-    let connection = ZeroMQConnection(try await listeners[index].accept(), as: type)
+  private func accept(_ index: Int, as type: ZMTPSocketType) async throws -> ZMTPConnection {
+    let connection = ZMTPConnection(try await listeners[index].accept(), as: type)
     try await connection.shakeHands()
     return connection
   }
@@ -111,6 +118,7 @@ extension KernelEvent {
   var summary: String {
     switch self {
     case .message(let message): "\(message.channel):\(message.header.identifier)".replacing("_", with: " ")
+    case .lost(let loss): "lost \(loss.bytes)"
     case .died(let how): how
     }
   }

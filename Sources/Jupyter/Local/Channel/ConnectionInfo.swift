@@ -20,14 +20,6 @@ struct ConnectionInfo: Sendable {
     case iopub, stdin, control, heartbeat
   }
 
-  /// Where one of them listens.
-  enum Endpoint: Sendable, Equatable {
-    /// A Unix socket.
-    case path(String)
-    /// A port of the loopback interface.
-    case port(UInt16)
-  }
-
   let transport: Transport
   let key: String
 
@@ -37,7 +29,7 @@ struct ConnectionInfo: Sendable {
   }
 
   /// Where to connect to. For Unix sockets a kernel puts what stands for a port behind the prefix, with a dash between.
-  func endpoint(_ port: Port) -> Endpoint {
+  func endpoint(_ port: Port) -> ZeroMQConnection.Endpoint {
     switch transport {
     case .local(let prefix): .path("\(prefix)-\(port.rawValue)")
     case .loopback(let ports): .port(ports[port.rawValue - 1])

@@ -1,9 +1,8 @@
-import DequeModule
 import Logging
 import Loop
 import Memory
 
-/// The way to a kernel of our own: the connections to its ZeroMQ sockets, all messages signed and checked.
+/// The way to a kernel whose process is ours: sockets that are connected to its ZeroMQ sockets, all messages signed and checked.
 ///
 /// `stdin` is not connected: every request of ours says that nobody is there to be asked.
 ///
@@ -17,12 +16,14 @@ final class ZeroMQKernelChannel: KernelChannel {
   /// A kernel that has closed a socket is about to end. One that lives on after this has lost it.
   private static let lossLimit: Duration = .seconds(10)
 
-  private let connections: ZeroMQKernelConnections
-  private let inbox: ZeroMQInbox
+  private let sockets: KernelSockets
+  private let inbox: KernelInbox
   private let authentication: MessageAuthentication
   private let logger: Logger
   private let lossLimit: Duration
-  private var unclaimed = Deque<Message>()
+  private let hasEnded: @LoopActor () -> Bool
+  /// The request that found the kernel's process ended.
+  private var missedRequest: MessageIdentifier?
   private var questions: [MessageIdentifier: Exchange] = [:]
   /// The identifier of what was sent last on shell.
   private var lastRequest: MessageIdentifier?
@@ -36,39 +37,59 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   /// Connects to the kernel's sockets; its output is heard from now on.
   ///
-  /// - Parameter keepsOutput: see `LocalKernelSpec`.
+  /// - Parameters:
+  ///   - maker: what makes the sockets.
+  ///   - keepsOutput: see `LocalKernelSpec`.
+  ///   - maximumMessageLength: how long a message of the kernel may be, in bytes.
+  ///   - hasEnded: tells whether the kernel's process has ended, which may not have been seen yet.
   /// - Throws: `UVError`, such as `connectionRefused` where the kernel does not listen yet; `ZMTPError`,
   ///   `CancellationError`.
   static func open(
-    _ connection: ConnectionInfo, keepsOutput: Bool, lossLimit: Duration = lossLimit, logger: Logger
+    _ connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, maximumMessageLength: Int,
+    lossLimit: Duration = lossLimit, logger: Logger, hasEnded: @escaping @LoopActor () -> Bool = { false }
   ) async throws -> ZeroMQKernelChannel {
-    let connections = try await ZeroMQKernelConnections(to: connection, keepsOutput: keepsOutput)
-    return ZeroMQKernelChannel(connections, key: connection.key, lossLimit: lossLimit, logger: logger)
+    let sockets: KernelSockets
+    do {
+      sockets = try await KernelSockets(
+        to: connection, by: maker, keepsOutput: keepsOutput, maximumMessageLength: maximumMessageLength)
+    } catch let error as UVError where error == .protocolError {
+      throw KernelFramingError("The kernel does not speak ZMTP 3")
+    }
+    return ZeroMQKernelChannel(
+      sockets, key: connection.key, lossLimit: lossLimit, logger: logger, hasEnded: hasEnded)
   }
 
-  private init(_ connections: ZeroMQKernelConnections, key: String, lossLimit: Duration, logger: Logger) {
-    self.connections = connections
+  private init(
+    _ sockets: KernelSockets, key: String, lossLimit: Duration, logger: Logger,
+    hasEnded: @escaping @LoopActor () -> Bool
+  ) {
+    self.hasEnded = hasEnded
+    self.sockets = sockets
     self.lossLimit = lossLimit
     self.logger = logger
     authentication = MessageAuthentication(key: Bytes(key))
     // What the kernel said while it ran comes before what it replied in the end.
-    inbox = ZeroMQInbox([connections.iopub, connections.shell])
+    inbox = KernelInbox([sockets.iopub, sockets.shell])
     LoopActor.task { await self.listenToControl() }
   }
 
   func send(_ request: KernelRequest) async throws {
-    let connection =
+    let socket =
       switch request.channel {
-      case .shell: connections.shell
-      case .control: connections.control
+      case .shell: sockets.shell
+      case .control: sockets.control
       default: throw UVError.notConnected
       }
     let parts = try await Computation.run(over: request.length) { [authentication] in
       ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
     }
-    if request.channel == .shell { lastRequest = request.identifier }
+    if request.channel == .shell {
+      lastRequest = request.identifier
+      // libzmq does not tell what its peer has not read.
+      if !sockets.tellWhatIsLost, hasEnded() { missedRequest = request.identifier }
+    }
     do {
-      try await connection.send(parts)
+      try await socket.send(parts)
     } catch let error as UVError where error != .cancelled {
       // The kernel is about to end, or has: what it said before that, and how it ended, comes from `next`.
       logger.debug("a request could not be sent", metadata: ["reason": "\(error)"])
@@ -77,7 +98,7 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   /// A kernel that dies without having read what was sent last is known by the way its connection ends.
   func hasMissed(_ request: MessageIdentifier) -> Bool {
-    request == lastRequest && connections.shell.hasLostOutput
+    request == missedRequest || (request == lastRequest && sockets.shell.hasLostOutput)
   }
 
   /// Sends a request on `control` and waits for the reply, whether anybody calls `next` or not.
@@ -94,7 +115,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   func next() async throws -> KernelEvent {
     while true {
       if isClosed { throw UVError.cancelled }
-      if let message = unclaimed.popFirst() { return .message(message) }
+      try checkLoss()
       if let received = try await inbox.receive() {
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
@@ -118,13 +139,13 @@ final class ZeroMQKernelChannel: KernelChannel {
   /// Nothing is sent or heard any more but requests on `control`: the kernel is asked to end after this.
   func close() async {
     isClosed = true
-    connections.closeAllButControl()
+    sockets.closeAllButControl()
   }
 
   /// Closes all, without waiting. Idempotent.
   func abort() {
     isClosed = true
-    connections.close()
+    sockets.close()
     for question in questions.values { question.finish(.failure(UVError.cancelled)) }
   }
 
@@ -144,6 +165,14 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
+  /// What still comes over the other connections, in whatever number, does not hide the loss of one.
+  private func checkLoss() throws {
+    guard death == nil, inbox.hasLostOne || isControlLost else { return }
+    let since = lossTime ?? EventLoop.now
+    lossTime = since
+    if EventLoop.now - since > lossLimit.nanoseconds { throw UVError.connectionReset }
+  }
+
   /// A connection has ended; the news of the kernel's death should follow.
   private func awaitEnd() async throws {
     let since = lossTime ?? EventLoop.now
@@ -158,7 +187,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
-  /// All that a dead kernel had sent comes before the end of its connections.
+  /// All that a dead kernel had sent comes before the end of its sockets.
   private func awaitLastWords() async throws {
     do {
       try await withDeadline(Self.lastWordsLimit) { try await self.inbox.untilReadable() }
@@ -170,14 +199,11 @@ final class ZeroMQKernelChannel: KernelChannel {
   private func listenToControl() async {
     do {
       while true {
-        let parts = try await connections.control.next()
+        let parts = try await sockets.control.next()
         guard let message = try await message(in: parts, from: .control) else { continue }
-        if let question = questions[message.parentIdentifier] {
-          question.finish(.success(()))
-        } else {
-          unclaimed.append(message)
-          inbox.wake()
-        }
+        // What answers nothing that somebody waits for is of no use: the answer to a request to end, an answer that comes
+        // too late, and whatever code in the kernel may send here.
+        questions[message.parentIdentifier]?.finish(.success(()))
       }
     } catch {
       isControlLost = true

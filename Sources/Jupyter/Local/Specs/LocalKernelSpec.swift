@@ -26,6 +26,8 @@ struct LocalKernelSpec: Sendable, Equatable {
   /// may wait in the kernel, and not with us. Our own package's kernels are so; of another its kernelspec may say so
   /// by `metadata.code_interpreter.keeps_output`.
   let keepsOutput: Bool
+  /// True of our own package's kernels.
+  let isOurs: Bool
 
   /// Where it can be met.
   let sockets: SocketChoice
@@ -54,9 +56,8 @@ struct LocalKernelSpec: Sendable, Equatable {
     self.environment = environment
     interruptMode =
       json["interrupt_mode"]?.isString(InterruptMode.message.rawValue) == true ? .message : .signal
-    keepsOutput =
-      json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool
-      ?? resourceDirectory.contains("/code_interpreter_kernel/kernels/")
+    isOurs = resourceDirectory.contains("/code_interpreter_kernel/kernels/")
+    keepsOutput = json["metadata"]?["code_interpreter"]?["keeps_output"]?.bool ?? isOurs
     self.resourceDirectory = resourceDirectory
     sockets = SocketChoice(json, arguments: self.arguments, language: spec.language, script: script)
   }

@@ -4,11 +4,11 @@ import Testing
 @testable import Loop
 
 extension LoopTests {
-  @Suite struct StreamSelectorTests {
+  @Suite struct SelectorTests {
     @Test func `whichever of several streams has something new ends the wait`() async throws {
       try await withPair { first in
         let second = try await SocketPair.tcp()
-        let selector = StreamSelector([first.near, second.near])
+        let selector = Selector([first.near, second.near])
         for pair in [second, first, second] {
           try await pair.far.write("x")
           try await selector.wait()
@@ -20,7 +20,7 @@ extension LoopTests {
 
     @Test func `what came before the wait ends it, once`() async throws {
       try await withPair { pair in
-        let selector = StreamSelector([pair.near])
+        let selector = Selector([pair.near])
         try await pair.far.write("early")
         // To watch a stream is to read from it.
         while pair.near.inbound.isEmpty {
@@ -43,7 +43,7 @@ extension LoopTests {
 
     @Test func `the end of a stream is news until the stream is removed`() async throws {
       try await withPair { pair in
-        let selector = StreamSelector([pair.near])
+        let selector = Selector([pair.near])
         try await pair.far.write("last words")
         await pair.far.close()
         while !pair.near.isInputAtEnd { try await selector.wait() }
@@ -59,7 +59,7 @@ extension LoopTests {
 
     @Test func `a stream that is closed ends the wait`() async throws {
       try await withPair { pair in
-        let selector = StreamSelector([pair.near])
+        let selector = Selector([pair.near])
         let waiting = Task { @LoopActor in try await selector.wait() }
         await Task.yield()
         pair.near.abort()

@@ -2,9 +2,9 @@ import Loop
 import Memory
 import Wire
 
-/// Several connections that one reader takes messages from, as they come.
+/// Several sockets that one reader takes messages from, as they come.
 @LoopActor
-final class ZeroMQInbox {
+final class KernelInbox {
   /// A message and where it came from.
   struct Message: Sendable {
     /// The place of the connection among those that the inbox was made of.
@@ -16,31 +16,31 @@ final class ZeroMQInbox {
   /// So many messages of one connection, then the others are looked at first: a flood in one keeps no other waiting.
   private static let longestRun = 16
 
-  private let connections: [ZeroMQConnection]
-  private let selector: StreamSelector
+  private let sockets: [any KernelSocket]
+  private let selector: Selector
   private var ended: Set<Int> = []
   private var budget = TurnBudget()
   private var first = 0
   private var run = 0
 
-  /// - Parameter connections: Where several have messages, those of the first come first, for a while.
-  init(_ connections: [ZeroMQConnection]) {
-    self.connections = connections
-    selector = StreamSelector(connections.map(\.stream))
+  /// - Parameter sockets: Where several have messages, those of the first come first, for a while.
+  init(_ sockets: [any KernelSocket]) {
+    self.sockets = sockets
+    selector = Selector(sockets.map(\.source))
   }
 
   /// True when a connection has ended; all that came over it was received before.
   var hasLostOne: Bool { !ended.isEmpty }
 
   /// True when all have.
-  var hasLostAll: Bool { ended.count == connections.count }
+  var hasLostAll: Bool { ended.count == sockets.count }
 
   /// Takes a message; nil where no connection has one now.
   ///
-  /// - Throws: `ZMTPError`.
+  /// - Throws: `ZMTPError`, `UVError`.
   func receive() async throws -> Message? {
-    for offset in connections.indices {
-      let index = (first + offset) % connections.count
+    for offset in sockets.indices {
+      let index = (first + offset) % sockets.count
       guard let parts = try receive(from: index) else { continue }
       count(index)
       if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
@@ -65,11 +65,11 @@ final class ZeroMQInbox {
 
   private func receive(from index: Int) throws -> [Bytes]? {
     guard !ended.contains(index) else { return nil }
-    let connection = connections[index]
-    if let parts = try connection.receive() { return parts }
-    if connection.stream.isInputAtEnd {
+    let socket = sockets[index]
+    if let parts = try socket.receive() { return parts }
+    if socket.isPeerLost {
       ended.insert(index)
-      selector.remove(connection.stream)
+      selector.remove(socket.source)
     }
     return nil
   }
@@ -77,7 +77,7 @@ final class ZeroMQInbox {
   private func count(_ index: Int) {
     run = index == first ? run + 1 : 0
     if run >= Self.longestRun {
-      first = (index + 1) % connections.count
+      first = (index + 1) % sockets.count
       run = 0
     } else if index != first {
       first = 0

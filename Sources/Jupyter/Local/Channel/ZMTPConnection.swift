@@ -2,13 +2,13 @@ import Loop
 import Memory
 import Wire
 
-/// The connection of a ZeroMQ socket of ours to its one peer: whole messages, each in several parts.
+/// The connection of a ZeroMQ socket of ours to its one peer, without libzmq.
 ///
-/// It speaks ZMTP on the loop's own streams instead of leaving that to libzmq, whose thread every message would have to
-/// pass on its way in and out: without that hop the way to a kernel and back takes a third less, and no thread runs
-/// beside the loop while kernels want the processors.
+/// It speaks ZMTP on the loop's own streams. Every message would have to pass libzmq's thread on its way in and out:
+/// without that hop the way to a kernel and back takes a third less, and no thread runs beside the loop while kernels
+/// want the processors. And it is known what a dead kernel has not read.
 @LoopActor
-final class ZeroMQConnection {
+final class ZMTPConnection: KernelSocket {
   /// A kernel listens on this machine: who does not accept within this is not there.
   private static let connectLimit: Duration = .seconds(10)
 
@@ -22,18 +22,21 @@ final class ZeroMQConnection {
 
   /// Connects to `endpoint` and agrees with the peer on how to speak. A subscriber has subscribed to everything.
   ///
-  /// - Parameter identity: what a router is to call us.
+  /// - Parameters:
+  ///   - identity: what a router is to call us.
+  ///   - maximumMessageLength: of all parts, in bytes.
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   static func open(
-    _ endpoint: ConnectionInfo.Endpoint, as type: ZMTPSocketType, identity: Bytes = Bytes()
-  ) async throws -> ZeroMQConnection {
+    _ endpoint: ZeroMQConnection.Endpoint, as type: ZMTPSocketType, identity: Bytes = Bytes(),
+    maximumMessageLength: Int = ZMTPParser.defaultMaximumMessageLength
+  ) async throws -> ZMTPConnection {
     let stream =
       switch endpoint {
       case .path(let path): try await SocketStream.connect(path: path, timeout: connectLimit)
       case .port(let port):
         try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: connectLimit)
       }
-    let connection = ZeroMQConnection(stream, as: type)
+    let connection = ZMTPConnection(stream, as: type, maximumMessageLength: maximumMessageLength)
     do {
       try await connection.shakeHands(identity: identity)
       if type == .subscriber {
@@ -47,10 +50,13 @@ final class ZeroMQConnection {
   }
 
   /// A connection over a stream that is there already.
-  init(_ stream: SocketStream, as type: ZMTPSocketType) {
+  init(
+    _ stream: SocketStream, as type: ZMTPSocketType,
+    maximumMessageLength: Int = ZMTPParser.defaultMaximumMessageLength
+  ) {
     self.stream = stream
     self.type = type
-    parser = ZMTPParser(for: type)
+    parser = ZMTPParser(for: type, maximumMessageLength: maximumMessageLength)
     stream.gathersWrites = false
   }
 
@@ -79,6 +85,10 @@ final class ZeroMQConnection {
     }
     try await stream.write(ZMTPFrame.encode(parts))
   }
+
+  var source: any Selectable { stream }
+
+  var isPeerLost: Bool { stream.isInputAtEnd }
 
   /// True where the peer is gone and has certainly not read all that was sent.
   var hasLostOutput: Bool { isTooLate || stream.hasLostOutput }

@@ -1,0 +1,109 @@
+import DequeModule
+import Memory
+import Wire
+
+/// What a kernel has said and nobody has taken yet, up to a limit.
+///
+/// Beyond the limit output is dropped and counted, until the code that made it has ended. What says that code has ended is
+/// kept: replies, and the kernel's status.
+struct MessageBacklog {
+  /// What a message takes beside its content, in bytes: its headers and the objects that hold it.
+  static let overhead = 512
+
+  /// What has become of a message.
+  enum Outcome: Equatable {
+    case kept
+    /// It is the first one that was dropped: the code that makes them is to be stopped.
+    case overflowed
+    case dropped
+    /// It would have been kept, but there are too many even of those: nobody sends so many who means well.
+    case overrun
+  }
+
+  /// How many bytes may wait.
+  let limit: Int
+  private var events = Deque<KernelEvent>()
+  private var size = 0
+  /// What was dropped of the output of the code that runs; nil while nothing is.
+  private var loss: OutputLoss?
+
+  init(limit: Int) { self.limit = limit }
+
+  /// True when nothing is to be taken.
+  var isEmpty: Bool { events.isEmpty }
+
+  /// Takes a message.
+  ///
+  /// - Parameter request: the request on shell that was sent last.
+  mutating func append(_ message: Message, after request: MessageIdentifier?) -> Outcome {
+    let cost = Self.cost(of: message)
+    guard Self.isEssential(message) else { return appendOutput(message, cost, after: request) }
+    // There is as much room again for these.
+    guard size + cost <= 2 * limit else { return .overrun }
+    if let loss, message.isIdle(of: loss.request) { endLoss() }
+    add(.message(message), cost)
+    return .kept
+  }
+
+  private mutating func appendOutput(_ message: Message, _ cost: Int, after request: MessageIdentifier?)
+    -> Outcome
+  {
+    if loss != nil {
+      loss?.bytes += cost - Self.overhead
+      return .dropped
+    }
+    guard size + cost <= limit else {
+      loss = OutputLoss(request: request ?? .none, limit: limit, bytes: cost - Self.overhead)
+      return .overflowed
+    }
+    add(.message(message), cost)
+    return .kept
+  }
+
+  /// Takes the news that the kernel has died, which comes last.
+  mutating func append(death: String) {
+    endLoss()
+    add(.died(death), 0)
+  }
+
+  /// What comes from now on belongs to another request, and is kept again.
+  mutating func endLoss() {
+    guard let loss else { return }
+    add(.lost(loss), 0)
+    self.loss = nil
+  }
+
+  /// The next event, the oldest first.
+  mutating func popFirst() -> KernelEvent? {
+    guard let event = events.popFirst() else { return nil }
+    if case .message(let message) = event { size -= Self.cost(of: message) }
+    return event
+  }
+
+  /// Forgets everything.
+  mutating func removeAll() {
+    events.removeAll()
+    size = 0
+    loss = nil
+  }
+
+  private mutating func add(_ event: KernelEvent, _ cost: Int) {
+    events.append(event)
+    size += cost
+  }
+
+  private static func cost(of message: Message) -> Int {
+    message.contentLength + message.metadata.count + overhead
+  }
+
+  private static func isEssential(_ message: Message) -> Bool {
+    message.channel != .iopub || message.header.type == .status
+  }
+}
+
+extension Message {
+  /// True of the status that ends what the kernel says to `request`.
+  fileprivate func isIdle(of request: MessageIdentifier) -> Bool {
+    parentIdentifier == request && (try? content())?["execution_state"]?.isString("idle") == true
+  }
+}

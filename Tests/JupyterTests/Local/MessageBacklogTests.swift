@@ -1,0 +1,114 @@
+import Memory
+import Testing
+import Wire
+
+@testable import Jupyter
+
+@Suite struct MessageBacklogTests {
+  private let request = MessageIdentifier(ours: "request")
+
+  @Test func `what is within the limit comes out as it went in`() throws {
+    var backlog = MessageBacklog(limit: 10_000)
+    for number in 0..<10 {
+      let outcome = backlog.append(try output("\(number)"), after: request)
+      #expect(outcome == .kept)
+    }
+    #expect(drain(&backlog) == (0..<10).map { #"iopub {"text":"\#($0)"}"# })
+  }
+
+  @Test func `what was taken makes room`() throws {
+    var backlog = MessageBacklog(limit: 2000)
+    for _ in 0..<100 {
+      let outcome = backlog.append(try output("x"), after: request)
+      #expect(outcome == .kept)
+      #expect(backlog.popFirst() != nil)
+    }
+  }
+
+  @Test
+  func `beyond the limit output is dropped until its code has ended, and the loss is told in its place`()
+    throws
+  {
+    var backlog = MessageBacklog(limit: 1200)
+    var outcomes: [MessageBacklog.Outcome] = []
+    for number in 0..<4 { outcomes.append(backlog.append(try output("\(number)"), after: request)) }
+    #expect(outcomes == [.kept, .kept, .overflowed, .dropped])
+    // What is taken meanwhile does not make the output begin again in the middle.
+    #expect(backlog.popFirst()?.text == #"iopub {"text":"0"}"#)
+    let late = backlog.append(try output("late"), after: request)
+    #expect(late == .dropped)
+    let reply = backlog.append(try message(.shell, "execute_reply", "{}"), after: request)
+    #expect(reply == .kept)
+    let idle = backlog.append(try status("idle", of: "request"), after: request)
+    #expect(idle == .kept)
+    let next = backlog.append(try output("5"), after: request)
+    #expect(next == .overflowed)
+    #expect(
+      drain(&backlog) == [
+        #"iopub {"text":"1"}"#, "shell {}", "lost 39", #"iopub {"execution_state":"idle"}"#,
+      ])
+  }
+
+  @Test func `the status of another request does not end a loss, and a new request does`() throws {
+    var backlog = MessageBacklog(limit: 600)
+    _ = backlog.append(try output("0"), after: request)
+    _ = backlog.append(try output("1"), after: request)
+    _ = backlog.append(try status("idle", of: "interrupt"), after: request)
+    let before = backlog.append(try output("2"), after: request)
+    #expect(before == .dropped)
+    backlog.endLoss()
+    _ = drain(&backlog)
+    let after = backlog.append(try output("3"), after: MessageIdentifier(ours: "another"))
+    #expect(after == .kept)
+  }
+
+  @Test func `replies without end are no replies`() throws {
+    var backlog = MessageBacklog(limit: 2000)
+    var outcomes: [MessageBacklog.Outcome] = []
+    for _ in 0..<10 {
+      outcomes.append(backlog.append(try message(.shell, "execute_reply", "{}"), after: request))
+    }
+    #expect(outcomes.prefix(7).allSatisfy { $0 == .kept })
+    #expect(outcomes.last == .overrun)
+  }
+
+  @Test func `a death comes behind the loss`() throws {
+    var backlog = MessageBacklog(limit: 600)
+    _ = backlog.append(try output("0"), after: request)
+    _ = backlog.append(try output("1"), after: request)
+    backlog.append(death: "killed by SIGKILL")
+    #expect(drain(&backlog) == [#"iopub {"text":"0"}"#, "lost 12", "killed by SIGKILL"])
+  }
+
+  private func output(_ text: String) throws -> Message {
+    try message(.iopub, "stream", #"{"text":"\#(text)"}"#)
+  }
+
+  private func status(_ state: String, of request: String) throws -> Message {
+    try message(.iopub, "status", #"{"execution_state":"\#(state)"}"#, of: request)
+  }
+
+  private func message(
+    _ channel: KernelChannelName, _ type: String, _ content: String, of request: String = "request"
+  ) throws -> Message {
+    try Message(
+      channel: channel, header: Bytes(#"{"msg_id":"x","msg_type":"\#(type)"}"#),
+      parentHeader: Bytes(#"{"msg_id":"\#(request)"}"#), metadata: Bytes(), content: Bytes(content))
+  }
+
+  private func drain(_ backlog: inout MessageBacklog) -> [String] {
+    var texts: [String] = []
+    while let event = backlog.popFirst() { texts.append(event.text) }
+    return texts
+  }
+}
+
+extension KernelEvent {
+  fileprivate var text: String {
+    switch self {
+    case .message(let message): "\(message.channel) \((try? message.content().bytes).map(String.init) ?? "")"
+    case .lost(let loss): "lost \(loss.bytes)"
+    case .died(let how): how
+    }
+  }
+}
