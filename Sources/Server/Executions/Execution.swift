@@ -18,10 +18,15 @@ struct Execution {
   private var hasFailed = false
   /// True when the client knows that output was dropped: that the kernel then obeys no interrupt, or ends, is no other error.
   private(set) var isLossTold = false
-  /// What the reply says of an error, until it is certain that iopub, which may come later, does not say it too.
-  private var repliedError: JSONSlice?
-  /// What is wrong with the reply.
-  private var unreadableReply: JSONError?
+  /// What is wrong according to the reply, until it is certain that iopub, which may come later, does not say it too.
+  private var repliedFailure: RepliedFailure?
+
+  private enum RepliedFailure {
+    case error(JSONSlice)
+    /// The code was given up, perhaps before it ran.
+    case aborted(hasRun: Bool)
+    case unreadable(JSONError)
+  }
 
   /// True when the kernel has nothing more to say to it.
   var isComplete: Bool { isReplied && isIdle }
@@ -57,12 +62,12 @@ struct Execution {
         return try receiveReply(message.content())
       } catch {
         // No other comes: it ends the execution as a good one does.
-        unreadableReply = error
-        return errorOfReply()
+        repliedFailure = .unreadable(error)
+        return failureOfReply()
       }
     case (.iopub, .status):
       if Self.isIdle(message) { isIdle = true }
-      return errorOfReply()
+      return failureOfReply()
     case (.iopub, .executeInput):
       return try accept(message.content()["execution_count"])
     case (.iopub, .error):
@@ -157,17 +162,17 @@ struct Execution {
   }
 
   private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
+    let hasRun = isAccepted
     // A kernel that announces nothing on iopub still counts.
     let accepted = accept(content["execution_count"])
     switch content["status"] {
     case "error"?:
-      repliedError = content
-      return accepted + errorOfReply()
+      repliedFailure = .error(content)
+      return accepted + failureOfReply()
     // The protocol says `abort`; kernels say `aborted`.
     case "aborted"?, "abort"?:
-      return accepted + [
-        .failure(.executionInterrupted, "an interrupt emptied the kernel's queue before the code ran")
-      ]
+      repliedFailure = .aborted(hasRun: hasRun)
+      return accepted + failureOfReply()
     default:
       endsKernel = content["payload"].map(Self.asksToExit) ?? false
       return accepted + pages(content["payload"])
@@ -179,14 +184,23 @@ struct Execution {
     payload.elements.contains { $0["source"]?.isString("ask_exit") == true && $0["keepkernel"]?.bool != true }
   }
 
-  private mutating func errorOfReply() -> [OutputEvent] {
-    guard isComplete, !hasFailed else { return [] }
-    if let unreadableReply {
+  private mutating func failureOfReply() -> [OutputEvent] {
+    guard isComplete, !hasFailed, let repliedFailure else { return [] }
+    switch repliedFailure {
+    case .error(let content): return receiveError(content)
+    case .aborted(let hasRun):
       hasFailed = true
-      return [.failure(.connectionLost, "the kernel's reply was not JSON: \(unreadableReply)")]
+      return [
+        .failure(
+          .executionInterrupted,
+          hasRun
+            ? "the execution was interrupted"
+            : "an interrupt emptied the kernel's queue before the code ran")
+      ]
+    case .unreadable(let error):
+      hasFailed = true
+      return [.failure(.connectionLost, "the kernel's reply was not JSON: \(error)")]
     }
-    guard let repliedError else { return [] }
-    return receiveError(repliedError)
   }
 
   /// What `name?` and pagers show comes with the reply.

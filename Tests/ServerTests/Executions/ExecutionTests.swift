@@ -198,9 +198,28 @@ import Testing
   }
 
   @Test func anAbortedExecutionSaysSo() throws {
-    let lines = try lines([Messages.reply(#"{"status": "aborted"}"#)])
-    #expect(lines.count == 1)
-    #expect(lines.first?.contains("ExecutionInterrupted") == true)
+    let reply = try Messages.reply(#"{"status": "aborted"}"#)
+    let idle = try Messages.status("idle")
+    for order in [[reply, idle], [idle, reply]] {
+      let lines = try lines(order)
+      #expect(lines.count == 1)
+      #expect(lines.first?.contains("an interrupt emptied the kernel's queue before the code ran") == true)
+    }
+    let input = try Messages.iopub("execute_input", #"{"execution_count": 1, "code": ""}"#)
+    let lines = try lines([input, reply, idle])
+    #expect(lines.last?.contains("the execution was interrupted") == true)
+  }
+
+  @Test func ofAnExecutionWhoseOutputWasDroppedNoOtherErrorIsTold() throws {
+    for reply in [#"{"status": "aborted"}"#, #"{"status": "error", "ename": "KeyboardInterrupt"}"#] {
+      var execution = Execution()
+      #expect(try execution.receive(Messages.reply(reply)).isEmpty)
+      let loss = execution.receive(OutputLoss(request: .none, limit: 1000, bytes: 24))
+      #expect(loss.count == 1)
+      #expect(try execution.receive(Messages.status("idle")).isEmpty)
+      execution.isInterrupted = true
+      #expect(execution.isComplete && !execution.wantsInterruptionTold)
+    }
   }
 
   @Test func pagesAreShown() throws {
