@@ -124,7 +124,7 @@ final class LocalKernel {
       do {
         let channel = try await ZeroMQKernelChannel.open(
           plan.connection, by: plan.maker, keepsOutput: plan.spec.keepsOutput,
-          maximumMessageLength: plan.limits.maximumMessage, logger: logger,
+          limits: plan.limits, logger: logger,
           hasEnded: { [process] in process.exitStatus != nil || ProcessTable.isDying(process.identifier) })
         self.channel = channel
         // It may have ended meanwhile, and nobody is told of that a second time.

@@ -21,7 +21,7 @@ struct FakeKernel {
   /// A kernel with a channel to it, which hears what is published from now on.
   init(
     _ implementation: ZeroMQImplementation, keepsOutput: Bool, lossLimit: Duration,
-    maximumMessageLength: Int = KernelLimits().maximumMessage
+    limits: KernelLimits = KernelLimits()
   ) async throws {
     context = implementation == .direct ? nil : try ZeroMQContext()
     directory = try TemporaryDirectory(prefix: "fake-kernel-")
@@ -32,7 +32,7 @@ struct FakeKernel {
     do {
       channel = try await ZeroMQKernelChannel.open(
         connection, by: context.map { .library($0) } ?? .direct, keepsOutput: keepsOutput,
-        maximumMessageLength: maximumMessageLength, lossLimit: lossLimit,
+        limits: limits, lossLimit: lossLimit,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       (iopub, shell, control) = try await accepting.value
     } catch {

@@ -80,6 +80,27 @@ import Wire
     #expect(drain(&backlog) == [#"iopub {"text":"0"}"#, "lost 12", "killed by SIGKILL"])
   }
 
+  @Test func `a message alone may be longer than the limit`() throws {
+    var backlog = MessageBacklog(limit: 600)
+    let long = String(repeating: "x", count: 10_000)
+    let first = backlog.append(try output(long), after: request)
+    #expect(first == .kept)
+    let second = backlog.append(try output(long), after: request)
+    #expect(second == .overflowed)
+  }
+
+  @Test func `what did not come as far as here counts as dropped`() throws {
+    var backlog = MessageBacklog(limit: 2000)
+    let first = backlog.drop(1000, after: request)
+    #expect(first == .overflowed)
+    let second = backlog.drop(500, after: request)
+    #expect(second == .dropped)
+    let output = backlog.append(try output("1"), after: request)
+    #expect(output == .dropped)
+    _ = backlog.append(try status("idle", of: "request"), after: request)
+    #expect(drain(&backlog) == ["lost 1512", #"iopub {"execution_state":"idle"}"#])
+  }
+
   private func output(_ text: String) throws -> Message {
     try message(.iopub, "stream", #"{"text":"\#(text)"}"#)
   }

@@ -42,7 +42,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   )
     async throws
   {
-    try await withKernel(by) { kernel, channel in
+    try await withKernel(by, limits: .of(unreadOutput: 1 << 30)) { kernel, channel in
       let hostile = Bytes.join([#"{"msg_id":"#, JSONString.quote(marks(200_000)), "}"])
       let publishing = Task { @LoopActor in
         for _ in 0..<100 { try await kernel.iopub.send(kernel.encode("stream", parent: hostile)) }
@@ -208,7 +208,8 @@ private let both = [ZeroMQImplementation.direct, .library]
   func `a message over the limit ends the channel before it has arrived`(by: ZeroMQImplementation)
     async throws
   {
-    try await withKernel(by, lossLimit: .milliseconds(1), maximumMessageLength: 10_000) { kernel, channel in
+    let limits = KernelLimits.of(maximumMessage: 10_000)
+    try await withKernel(by, lossLimit: .milliseconds(1), limits: limits) { kernel, channel in
       try await kernel.publish("last words")
       // The header of a frame of 1 GiB, and nothing behind it.
       try await kernel.iopub.stream.write([Bytes([2, 0, 0, 0, 0, 0x40, 0, 0, 0])])
@@ -219,10 +220,19 @@ private let both = [ZeroMQImplementation.direct, .library]
 
   @Test(arguments: both)
   func `parts count together towards the limit`(by: ZeroMQImplementation) async throws {
-    try await withKernel(by, lossLimit: .milliseconds(1), maximumMessageLength: 10_000) { kernel, channel in
+    let limits = KernelLimits.of(maximumMessage: 10_000)
+    try await withKernel(by, lossLimit: .milliseconds(1), limits: limits) { kernel, channel in
       let part = Bytes([UInt8](repeating: 0, count: 4000))
       try await kernel.iopub.send([part, part, part])
       await #expect(throws: (any Error).self) { _ = try await channel.next() }
+    }
+  }
+
+  @Test func `a message alone may be longer than what may wait`() async throws {
+    try await withKernel(.library, limits: .of(unreadOutput: 1000)) { kernel, channel in
+      let text = String(repeating: "x", count: 1_000_000)
+      try await kernel.publish("stream", content: Bytes(#"{"text":"\#(text)"}"#))
+      #expect(try await channel.next().summary == "iopub:stream")
     }
   }
 
@@ -292,12 +302,12 @@ private let both = [ZeroMQImplementation.direct, .library]
 
   private func withKernel(
     _ by: ZeroMQImplementation, keepsOutput: Bool = false, lossLimit: Duration = .seconds(60),
-    maximumMessageLength: Int = KernelLimits().maximumMessage,
+    limits: KernelLimits = KernelLimits(),
     _ body: @escaping @LoopActor (FakeKernel, ZeroMQKernelChannel) async throws -> Void
   ) async throws {
     try await TestLoop.run {
       let kernel = try await FakeKernel(
-        by, keepsOutput: keepsOutput, lossLimit: lossLimit, maximumMessageLength: maximumMessageLength)
+        by, keepsOutput: keepsOutput, lossLimit: lossLimit, limits: limits)
       do {
         try await body(kernel, kernel.channel)
       } catch {
@@ -308,5 +318,16 @@ private let both = [ZeroMQImplementation.direct, .library]
       // The handles are closing: their turn of the loop is what the count waits for.
       await Task.yield()
     }
+  }
+}
+
+extension KernelLimits {
+  fileprivate static func of(
+    maximumMessage: Int = KernelLimits().maximumMessage, unreadOutput: Int = KernelLimits().unreadOutput
+  ) -> KernelLimits {
+    var limits = KernelLimits()
+    limits.maximumMessage = maximumMessage
+    limits.unreadOutput = unreadOutput
+    return limits
   }
 }

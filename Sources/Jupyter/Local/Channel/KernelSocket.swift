@@ -29,11 +29,18 @@ protocol KernelSocket: AnyObject, Sendable {
   /// True where the peer is gone and has certainly not read all that was sent.
   var hasLostOutput: Bool { get }
 
+  /// How many bytes were dropped since this was last called, because too much waited; 0 where the peer waits instead.
+  func takeDropped() -> Int
+
   /// Where a selector hears of messages and of the end.
   var source: any Selectable { get }
 
   /// Closes the connection, without waiting. Idempotent.
   func close()
+}
+
+extension KernelSocket {
+  func takeDropped() -> Int { 0 }
 }
 
 extension ZeroMQConnection: KernelSocket {
@@ -52,6 +59,20 @@ enum KernelSocketMaker: Sendable {
     case dealer(identity: Bytes)
     /// Hears everything.
     case subscriber
+
+    fileprivate var identity: Bytes {
+      switch self {
+      case .dealer(let identity): identity
+      case .subscriber: Bytes()
+      }
+    }
+
+    fileprivate var isSubscriber: Bool {
+      switch self {
+      case .dealer: false
+      case .subscriber: true
+      }
+    }
   }
 
   /// True where it is known what a dead kernel has not read.
@@ -70,30 +91,46 @@ enum KernelSocketMaker: Sendable {
     }
   }
 
+  /// What becomes of messages that nobody takes.
+  enum Waiting {
+    /// They wait in the kernel.
+    case there
+    /// They wait here, up to so many bytes. Our own ZMTP reads no more then; of libzmq see `ReadAheadSocket`.
+    case here(limit: Int)
+
+    /// How many messages libzmq may hold for us. Of our own ZMTP `StreamLimits.readAhead` says that.
+    fileprivate var heldMessages: CInt {
+      switch self {
+      // It counts messages, and one may be long.
+      case .there: 16
+      // As many as where nothing is said. A few would do, but for one thing: libzmq 4.3.4 gives up what it has not read
+      // yet when the peer of a Unix socket closes it while the number is reached, and these would be a kernel's last words.
+      case .here: 1000
+      }
+    }
+  }
+
   /// Connects to `endpoint`.
   ///
-  /// - Parameters:
-  ///   - heldMessages: how many messages libzmq may hold for us. Of our own ZMTP `StreamLimits.readAhead` says that.
-  ///   - maximumMessageLength: in bytes, of all parts.
+  /// - Parameter maximumMessageLength: in bytes, of all parts.
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   @LoopActor
   func connect(
-    to endpoint: ZeroMQConnection.Endpoint, as kind: Kind, heldMessages: CInt, maximumMessageLength: Int
+    to endpoint: ZeroMQConnection.Endpoint, as kind: Kind, waiting: Waiting, maximumMessageLength: Int
   ) async throws -> any KernelSocket {
-    switch (self, kind) {
-    case (.direct, .dealer(let identity)):
-      try await ZMTPConnection.open(
-        endpoint, as: .dealer, identity: identity, maximumMessageLength: maximumMessageLength)
-    case (.direct, .subscriber):
-      try await ZMTPConnection.open(endpoint, as: .subscriber, maximumMessageLength: maximumMessageLength)
-    case (.library(let context), .dealer(let identity)):
-      try await ZeroMQConnection.open(
-        endpoint, as: .dealer, identity: identity, heldMessages: heldMessages,
-        maximumMessageLength: maximumMessageLength, in: context)
-    case (.library(let context), .subscriber):
-      try await ZeroMQConnection.open(
-        endpoint, as: .subscriber, heldMessages: heldMessages, maximumMessageLength: maximumMessageLength,
-        in: context)
+    switch self {
+    case .direct:
+      return try await ZMTPConnection.open(
+        endpoint, as: kind.isSubscriber ? .subscriber : .dealer, identity: kind.identity,
+        maximumMessageLength: maximumMessageLength)
+    case .library(let context):
+      let connection = try await ZeroMQConnection.open(
+        endpoint, as: kind.isSubscriber ? .subscriber : .dealer, identity: kind.identity,
+        heldMessages: waiting.heldMessages, maximumMessageLength: maximumMessageLength, in: context)
+      switch waiting {
+      case .there: return connection
+      case .here(let limit): return ReadAheadSocket(connection, limit: limit)
+      }
     }
   }
 }

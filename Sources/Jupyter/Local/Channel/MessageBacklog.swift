@@ -39,7 +39,7 @@ struct MessageBacklog {
     let cost = Self.cost(of: message)
     guard Self.isEssential(message) else { return appendOutput(message, cost, after: request) }
     // There is as much room again for these.
-    guard size + cost <= 2 * limit else { return .overrun }
+    guard events.isEmpty || size + cost <= 2 * limit else { return .overrun }
     if let loss, message.isIdle(of: loss.request) { endLoss() }
     add(.message(message), cost)
     return .kept
@@ -48,16 +48,22 @@ struct MessageBacklog {
   private mutating func appendOutput(_ message: Message, _ cost: Int, after request: MessageIdentifier?)
     -> Outcome
   {
-    if loss != nil {
-      loss?.bytes += cost - Self.overhead
-      return .dropped
-    }
-    guard size + cost <= limit else {
-      loss = OutputLoss(request: request ?? .none, limit: limit, bytes: cost - Self.overhead)
-      return .overflowed
+    // One alone may be longer than the limit.
+    guard loss == nil, events.isEmpty || size + cost <= limit else {
+      return drop(cost - Self.overhead, after: request)
     }
     add(.message(message), cost)
     return .kept
+  }
+
+  /// Takes the news that so many bytes of output did not come as far as here.
+  mutating func drop(_ bytes: Int, after request: MessageIdentifier?) -> Outcome {
+    guard loss == nil else {
+      loss?.bytes += bytes
+      return .dropped
+    }
+    loss = OutputLoss(request: request ?? .none, limit: limit, bytes: bytes)
+    return .overflowed
   }
 
   /// Takes the news that the kernel has died, which comes last.

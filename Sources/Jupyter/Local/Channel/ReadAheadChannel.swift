@@ -56,11 +56,11 @@ final class ReadAheadChannel: KernelChannel {
     do {
       while failure == nil {
         switch try await channel.next() {
-        case .message(let message): try receive(message)
+        case .message(let message): try act(on: backlog.append(message, after: lastRequest))
+        case .lost(let loss): try act(on: backlog.drop(loss.bytes, after: lastRequest))
         case .died(let how):
           backlog.append(death: how)
           return fail(UVError.endOfFile)
-        case .lost: break
         }
         arrivals.wakeAll()
       }
@@ -70,27 +70,18 @@ final class ReadAheadChannel: KernelChannel {
     }
   }
 
-  private func receive(_ message: Message) throws {
-    switch backlog.append(message, after: lastRequest) {
+  private func act(on outcome: MessageBacklog.Outcome) throws {
+    switch outcome {
     case .kept, .dropped: break
     case .overflowed:
       logger.warning("output is dropped", metadata: ["unread": "more than \(backlog.limit) bytes"])
       handler?()
-    case .overrun: throw Overrun(limit: backlog.limit)
+    case .overrun: throw KernelOverrun(limit: backlog.limit)
     }
   }
 
   private func fail(_ error: any Error) {
     failure = failure ?? error
     arrivals.wakeAll()
-  }
-}
-
-/// A kernel has sent more replies and status messages than can be meant.
-private struct Overrun: Error, CustomStringConvertible {
-  let limit: Int
-
-  var description: String {
-    "the kernel sent replies without end: more than \(limit) bytes waited (--max-unread-output)"
   }
 }

@@ -18,6 +18,7 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   private let sockets: KernelSockets
   private let inbox: KernelInbox
+  private let limits: KernelLimits
   private let authentication: MessageAuthentication
   private let logger: Logger
   private let lossLimit: Duration
@@ -40,31 +41,32 @@ final class ZeroMQKernelChannel: KernelChannel {
   /// - Parameters:
   ///   - maker: what makes the sockets.
   ///   - keepsOutput: see `LocalKernelSpec`.
-  ///   - maximumMessageLength: how long a message of the kernel may be, in bytes.
+  ///   - limits: how long a message may be, and how much may wait where the kernel does not.
   ///   - hasEnded: tells whether the kernel's process has ended, which may not have been seen yet.
   /// - Throws: `UVError`, such as `connectionRefused` where the kernel does not listen yet; `ZMTPError`,
   ///   `CancellationError`.
   static func open(
-    _ connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, maximumMessageLength: Int,
+    _ connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, limits: KernelLimits,
     lossLimit: Duration = lossLimit, logger: Logger, hasEnded: @escaping @LoopActor () -> Bool = { false }
   ) async throws -> ZeroMQKernelChannel {
     let sockets: KernelSockets
     do {
       sockets = try await KernelSockets(
-        to: connection, by: maker, keepsOutput: keepsOutput, maximumMessageLength: maximumMessageLength)
+        to: connection, by: maker, keepsOutput: keepsOutput, limits: limits)
     } catch let error as UVError where error == .protocolError {
       throw KernelFramingError("The kernel does not speak ZMTP 3")
     }
     return ZeroMQKernelChannel(
-      sockets, key: connection.key, lossLimit: lossLimit, logger: logger, hasEnded: hasEnded)
+      sockets, key: connection.key, limits: limits, lossLimit: lossLimit, logger: logger, hasEnded: hasEnded)
   }
 
   private init(
-    _ sockets: KernelSockets, key: String, lossLimit: Duration, logger: Logger,
+    _ sockets: KernelSockets, key: String, limits: KernelLimits, lossLimit: Duration, logger: Logger,
     hasEnded: @escaping @LoopActor () -> Bool
   ) {
     self.hasEnded = hasEnded
     self.sockets = sockets
+    self.limits = limits
     self.lossLimit = lossLimit
     self.logger = logger
     authentication = MessageAuthentication(key: Bytes(key))
@@ -116,6 +118,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     while true {
       if isClosed { throw UVError.cancelled }
       try checkLoss()
+      if let loss = takeOutputLoss() { return .lost(loss) }
       if let received = try await inbox.receive() {
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
@@ -128,6 +131,12 @@ final class ZeroMQKernelChannel: KernelChannel {
         try await inbox.untilReadable()
       }
     }
+  }
+
+  private func takeOutputLoss() -> OutputLoss? {
+    let dropped = sockets.takeDropped()
+    guard dropped > 0 else { return nil }
+    return OutputLoss(request: lastRequest ?? .none, limit: limits.unreadOutput, bytes: dropped)
   }
 
   /// The process has ended: `next` says so behind all that it had sent before.
