@@ -1,0 +1,149 @@
+"""Kernels that speak nonsense, and a server that runs out of descriptors: neither ends the server."""
+
+import json
+import resource
+
+import pytest
+
+from support.server import Server
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+LISTENER = """
+import json, os, socket, sys, time
+plan, connection = json.loads(sys.argv[1]), json.load(open(sys.argv[2]))
+listeners = []
+for name in ("iopub", "shell", "control", "stdin", "hb"):
+    port = connection[name + "_port"]
+    if connection["transport"] == "ipc":
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{connection['ip']}-{port}")
+    else:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((connection["ip"], port))
+    listener.listen()
+    listeners.append(listener)
+accepted = []
+end = time.monotonic() + 20
+while time.monotonic() < end:
+    for listener in listeners:
+        listener.settimeout(0.01)
+        try:
+            accepted.append(listener.accept()[0])
+        except TimeoutError:
+            continue
+        try:
+            for piece in plan["pieces"]:
+                accepted[-1].sendall(bytes.fromhex(piece) * plan.get("times", 1))
+                time.sleep(0.01)
+        except OSError:
+            pass
+        if plan.get("closes"):
+            accepted[-1].close()
+"""
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(48)
+READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03PUB"
+
+
+def command(name, data=b""):
+    body = bytes([len(name)]) + name + data
+    return bytes([4, len(body)]) + body
+
+
+def plan(*pieces, **options):
+    return {"pieces": [piece.hex() for piece in pieces], **options}
+
+
+PLANS = {
+    "closes at once": plan(closes=True),
+    "closes in the greeting": plan(GREETING[:11], closes=True),
+    "closes behind the greeting": plan(GREETING, closes=True),
+    "closes in READY": plan(GREETING, READY[:9], closes=True),
+    "closes behind READY": plan(GREETING, READY, closes=True),
+    "zeros": plan(bytes(4096)),
+    "ones": plan(b"\xff" * 4096),
+    "text": plan(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "ZMTP 1": plan(b"\x01\x00" * 100),
+    "ZMTP 1, long": plan(b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00" * 100),
+    "ZMTP 2": plan(b"\xff" + bytes(8) + b"\x7f\x01\x02\x00\x00", b"\x02\xff\xff\xff\xff\xff\xff\xff\xff"),
+    "another mechanism": plan(GREETING.replace(b"NULL\0", b"CURVE")),
+    "a message before READY": plan(GREETING, b"\x00\x05hello"),
+    "READY cut short": plan(GREETING, command(b"READY", b"\x0bSocket-Type\xff\xff\xff\xff")),
+    "READY of another socket": plan(GREETING, READY.replace(b"PUB", b"REQ")),
+    "READY without a type": plan(GREETING, command(b"READY")),
+    "READY without end": plan(GREETING, b"\x06\x7f\xff\xff\xff\xff\xff\xff\xff"),
+    "READY twice": plan(GREETING, READY, READY),
+    "ERROR cut short": plan(GREETING, command(b"ERROR", b"\xff")),
+    "no name": plan(GREETING, READY, b"\x04\x00"),
+    "a name beyond its command": plan(GREETING, READY, b"\x04\x01\xff"),
+    "PING cut short": plan(GREETING, READY, command(b"PING"), command(b"PING", b"\x00")),
+    "PINGs without end": plan(GREETING + READY + command(b"PING", b"\x00\x01" + b"x" * 16) * 10_000),
+    "subscriptions": plan(GREETING, READY, (command(b"SUBSCRIBE", b"x") + command(b"CANCEL", b"y")) * 1000),
+    "a giant frame": plan(GREETING, READY, b"\x02\x00\x00\x00\x00\x40\x00\x00\x00" + b"x" * 100_000),
+    "the largest frame": plan(GREETING, READY, b"\x02" + b"\xff" * 8),
+    "unknown flags": plan(GREETING, READY, b"\xf0\x01x"),
+    "parts without end": plan(GREETING + READY + b"\x01\x01x" * 100_000),
+}
+
+
+@pytest.fixture(scope="module", params=["library", "direct"])
+def hostile_server(request, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("hostile")
+    for number, (name, value) in enumerate(PLANS.items()):
+        kernel = directory / "kernels" / f"hostile{number}"
+        kernel.mkdir(parents=True)
+        specification = {
+            "argv": ["python3" if number % 2 else "/usr/bin/python3", "-c", LISTENER, json.dumps(value), "{connection_file}"],
+            "display_name": name,
+            "language": f"hostile{number}",
+        }
+        (kernel / "kernel.json").write_text(json.dumps(specification))
+    server = Server(
+        tmp_path_factory.mktemp("workspace"), "--warm", "0", "--zeromq", request.param, backend="local",
+        environment={"JUPYTER_PATH": str(directory)},
+    )  # fmt: skip
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_kernel_that_speaks_nonsense_harms_nobody(hostile_server, name):
+    client = hostile_server.client
+    number = list(PLANS).index(name)
+    # Those that seem to speak ZMTP are waited for as long as any kernel: nobody needs to see the end of that here.
+    connection = client.connect()
+    connection.timeout = 3
+    connection.request("POST", "/contexts", body=json.dumps({"language": f"hostile{number}"}),
+                       headers={"Content-Type": "application/json"})
+    try:
+        assert connection.getresponse().status in (500, 503)
+    except TimeoutError:
+        pass
+    finally:
+        connection.close()
+    assert client.is_healthy()
+    assert client.execute("6 * 7").succeeded().text == "42"
+
+
+@pytest.mark.parametrize("limit", [64, 80, 96, 128, 200])
+@pytest.mark.backends("local")
+def test_a_server_without_descriptors_lives_on(start_server, limit):
+    server = start_server("--warm", "0", "--zeromq", "library", "--no-fork-server")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[1]))
+    statuses, contexts = [], []
+    for _ in range(12):
+        response = server.client.post("/contexts", {"language": "bash" if len(statuses) % 2 else "javascript"})
+        statuses.append(response.status)
+        if response.status == 200:
+            contexts.append(response.json["id"])
+    assert server.client.is_healthy()
+    for context in contexts:
+        server.client.delete_context(context).expect(200)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (1024, resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[1]))
+    wait_until(server.client.is_healthy, "it is healthy")
+    assert server.client.execute("echo 42", language="bash").succeeded().stdout == "42\n"
+    if limit == 64:
+        assert set(statuses) & {500, 503}

@@ -1,0 +1,150 @@
+"""Kernels of five makes of ZeroMQ, spoken to by libzmq and by the server's own ZMTP."""
+
+import contextlib
+import os
+import signal
+
+import pytest
+
+from support import processes
+from support.makes import MAKES
+from support.server import Server
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+MIB = 1 << 20
+# The default would take the slowest of them half a minute.
+UNREAD_OUTPUT = 8 * MIB
+DROPPED = "output is dropped"
+
+
+@pytest.fixture(scope="module", params=["library", "direct"])
+def zeromq_server(request, tmp_path_factory):
+    server = Server(
+        tmp_path_factory.mktemp("zeromq"), "--warm", "0", "--zeromq", request.param,
+        "--max-unread-output", str(UNREAD_OUTPUT), backend="local",
+        # Java collects no garbage while there is memory: with little, what waits in the kernel shows.
+        environment={"JDK_JAVA_OPTIONS": "-Xmx96m"},
+    )  # fmt: skip
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=MAKES)
+def make(request):
+    return MAKES[request.param]
+
+
+@pytest.fixture(scope="module")
+def kernel_context(zeromq_server, make):
+    context = zeromq_server.client.create_context(language=make.kernel)
+    yield context
+    zeromq_server.client.delete_context(context["id"]).expect(200)
+
+
+@pytest.fixture
+def run(zeromq_server, kernel_context):
+    return lambda code, **fields: zeromq_server.client.execute(code, context_id=kernel_context["id"], **fields)
+
+
+def process_of(run, make):
+    # What an interrupted cell still says may come before it.
+    return int(run(make.process).succeeded().stdout.split()[-1])
+
+
+def test_hello(run, make):
+    assert run(make.hello).succeeded().stdout == "hello\n"
+
+
+def test_result(run, make):
+    if make.result is None:
+        pytest.skip("the language has no values")
+    (result,) = run(make.result).succeeded().results
+    assert "42" in result["text"]
+
+
+def test_error(run, make):
+    execution = run(make.error)
+    shown = "".join(str(line.value) for line in execution.lines)
+    assert "boom" in shown
+    if make.kernel != "bash":
+        assert execution.error
+
+
+def test_state(run, make):
+    run(make.remember).succeeded()
+    assert run(make.recall).succeeded().stdout.strip() == "kept"
+
+
+def test_variables_of_one_execution(run, make):
+    if make.kernel in ("ir", "java"):
+        pytest.skip("not supported for this language")
+    execution = run(make.variable, env_vars={"GREETING": "hel'lo"})
+    assert execution.stdout.strip() == "hel'lo"
+
+
+def test_nothing_of_much_output_is_lost(run, make):
+    lines = run(make.lines).succeeded().stdout.split("\n")
+    assert lines[: make.count] == [str(number) for number in range(1, make.count + 1)]
+
+
+def test_a_client_that_goes_away_interrupts(zeromq_server, kernel_context, run, make):
+    if not make.can_be_interrupted:
+        pytest.skip("this kernel knows no interrupts")
+    run(make.remember).succeeded()
+    stream = zeromq_server.client.stream(make.flood, context_id=kernel_context["id"])
+    stream.until("stdout")
+    stream.vanish()
+    # What was printed before the interrupt may still be on its way.
+    assert run(make.recall).succeeded().stdout.strip().endswith("kept")
+
+
+def test_a_flood_to_a_client_that_has_stopped(zeromq_server, kernel_context, run, make):
+    watched = (zeromq_server.pid, process_of(run, make))
+    run(make.lines).succeeded()
+    before = [processes.resident_bytes(pid) for pid in watched]
+    grown = [0, 0]
+    told = zeromq_server.log.count(DROPPED)
+    stream = zeromq_server.client.stream(make.flood, context_id=kernel_context["id"])
+    stream.until("stdout")
+
+    def output_is_dropped():
+        for index, pid in enumerate(watched):
+            # One that knows no interrupt is killed.
+            with contextlib.suppress(AssertionError, OSError):
+                grown[index] = max(grown[index], processes.resident_bytes(pid) - before[index])
+        assert zeromq_server.client.is_healthy()
+        return zeromq_server.log.count(DROPPED) > told
+
+    wait_until(output_is_dropped, "output is dropped", 120, pause=0.05)
+    execution = stream.finish()
+    assert [error["name"] for error in execution.of("error")] == ["OutputLimitExceeded"]
+    assert str(UNREAD_OUTPUT) in execution.error["value"]
+    assert grown[0] < 64 * MIB
+    if make.kernel != "deno":
+        # Deno's queue is its own, between its threads, and has no limit.
+        assert grown[1] < 64 * MIB
+    assert run(make.hello).succeeded().stdout.endswith("hello\n")
+
+
+def test_a_kernel_that_dies_says_so_and_is_replaced(zeromq_server, kernel_context, run, make):
+    process = process_of(run, make)
+    stream = zeromq_server.client.stream(make.flood, context_id=kernel_context["id"])
+    stream.until("stdout")
+    os.kill(process, signal.SIGKILL)
+    error = stream.finish().error
+    # The process that runs Java's code is a child of the kernel's, which ends as it did.
+    how = "exited with status 137" if make.kernel == "java" else "killed by SIGKILL"
+    assert (error["name"], error["value"]) == ("KernelDied", how)
+    assert run(make.hello).succeeded().stdout == "hello\n"
+
+
+def test_restart(zeromq_server, kernel_context, run, make):
+    run(make.remember).succeeded()
+    process = process_of(run, make)
+    zeromq_server.client.restart_context(kernel_context["id"]).expect(200)
+    wait_until(lambda: not processes.is_alive(process), "the old kernel is gone", 20)
+    shown = run(make.recall).stdout
+    assert shown.strip() != "kept"
+    assert run(make.hello).succeeded().stdout == "hello\n"
