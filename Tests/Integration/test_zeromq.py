@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 
 MIB = 1 << 20
 # The default would take the slowest of them half a minute.
-UNREAD_OUTPUT = 8 * MIB
+UNREAD_OUTPUT = 4 * MIB
 DROPPED = "output is dropped"
 
 
