@@ -22,8 +22,9 @@ public final class LocalKernelHost: KernelHost {
   private let mark = RandomIdentifier.make()
   private var brands = BrandSeries()
   /// To start a process keeps the loop until the system has found time for that process, and a kernel that starts
-  /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer.
-  private let gate = Gate(width: max(2, Processors.count))
+  /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer. One that hangs
+  /// must not keep others waiting.
+  private let gate = Gate(width: max(2, Processors.count), patience: .seconds(5))
   private var facilities: Task<Facilities, any Error>?
   private let installed: Remembered<[LocalKernelSpec]>
   /// The kernels that should take Unix sockets and do not, by name.

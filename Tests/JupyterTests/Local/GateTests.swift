@@ -13,7 +13,7 @@ import Testing
 
   @Test func `no more are inside than may be, and they come in their order`() async throws {
     try await TestLoop.run {
-      let gate = Gate(width: 2)
+      let gate = Gate(width: 2, patience: .seconds(60))
       let counter = Counter()
       let tasks = (0..<20).map { number in
         LoopActor.task {
@@ -34,7 +34,7 @@ import Testing
 
   @Test func `who gives up while waiting, or in the moment of its turn, takes nobody's place`() async throws {
     try await TestLoop.run {
-      let gate = Gate(width: 1)
+      let gate = Gate(width: 1, patience: .seconds(60))
       for _ in 0..<3 {
         var waiting: [Task<Void, any Error>] = []
         try await gate.pass {
@@ -48,6 +48,15 @@ import Testing
         try await waiting[2].value
       }
       try await gate.pass {}
+    }
+  }
+
+  @Test func `who takes long makes room, once`() async throws {
+    try await TestLoop.run {
+      let gate = Gate(width: 1, patience: .milliseconds(1))
+      let counter = Counter()
+      try await gate.pass { try await gate.pass { try await gate.pass { counter.inside += 1 } } }
+      #expect(counter.inside == 1)
     }
   }
 }

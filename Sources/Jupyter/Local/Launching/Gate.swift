@@ -1,21 +1,36 @@
 import DequeModule
 import Loop
 
-/// Lets a few through at a time, first come first served.
+/// Lets a few through at a time, first come first served. Whoever takes long makes room for the next.
 @LoopActor
 final class Gate {
   private var free: Int
   private var waiting = Deque<Exchange>()
+  private let patience: Duration
 
-  /// - Parameter width: how many may be inside at once.
-  init(width: Int) { free = width }
+  /// - Parameters:
+  ///   - width: how many may be inside at once.
+  ///   - patience: those who have been inside for this long count no more.
+  init(width: Int, patience: Duration) {
+    free = width
+    self.patience = patience
+  }
 
   /// Runs `body` when it is its turn.
   ///
   /// - Throws: `CancellationError`, what `body` throws.
   func pass<R: Sendable>(_ body: @LoopActor () async throws -> R) async throws -> R {
     try await enter()
-    defer { leave() }
+    var isInside = true
+    let departure = Deadline {
+      isInside = false
+      self.leave()
+    }
+    departure.start(patience)
+    defer {
+      departure.close()
+      if isInside { leave() }
+    }
     return try await body()
   }
 
