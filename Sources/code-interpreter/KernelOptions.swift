@@ -52,7 +52,7 @@ struct KernelOptions: ParsableArguments {
   @Option(
     help: """
       How many bytes of output may wait in each context for a client that reads slowly, where the kernel does not wait \
-      itself, with --backend local. Code that prints more is interrupted.
+      itself. Code that prints more is interrupted. Beside --jupyter-url, that server keeps what waits.
       """)
   var maxUnreadOutput = KernelLimits().unreadOutput
 

@@ -14,7 +14,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from traitlets import Type, default
 
 from code_interpreter_kernel.provisioner import Provisioner
-from code_interpreter_kernel.scope import FEATURES
+from code_interpreter_kernel.scope import FEATURES, NAMESPACE
 
 #: What a kernel wrote last is on its way for a moment after its end (the socket's buffer, then libzmq's thread).
 LAST_WORDS_SECONDS = 0.03
@@ -96,13 +96,16 @@ class Manager(ServerKernelManager):
 
     @property
     def waits_for_clients(self) -> bool:
-        """Whether the kernel waits for clients that do not read.
+        """Whether the kernel waits for clients that do not read, as its kernelspec says.
 
         Ours does. Others drop, in silence, what is above the high-water mark of their socket (1000 messages by default): what
-        they say has to be taken at once, and it is for whoever takes it to stop them.
+        they say has to be taken at once, and it is for our server, which takes it, to stop them.
         """
-        if self.kernel_spec is None or os.path.dirname(self.kernel_spec.resource_dir) != OWN_KERNELS:
+        metadata = self.kernel_spec.metadata if self.kernel_spec else {}
+        if metadata.get(NAMESPACE, {}).get("keeps_output") is not True:
             return False
+        if os.path.dirname(self.kernel_spec.resource_dir) != OWN_KERNELS:
+            return True
         # What Jupyter Server asks each kernel first. With a version of ipykernel that is not known to work, ours is a stock one.
         answer = getattr(self, "_kernel_info_future", None)
         information = answer.result() if answer is not None and answer.done() else None

@@ -30,19 +30,29 @@ public final class JupyterServerHost: KernelHost {
   private let limits: KernelLimits
   private let logger: Logger
   private lazy var knownSpecs = Remembered { try await self.askForSpecs() }
+  private let isOurs: Bool
   private var kernels: Set<String> = []
+  /// The names of the kernelspecs that say of their kernels that they keep their output, see `LocalKernelSpec`; nil before
+  /// the server was asked.
+  private var keepers: Set<String>?
+  /// The kernels whose output is to be taken at once.
+  private var droppers: Set<String> = []
 
   /// - Parameters:
   ///   - location: where the server is.
   ///   - kernelEnvironment: sent with each start; gateways put it into the kernel's environment.
+  ///   - isOurs: true of a server that we have started. It slows down a kernel that keeps its output for a client that does
+  ///     not read, and takes all that others say, which we then take from it. What another server does with it is its own
+  ///     affair: most keep it, without a limit.
   public init(
     _ location: ServerLocation, kernelEnvironment: [String: String], limits: KernelLimits = KernelLimits(),
-    logger: Logger
+    isOurs: Bool = false, logger: Logger
   ) {
     self.location = location
     self.client = HTTPClient(location)
     self.kernelEnvironment = kernelEnvironment
     self.limits = limits
+    self.isOurs = isOurs
     self.logger = logger
     self.sharesFileSystem = location.isOnThisMachine
   }
@@ -58,14 +68,17 @@ public final class JupyterServerHost: KernelHost {
       throw KernelHostError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
     }
     var specs: [KernelSpec] = []
+    var keepers: Set<String> = []
     list.forEachMember { name, entry in
       let spec = entry["spec"]
       let longest = KernelSpec.longestName
       guard let name = name.ascii(atMost: longest), let language = spec?["language"]?.ascii(atMost: longest)
       else { return }
+      if spec?["metadata"]?["code_interpreter"]?["keeps_output"]?.bool == true { keepers.insert(name) }
       specs.append(
         KernelSpec(name: name, displayName: spec?["display_name"]?.excerpt() ?? name, language: language))
     }
+    self.keepers = keepers
     return specs
   }
 
@@ -73,6 +86,8 @@ public final class JupyterServerHost: KernelHost {
   public func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
+    // One that was started again has not been asked yet.
+    if isOurs, keepers == nil { _ = try await specs(maximumAge: .zero) }
     let body = startRequest(spec, in: directory, environment: environment)
     let reply = try await ask(
       "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
@@ -82,6 +97,7 @@ public final class JupyterServerHost: KernelHost {
       throw KernelHostError.unavailable("the Jupyter server's reply to a start names no kernel")
     }
     kernels.insert(identifier)
+    if isOurs, keepers?.contains(spec.name) != true { droppers.insert(identifier) }
     do {
       return KernelConnection(identifier: identifier, channel: try await open(identifier))
     } catch {
@@ -107,6 +123,7 @@ public final class JupyterServerHost: KernelHost {
   /// The same: the server knows one way alone.
   public func kill(_ identifier: String) async {
     guard kernels.remove(identifier) != nil else { return }
+    droppers.remove(identifier)
     for attempt in 1...Self.shutdownAttempts {
       do {
         _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
@@ -194,10 +211,12 @@ public final class JupyterServerHost: KernelHost {
     }
   }
 
-  private func open(_ identifier: String) async throws -> WebSocketKernelChannel {
+  private func open(_ identifier: String) async throws -> any KernelChannel {
     do {
-      return try await WebSocketKernelChannel.open(
+      let channel = try await WebSocketKernelChannel.open(
         identifier, at: location, maximumMessageLength: limits.maximumMessage, logger: logger)
+      guard droppers.contains(identifier) else { return channel }
+      return ReadAheadChannel(channel, limit: limits.unreadOutput, logger: logger)
     } catch let error as CancellationError {
       throw error
     } catch {

@@ -88,9 +88,9 @@ public final class ManagedJupyterServerHost: KernelHost {
     let process = try await JupyterServerProcess.start(
       python: python, environment: environment, directory: directory.path, logger: logger)
     LoopActor.task { await self.watch(process) }
-    return (
-      process, JupyterServerHost(process.location, kernelEnvironment: [:], limits: limits, logger: logger)
-    )
+    let host = JupyterServerHost(
+      process.location, kernelEnvironment: [:], limits: limits, isOurs: true, logger: logger)
+    return (process, host)
   }
 
   private func watch(_ process: JupyterServerProcess) async {
