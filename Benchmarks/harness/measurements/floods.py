@@ -5,7 +5,7 @@ from time import sleep
 from ..arena import FLOOR, OURS, OURS_OWN
 from ..contestants import CodeInterpreter
 from ..family import command_line, proportional_memory
-from ..makes import LINE, MAKES, search_path
+from ..makes import LINE, MAKES, variables
 from ..processes import forget_peak, memory
 from .burst import Prober, extremes
 
@@ -28,7 +28,7 @@ def floods(arena):
 
 
 def of_kernel(arena, options, wanted, code):
-    server = CodeInterpreter(arena.scratch, options, "ours floods", search_path())
+    server = CodeInterpreter(arena.scratch, options, "ours floods", variables())
     try:
         server.family.settle()
         client = server.client(server.new_context(**wanted))

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from ..contestants import CodeInterpreter, knows_option
 from ..kernels import kernel_of
-from ..makes import MAKES, search_path
+from ..makes import MAKES, variables
 from .latency import in_turns
 
 RAW, LIBRARY, DIRECT = "raw ZeroMQ", "ours, libzmq", "ours, ZMTP of our own"
@@ -27,7 +27,7 @@ def of_make(arena, make):
         clients = {RAW: kernel.client}
         for name, socket in SOCKETS.items():
             options = (*CodeInterpreter.LOCAL, OPTION, socket)
-            server = CodeInterpreter(arena.scratch, options, "ours others", search_path())
+            server = CodeInterpreter(arena.scratch, options, "ours others", variables())
             stack.callback(server.stop)
             clients[name] = server.client(server.new_context(language=make.kernelspec))
             server.family.settle()
