@@ -307,6 +307,41 @@ def test_pages_of_other_sites_can_do_nothing(server, client, origin):
     client.request("POST", f"/contexts/{context['id']}/restart", headers=own).expect(200)
 
 
+# What Chromium 156 sends for a page: the fields by which it tells where the page is from.
+CROSS_SITE = ["Origin: http://evil.example:8000", "Referer: http://evil.example:8000/", "Sec-Fetch-Site: cross-site"]
+SANDBOXED = ["Origin: null", "Sec-Fetch-Site: cross-site"]
+PREFLIGHT = ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type", "Sec-Fetch-Mode: cors"]
+
+
+@pytest.mark.parametrize("page", [CROSS_SITE, SANDBOXED], ids=["of another site", "among the files"])
+@pytest.mark.parametrize(
+    "fields, body",
+    [
+        (["Content-Type: text/plain", "Sec-Fetch-Mode: navigate"], b'{"code":"open(\'owned\', \'w\')","x":"="}'),
+        (["Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Mode: navigate"], b"%7B%22code%22%3A=1%7D"),
+        (["Content-Type: multipart/form-data; boundary=b", "Sec-Fetch-Mode: navigate"], b"--b\r\n\r\n{}\r\n--b--\r\n"),
+        (["Content-Type: text/plain;charset=UTF-8", "Sec-Fetch-Mode: no-cors"], b'{"code":"open(\'owned\', \'w\')"}'),
+        (["Content-Type: application/json", "Sec-Fetch-Mode: cors"], b'{"code":"open(\'owned\', \'w\')"}'),
+        (["Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty"], b'{"code":"open(\'owned\', \'w\')"}'),
+    ],
+    ids=["text form", "form", "multipart form", "fetch without cors, beacon", "fetch", "blob without a type"],
+)
+def test_what_a_browser_sends_for_a_page_runs_nothing(server, client, page, fields, body):
+    for method in ("POST", "OPTIONS"):
+        more = PREFLIGHT if method == "OPTIONS" else [*fields, f"Content-Length: {len(body)}"]
+        head = [f"{method} /execute HTTP/1.1", f"Host: 127.0.0.1:{server.port}", "Connection: keep-alive", *page, *more]
+        response = exchange(server.port, "\r\n".join(head).encode() + b"\r\n\r\n" + (body if method == "POST" else b""))
+        assert response.status == 403
+        assert not any(name.startswith("access-control-") for name in response.fields)
+    # Where the name of the page leads here itself, it is not even loaded; without an Origin either.
+    for host in ("evil.example", f"evil.example:{server.port}"):
+        own = [f"Host: {host}", f"Origin: http://{host}", "Sec-Fetch-Site: same-origin", "Content-Type: application/json"]
+        for lines in (own, [own[0], own[3]]):
+            head = ["POST /execute HTTP/1.1", *lines, f"Content-Length: {len(body)}"]
+            assert exchange(server.port, "\r\n".join(head).encode() + b"\r\n\r\n" + body).status == 421
+    assert not (server.workspace / "owned").exists()
+
+
 def test_every_reply_has_the_name_of_its_request(server):
     names = set()
     for request, status in ((b"GET /health", 200), (b"GET /nowhere", 404), (b"PATCH /health", 405), (b"GET /files/\0", 400), (b"nonsense", 400)):

@@ -110,6 +110,20 @@ def test_an_execution_ends_though_its_kernel_answers_nothing_more(start_with, tm
     assert server.client.execute(code, language="tester").succeeded().text == "1"
 
 
+def test_a_kernel_that_leaves_it_to_its_client_to_end_it_is_ended(start_with, tmp_path):
+    """As IRkernel does at `q()`: it only says so, in a payload."""
+    install(tmp_path / "listed")
+    client = start_with(tmp_path / "listed").client
+    client.execute("x = 1", language="tester").succeeded()
+    ask = "get_ipython().payload_manager.write_payload({'source': 'ask_exit', 'keepkernel': %s})"
+    client.execute(ask % True, language="tester").succeeded()
+    client.execute("x", language="tester").succeeded()
+    client.execute(ask % False, language="tester").succeeded()
+    execution = client.execute("'x' in globals()", language="tester").succeeded()
+    assert execution.types[0] == "context_restarted" and "exit()" in execution.lines[0].value["reason"]
+    assert execution.text == "False" and execution.count == 1
+
+
 def test_kernelspecs_that_are_installed_meanwhile_are_found(start_with, tmp_path):
     server = start_with(tmp_path / "listed")
     for language in ("first", "second"):

@@ -20,6 +20,8 @@ final class ExecutionRun {
   /// that reaches it just before the code begins; the later ones leave code the time to clean up.
   static let patience: Duration = .milliseconds(100)
   private static let interruptsBeforeRestart = 7
+  /// Why the memory of a context is gone whose code has ended its kernel.
+  private static let exitReason = "exit() was called"
   /// How many kernels may die before one gets the code.
   private static let attempts = 3
   /// How long a kernel that is done with the code may be kept from what we ask of it then, by what the code left running.
@@ -134,8 +136,13 @@ final class ExecutionRun {
     try await runOnce()
   }
 
-  /// The kernel was asked to end, which takes a moment: whatever is sent to it until then is lost with it.
-  private func awaitEnd(of kernel: Kernel) async {
+  /// The kernel was asked to end. A Python one does so by itself, which takes a moment: whatever is sent to it until then is
+  /// lost with it. Others leave it to their client, and would go on with all their memory (`q()` in IRkernel).
+  private func end(_ kernel: Kernel) async {
+    guard kernel.spec.language == "python" else {
+      try? await context.restart(after: Self.exitReason)
+      return
+    }
     try? await withDeadline(Self.afterthoughtLimit) {
       try await kernel.perform(kernel.session.kernelInformation()) { _ in false }
     }
@@ -206,7 +213,7 @@ final class ExecutionRun {
       await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
     // Before anything else is heard of the kernel: the next may be its end.
-    if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: "exit() was called") }
+    if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: Self.exitReason) }
     lookForReply()
     return execution.isComplete
   }
@@ -224,7 +231,7 @@ final class ExecutionRun {
     if let changedEnvironment, let kernel = try? await context.ready() {
       await restore(changedEnvironment, in: kernel)
     }
-    if let endingKernel { await awaitEnd(of: endingKernel) }
+    if let endingKernel { await end(endingKernel) }
     context.current = nil
     context.turns.pass()
   }

@@ -10,6 +10,8 @@ enum OutputEncoder {
     ("application/pdf", ",\"pdf\":"), ("text/latex", ",\"latex\":"), ("application/json", ",\"json\":"),
     ("application/javascript", ",\"javascript\":"),
   ]
+  /// The registered name of JavaScript (RFC 9239), which bash_kernel uses; Jupyter's is the one that it has replaced.
+  private static let javascript = "text/javascript"
 
   /// The line of `event`, its newline included, in pieces that belong behind one another.
   static func line(_ event: OutputEvent) -> [Bytes] {
@@ -83,6 +85,9 @@ enum OutputEncoder {
       } else {
         others.append((key, value))
       }
+    }
+    if known[fields.count - 1] == nil, let index = others.firstIndex(where: { $0.key.isString(javascript) }) {
+      known[fields.count - 1] = others.remove(at: index).value
     }
     if let displayID {
       line.append(",\"display_id\":\"")

@@ -102,6 +102,18 @@ import Testing
     #expect(!line.contains("extra"))
   }
 
+  @Test(arguments: [
+    (#"{"text/javascript": "1"}"#, #""javascript":"1"}"#),
+    (
+      #"{"text/javascript": "2", "application/javascript": "1"}"#,
+      #""javascript":"1","extra":{"text/javascript":"2"}}"#
+    ),
+  ])
+  func javaScriptHasTwoNamesAndOneField(bundle: String, end: String) throws {
+    let line = try lines([Messages.iopub("display_data", #"{"data": \#(bundle)}"#)])
+    #expect(line.first?.hasSuffix(end + "\n") == true)
+  }
+
   @Test func whatHasANameIsUpdatedUnderIt() throws {
     let data = #""data": {"text/plain": "'a'"}, "metadata": {}"#
     let lines = try lines([
