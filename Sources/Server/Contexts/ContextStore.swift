@@ -69,7 +69,7 @@ final class ContextStore {
 
   private func find(_ identifier: Bytes) throws -> Context {
     guard let context = identifier.ascii(atMost: Self.longestIdentifier).flatMap({ contexts[$0] }) else {
-      throw HTTPFailure(404, "Context \(identifier) not found")
+      throw HTTPFailure(404, "Context \(identifier.excerpt(atMost: Self.longestIdentifier)) not found")
     }
     return context
   }

@@ -56,6 +56,19 @@ import Testing
     }
   }
 
+  @Test func `an identifier that nobody has is repeated as far as it may be one`() async throws {
+    try await withStore { _, store in
+      for (identifier, shown) in [
+        ("no-such", "no-such"),
+        (String(repeating: "é", count: 1 << 20), String(repeating: "é", count: 32) + "…"),
+      ] {
+        #expect(throws: HTTPFailure(404, "Context \(shown) not found")) {
+          try store.context(Bytes(identifier))
+        }
+      }
+    }
+  }
+
   @Test func `kernels that are installed meanwhile are found`() async throws {
     try await withStore { host, store in
       host.installed = [FakeHost.spec]
