@@ -42,9 +42,9 @@ struct KernelOptions: ParsableArguments {
   @Option(
     help: """
       Who speaks ZeroMQ to the kernels, with --backend local: library (libzmq), direct (an implementation of this server's \
-      own, with lower latency), or auto: direct for its own kernels, library for all others.
+      own, with lower latency), or auto: direct for its own kernels, library for all others (default: auto).
       """)
-  var zeromq = ZeroMQImplementation.auto
+  var zeromq: ZeroMQImplementation?
 
   @Option(help: "How many bytes one message of a kernel may have, such as a picture.")
   var maxMessage = KernelLimits().maximumMessage
@@ -94,6 +94,7 @@ struct KernelOptions: ParsableArguments {
     if location != nil {
       for (option, isGiven) in [
         ("warm", warm != nil), ("preload", preload != nil), ("no-fork-server", noForkServer),
+        ("zeromq", zeromq != nil),
       ] where isGiven {
         throw Self.senseless(
           option, "is for kernels that this server runs itself, and --jupyter-url has others run them")
@@ -111,6 +112,7 @@ struct KernelOptions: ParsableArguments {
       // To ask for none of that is to ask for what is.
       for (option, isGiven) in [
         ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
+        ("zeromq", zeromq != nil),
       ] where isGiven {
         throw Self.senseless(option, "is for --backend local, and not for --backend jupyter")
       }
@@ -146,7 +148,7 @@ struct KernelOptions: ParsableArguments {
     case .local:
       let host = LocalKernelHost(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
-        zeroMQ: zeromq, limits: limits, logger: logger)
+        zeroMQ: zeromq ?? .auto, limits: limits, logger: logger)
       let warm = warm ?? 1
       return warm > 0 ? WarmPool(host, size: warm, directory: workspace, logger: logger) : host
     }

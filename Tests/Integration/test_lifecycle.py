@@ -36,7 +36,7 @@ def jupyter_of(server):
 
 def test_help_names_every_option_and_how_its_variable_is_called():
     text = command("serve", "--help").stdout
-    options = ["host", "port", "workspace", "jupyter-url", "jupyter-token", "kernel-env", "max-contexts", "max-body",
+    options = ["zeromq", "max-message", "max-unread-output", "host", "port", "workspace", "jupyter-url", "jupyter-token", "kernel-env", "max-contexts", "max-body",
                "max-queued", "grace", "log-level", "log-format", "python-environment", "backend", "warm"]  # fmt: skip
     for option in options:
         assert f"--{option}" in text
@@ -71,7 +71,8 @@ ELSEWHERE = ["--jupyter-url", "http://127.0.0.1:1"]
      (["--jupyter-token", "secret"], "jupyter-token"), (["--jupyter-ca", "/ca.pem"], "jupyter-ca"),
      ([*ELSEWHERE, "--jupyter-ca", "/ca.pem"], "jupyter-ca"), (["--backend", "jupyter", "--warm", "2"], "warm"),
      (["--backend", "jupyter", "--preload", "numpy"], "preload"), (["--backend", "jupyter", "--no-fork-server"], "no-fork-server"),
-     (["--no-fork-server", "--preload", "numpy"], "preload")],
+     (["--no-fork-server", "--preload", "numpy"], "preload"), ([*ELSEWHERE, "--zeromq", "library"], "zeromq"),
+     (["--backend", "jupyter", "--zeromq", "auto"], "zeromq")],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )  # fmt: skip
 def test_options_that_make_no_sense_together_are_refused(arguments, option, tmp_path):
@@ -83,7 +84,8 @@ def test_options_that_make_no_sense_together_are_refused(arguments, option, tmp_
 
 @pytest.mark.parametrize(
     "variables, option",
-    [({"WARM": "1"}, "warm"), ({"PRELOAD": "numpy"}, "preload"), ({"PRELOAD": ""}, "preload"), ({"NO_FORK_SERVER": "true"}, "no-fork-server")],
+    [({"WARM": "1"}, "warm"), ({"PRELOAD": "numpy"}, "preload"), ({"PRELOAD": ""}, "preload"), ({"NO_FORK_SERVER": "true"}, "no-fork-server"),
+     ({"ZEROMQ": "direct"}, "zeromq")],
     ids=str,
 )  # fmt: skip
 def test_variables_that_make_no_sense_together_are_refused(variables, option, tmp_path):
