@@ -19,6 +19,7 @@ SCOPED = "import os; print(os.environ.get('A'), os.environ.get('OLD'), os.getcwd
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
     kernel = Spawned(tmp_path_factory.mktemp("kernel"), OLD="old")
+    kernel.run("import os")
     yield kernel
     kernel.close()
 

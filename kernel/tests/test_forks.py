@@ -30,7 +30,8 @@ def run(kernel: Spawned, code: str, **content: Any) -> list[dict[str, Any]]:
     """Runs code; sees to it that of its children nothing is left."""
     messages = kernel.run(code, stop_on_error=False, **content)
     wait(lambda: not children(kernel), 10)
-    assert kernel.text("6 * 7") == "42"
+    # A child that is forked behind the cell may print only now.
+    assert kernel.text("6 * 7").replace("child\n", "") == "42"
     return messages
 
 
@@ -82,7 +83,7 @@ def test_a_child_ends_where_its_code_ends(kernel: Spawned, code: str, wait_first
 
 
 def test_nothing_behind_an_exit_of_a_child_is_run(kernel: Spawned) -> None:
-    code = "import os, sys\nif os.fork() == 0:\n    print('child'); {}\nos.wait(); print('parent')"
+    code = "import os, sys\npid = os.fork()\nif pid == 0:\n    print('child'); {}\nos.waitpid(pid, 0); print('parent')"
     for exit in ("exit()", "quit()", "sys.exit()", "exit(3)"):
         assert once(text(run(kernel, code.format(exit))))
 

@@ -105,6 +105,7 @@ def test_replies_do_not_wait_for_output_that_nobody_reads(server: Server, kernel
     """Each WebSocket waits for its own client alone."""
     pid = pid_of(kernel)
     other = Kernel(server, kernel.id)
+    other.wait_until_heard()
     request = kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
     seen: list[dict[str, Any]] = []
     other.socket.settimeout(2)

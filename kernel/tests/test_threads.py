@@ -50,8 +50,8 @@ def test_output_belongs_to_the_execution_that_started_the_thread(kernel: Spawned
             seen.append((message["parent"], message["content"]["text"]))
         elif message["content"].get("execution_state") == "idle":
             seen.append((message["parent"], "idle"))
-    assert (first, "late\n") in seen
-    assert (second, "second\n") in seen
+    assert "".join(said for parent, said in seen if parent == first) == "late\n"
+    assert "".join(said for parent, said in seen if parent == second) == "second\nidle"
 
 
 def test_a_thread_that_threading_does_not_know_may_print(kernel: Spawned) -> None:
