@@ -213,10 +213,12 @@ public final class JupyterServerHost: KernelHost {
 
   private func open(_ identifier: String) async throws -> any KernelChannel {
     do {
+      let isForKeeping = droppers.contains(identifier)
       let channel = try await WebSocketKernelChannel.open(
-        identifier, at: location, maximumMessageLength: limits.maximumMessage, logger: logger)
-      guard droppers.contains(identifier) else { return channel }
-      return ReadAheadChannel(channel, limit: limits.unreadOutput, logger: logger)
+        identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
+        logger: logger)
+      return isForKeeping
+        ? ReadAheadChannel(channel, limit: limits.unreadOutput, logger: logger) : channel
     } catch let error as CancellationError {
       throw error
     } catch {

@@ -13,25 +13,31 @@ final class WebSocketKernelChannel: KernelChannel {
   private let logger: Logger
   private var passedOver = PassedOver()
   private var budget = TurnBudget()
+  private let isForKeeping: Bool
   /// The kernel has started: it starts a second time where somebody has restarted it.
   private var hasStarted = false
 
   /// Connects to the kernel `identifier`.
   ///
-  /// - Parameter maximumMessageLength: how long a message of the kernel may be, in bytes.
+  /// - Parameters:
+  ///   - maximumMessageLength: how long a message of the kernel may be, in bytes.
+  ///   - isForKeeping: many messages will wait for their reader. Each holds on to the memory that it was read into, of 4 KiB
+  ///     at least, so that short ones get memory of their own.
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `WebSocketError`.
   static func open(
-    _ identifier: String, at location: ServerLocation, maximumMessageLength: Int, logger: Logger
+    _ identifier: String, at location: ServerLocation, maximumMessageLength: Int, isForKeeping: Bool = false,
+    logger: Logger
   ) async throws -> WebSocketKernelChannel {
     let session = RandomIdentifier.make()
     let socket = try await WebSocketConnection.open(
       "\(location.basePath)/api/kernels/\(identifier)/channels?session_id=\(session)", at: location,
       subprotocol: KernelWebSocketFraming.subprotocol, maximumMessageLength: maximumMessageLength)
-    return WebSocketKernelChannel(socket, logger: logger)
+    return WebSocketKernelChannel(socket, isForKeeping: isForKeeping, logger: logger)
   }
 
-  private init(_ socket: WebSocketConnection, logger: Logger) {
+  private init(_ socket: WebSocketConnection, isForKeeping: Bool, logger: Logger) {
     self.socket = socket
+    self.isForKeeping = isForKeeping
     self.logger = logger
     self.framing = KernelWebSocketFraming(subprotocol: socket.subprotocol)
   }
@@ -43,11 +49,15 @@ final class WebSocketKernelChannel: KernelChannel {
 
   func next() async throws -> KernelEvent {
     while true {
-      let received = try await socket.next()
+      var received = try await socket.next()
+      if isForKeeping, received.bytes.count < StreamLimits.readAhead {
+        received.bytes = received.bytes.withSpan { Bytes(copying: $0) }
+      }
       if budget.isSpent(by: received.bytes.count) { await Task.yield() }
       let framing = framing
-      let frame = try await Computation.run(over: received.isText ? received.bytes.count : 0) {
-        try framing.decode(received.bytes, isText: received.isText)
+      let (bytes, isText) = received
+      let frame = try await Computation.run(over: isText ? bytes.count : 0) {
+        try framing.decode(bytes, isText: isText)
       }
       do {
         let message = try await Message.read(frame)

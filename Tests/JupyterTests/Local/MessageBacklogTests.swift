@@ -8,7 +8,7 @@ import Wire
   private let request = MessageIdentifier(ours: "request")
 
   @Test func `what is within the limit comes out as it went in`() throws {
-    var backlog = MessageBacklog(limit: 10_000)
+    var backlog = MessageBacklog(limit: 20_000)
     for number in 0..<10 {
       let outcome = backlog.append(try output("\(number)"), after: request)
       #expect(outcome == .kept)
@@ -17,7 +17,7 @@ import Wire
   }
 
   @Test func `what was taken makes room`() throws {
-    var backlog = MessageBacklog(limit: 2000)
+    var backlog = MessageBacklog(limit: 4000)
     for _ in 0..<100 {
       let outcome = backlog.append(try output("x"), after: request)
       #expect(outcome == .kept)
@@ -29,7 +29,7 @@ import Wire
   func `beyond the limit output is dropped until its code has ended, and the loss is told in its place`()
     throws
   {
-    var backlog = MessageBacklog(limit: 1200)
+    var backlog = MessageBacklog(limit: 2400)
     var outcomes: [MessageBacklog.Outcome] = []
     for number in 0..<4 { outcomes.append(backlog.append(try output("\(number)"), after: request)) }
     #expect(outcomes == [.kept, .kept, .overflowed, .dropped])
@@ -50,7 +50,7 @@ import Wire
   }
 
   @Test func `the status of another request does not end a loss, and a new request does`() throws {
-    var backlog = MessageBacklog(limit: 600)
+    var backlog = MessageBacklog(limit: 1200)
     _ = backlog.append(try output("0"), after: request)
     _ = backlog.append(try output("1"), after: request)
     _ = backlog.append(try status("idle", of: "interrupt"), after: request)
@@ -63,7 +63,7 @@ import Wire
   }
 
   @Test func `replies without end are no replies`() throws {
-    var backlog = MessageBacklog(limit: 2000)
+    var backlog = MessageBacklog(limit: 4000)
     var outcomes: [MessageBacklog.Outcome] = []
     for _ in 0..<10 {
       outcomes.append(backlog.append(try message(.shell, "execute_reply", "{}"), after: request))
@@ -73,7 +73,7 @@ import Wire
   }
 
   @Test func `a death comes behind the loss`() throws {
-    var backlog = MessageBacklog(limit: 600)
+    var backlog = MessageBacklog(limit: 1200)
     _ = backlog.append(try output("0"), after: request)
     _ = backlog.append(try output("1"), after: request)
     backlog.append(death: "killed by SIGKILL")
@@ -81,7 +81,7 @@ import Wire
   }
 
   @Test func `a message alone may be longer than the limit`() throws {
-    var backlog = MessageBacklog(limit: 600)
+    var backlog = MessageBacklog(limit: 1200)
     let long = String(repeating: "x", count: 10_000)
     let first = backlog.append(try output(long), after: request)
     #expect(first == .kept)
@@ -90,7 +90,7 @@ import Wire
   }
 
   @Test func `what did not come as far as here counts as dropped`() throws {
-    var backlog = MessageBacklog(limit: 2000)
+    var backlog = MessageBacklog(limit: 4000)
     let first = backlog.drop(1000, after: request)
     #expect(first == .overflowed)
     let second = backlog.drop(500, after: request)
