@@ -34,8 +34,9 @@ ATTEMPTS = 100
 #: too: ZeroMQ lets it fall behind by half of what it may hold before it sends more.
 LINGER_SECONDS = 5.0
 
-#: So many looks find room for more before it is certain that ZeroMQ has passed all to the system.
-CALM_LOOKS = 5
+#: After so many looks without a change, one second, nobody waits for a client to read what the system has already. A client of
+#: ZeroMQ's own library that has fallen behind does not read that once we are gone.
+CALM_LOOKS = 500
 
 #: How long one who waits for room sleeps, at most; and where the socket holds messages of which it does not tell.
 LOOK_SECONDS = 0.1
@@ -249,19 +250,21 @@ class Backlog:
             self._queued_bytes = 0
 
     def drain(self) -> None:
-        """Waits at the end of the kernel until the system has taken all, or a client nothing for a while."""
+        """Waits at the end of the kernel until clients have taken all, or nothing for a while."""
         self.leave()
         pause = allocate_lock()
         pause.acquire()
         calm = 0
         while not self._socket.closed:
+            before = self._unread
             if not self._may_wait():
                 # What the socket holds would wait for the same client.
                 with self._lock:
                     self._socket.linger = 0
                 return
-            calm = calm + 1 if self._is_calm() else 0
-            if calm and (not any(self._unread) or calm == CALM_LOOKS):
+            is_calm = self._is_calm()
+            calm = calm + 1 if is_calm and self._unread == before else 0
+            if calm == CALM_LOOKS or (is_calm and not any(self._unread)):
                 return
             self.wake()
             pause.acquire(True, LONG_LOOK_SECONDS)
