@@ -2,6 +2,11 @@
 
 import pytest
 
+from support import processes
+from support.waiting import wait_until
+
+MIB = 1 << 20
+
 FAKE = "import ipykernel\nipykernel.version_info = (99, 0, 0)\n"
 """A version that there is not yet, for all Python programs that find this file."""
 
@@ -25,3 +30,20 @@ def test_a_stock_kernel_takes_its_place_and_serves(start_server, tmp_path, optio
     assert run("os.getcwd() if 'os' in dir() else __import__('os').getcwd()").text == str(tmp_path)
     # What a kernel says that was started otherwise is in its own log.
     assert options or any("99.0.0 is not one of" in line for line in server.log_lines)
+
+
+def test_what_it_prints_without_end_fills_neither_the_server_nor_the_kernel(start_server, tmp_path):
+    """It drops what nobody takes, so the server takes it, and stops it where that is too much."""
+    (tmp_path / "sitecustomize.py").write_text(FAKE)
+    server = start_server("--max-unread-output", str(4 * MIB), environment={"PYTHONPATH": str(tmp_path)})
+    client = server.client
+    context = client.create_context()
+    kernel = int(client.execute("import os; os.getpid()", context_id=context["id"]).text)
+    before = [processes.resident_bytes(pid) for pid in (server.pid, kernel)]
+    stream = client.stream("kept = 1\nwhile True: print('x' * 1000)", context_id=context["id"])
+    stream.until("stdout")
+    wait_until(lambda: "output is dropped" in server.log, "output is dropped")
+    for pid, resident in zip((server.pid, kernel), before):
+        assert processes.resident_bytes(pid) - resident < 64 * MIB
+    assert [error["name"] for error in stream.finish().of("error")] == ["OutputLimitExceeded"]
+    assert client.execute("kept", context_id=context["id"]).text == "1"

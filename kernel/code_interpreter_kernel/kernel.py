@@ -9,10 +9,6 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     # own. IPython puts the directory behind the standard library.
     del sys.path[0]
 
-from typing import Any
-
-import zmq
-
 from code_interpreter_kernel import versions
 
 if versions.unknown():
@@ -22,19 +18,10 @@ else:
     from code_interpreter_kernel.application import KernelApp as Application
 
 
-class UnlimitedContext(zmq.Context):
-    """Of sockets without a high-water mark: a publisher drops in silence what is above it, and the server need not read."""
-
-    def __init__(self, *args: Any, **options: Any):
-        super().__init__(*args, **options)
-        self.setsockopt(zmq.SNDHWM, 0)
-
-
 def main() -> None:
     """Runs the kernel until it is told to stop."""
     for package in versions.unknown():
         print(f"{package}: the kernel is a stock ipykernel, which is slower", file=sys.stderr, flush=True)
-        zmq.Context = UnlimitedContext  # type: ignore[misc]
     Application.launch_instance()
 
 

@@ -9,8 +9,8 @@ from typing import Any, MutableMapping
 #: Whose member of a request's metadata it is.
 NAMESPACE = "code_interpreter"
 
-#: How a kernel says that it knows of it.
-FEATURES = [f"{NAMESPACE}.env_vars", f"{NAMESPACE}.cwd"]
+#: How a kernel says that it knows of it, and that it waits for whoever reads its output.
+FEATURES = [f"{NAMESPACE}.env_vars", f"{NAMESPACE}.cwd", f"{NAMESPACE}.keeps_output"]
 
 
 class ExecutionScope:

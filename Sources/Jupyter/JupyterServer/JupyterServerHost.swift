@@ -217,8 +217,9 @@ public final class JupyterServerHost: KernelHost {
       let channel = try await WebSocketKernelChannel.open(
         identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
         logger: logger)
-      return isForKeeping
-        ? ReadAheadChannel(channel, limit: limits.unreadOutput, logger: logger) : channel
+      guard isOurs else { return channel }
+      return ReadAheadChannel(
+        channel, limit: limits.unreadOutput, keepsOutput: !isForKeeping, logger: logger)
     } catch let error as CancellationError {
       throw error
     } catch {

@@ -24,6 +24,8 @@ public final class Kernel {
   public let session = MessageSession()
   /// What it can do beyond the protocol, by its own account (`supported_features` of `kernel_info_reply`).
   public private(set) var supportedFeatures: Set<String> = []
+  /// How our own kernel says that it waits for whoever reads its output.
+  private static let keepsOutput = "code_interpreter.keeps_output"
   /// How many features a kernel may have, and how many bytes the name of one.
   private static let mostFeatures = 64, longestFeature = 64
   /// Why it has ended, or its channel has; nil while all is well.
@@ -182,6 +184,8 @@ public final class Kernel {
               if message.header.type == .kernelInfoReply {
                 isAnswered = true
                 self.supportedFeatures = Self.features(of: message)
+                // The kernelspec may say so, and ipykernel be of a version of which ours is none.
+                if !self.supportedFeatures.contains(Self.keepsOutput) { self.channel.takeOutputAtOnce() }
                 self.processSession = message.header.session
               }
               if message.channel == .iopub { isHeard = true }

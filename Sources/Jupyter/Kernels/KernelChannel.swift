@@ -16,6 +16,10 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// - Throws: when the channel is lost.
   func next() async throws -> KernelEvent
 
+  /// Has what the kernel says taken at once from now on: it has not said that it keeps what nobody takes. Called between
+  /// two calls of `next`.
+  func takeOutputAtOnce()
+
   /// Has `handler` called when more output waits to be taken than may, and is dropped from then on: whatever makes it is to
   /// be stopped. `next` tells of the loss where it belongs.
   func onOverflow(_ handler: @escaping @LoopActor () -> Void)
@@ -27,6 +31,9 @@ public protocol KernelChannel: AnyObject, Sendable {
 extension KernelChannel {
   /// Who speaks to the kernel through others cannot know.
   public func hasMissed(_ request: MessageIdentifier) -> Bool { false }
+
+  /// Who speaks to the kernel through others cannot help it.
+  public func takeOutputAtOnce() {}
 
   /// Most channels hold no more than they are asked for.
   public func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}

@@ -105,8 +105,10 @@ final class LocalKernel {
   func connect(within limit: Duration = startLimit) async throws -> any KernelChannel {
     do {
       let channel = try await withDeadline(limit) { try await self.openChannel() }
-      if plan.spec.keepsOutput { return channel }
-      return ReadAheadChannel(channel, limit: plan.limits.unreadOutput, logger: logger)
+      // Other makers' kernels that keep their output say so nowhere else.
+      if plan.spec.keepsOutput, !plan.spec.isOurs { return channel }
+      return ReadAheadChannel(
+        channel, limit: plan.limits.unreadOutput, keepsOutput: plan.spec.keepsOutput, logger: logger)
     } catch is DeadlineExceeded {
       throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
     } catch let error where !(error is KernelHostError || error is CancellationError) {

@@ -2,13 +2,14 @@ import Logging
 import Loop
 
 /// The way to a kernel that throws away, or piles up, what nobody takes: everything that it says is taken at once, and waits
-/// here up to a limit.
+/// here up to a limit. Of a kernel that may be another, nothing is taken before that is known.
 ///
 /// A kernel that says more than its client reads is told to stop, by an interrupt, and what comes until then is dropped. The
 /// execution ends with an error that says so; the kernel's memory lives on.
 @LoopActor
 final class ReadAheadChannel: KernelChannel {
   private let channel: any KernelChannel
+  private var isAhead = false
   private let logger: Logger
   private let arrivals = WaitQueue()
   private var backlog: MessageBacklog
@@ -19,10 +20,17 @@ final class ReadAheadChannel: KernelChannel {
   /// - Parameters:
   ///   - channel: what the kernel says comes over it. Nobody else asks it for that.
   ///   - limit: how much may wait, in bytes.
-  init(_ channel: any KernelChannel, limit: Int, logger: Logger) {
+  ///   - keepsOutput: true of a kernel that is said to wait for its reader, as long as `takeOutputAtOnce` is not called.
+  init(_ channel: any KernelChannel, limit: Int, keepsOutput: Bool = false, logger: Logger) {
     self.channel = channel
     self.logger = logger
     backlog = MessageBacklog(limit: limit)
+    if !keepsOutput { takeOutputAtOnce() }
+  }
+
+  func takeOutputAtOnce() {
+    guard !isAhead else { return }
+    isAhead = true
     LoopActor.task { await self.readAhead() }
   }
 
@@ -39,6 +47,8 @@ final class ReadAheadChannel: KernelChannel {
   func onOverflow(_ handler: @escaping @LoopActor () -> Void) { self.handler = handler }
 
   func next() async throws -> KernelEvent {
+    // Its one caller, who is between two calls when it asks for another way.
+    guard isAhead else { return try await channel.next() }
     while true {
       if let event = backlog.popFirst() { return event }
       if let failure { throw failure }
