@@ -118,6 +118,11 @@ class Descriptors:
                 poll.unregister(descriptor)
         self._streams.pop(descriptor, None)
 
+    @property
+    def has_log(self) -> bool:
+        """Whether something waits to be copied to the log."""
+        return bool(self._log)
+
     def write_log(self) -> None:
         """Copies to the log what was read. Called by one thread, without a lock.
 

@@ -81,6 +81,9 @@ class Spool:
         if flushed_at <= now and not self.backlog.is_full:
             self._flushed_at = flushed_at
             self.send_all()
+            # The thread sleeps through what is read before it has looked.
+            if self.descriptors.has_log:
+                self.wake()
         else:
             self.wake()
 

@@ -225,8 +225,10 @@ def test_characters_that_come_in_parts_are_whole(kernel: Spawned) -> None:
 
 
 def test_what_is_written_to_the_descriptors_is_in_the_log(kernel: Spawned) -> None:
-    kernel.run("import os; os.write(1, b'to be found in the log');")
-    wait(lambda: b"to be found in the log" in kernel.log.read_bytes(), 10)
+    # Whoever reads them, the thread for it or the end of the cell.
+    for number in range(50):
+        kernel.run(f"import os; os.write(1, b'to be found in the log: {number}.');")
+        wait(lambda: f"to be found in the log: {number}.".encode() in kernel.log.read_bytes(), 10)
 
 
 @pytest.fixture
