@@ -14,7 +14,8 @@ struct Execution {
   private(set) var endsKernel = false
   private var isReplied = false
   private var isIdle = false
-  private var isAccepted = false
+  /// True when the kernel has said that it runs the code.
+  private(set) var isAccepted = false
   private var hasFailed = false
   /// True when the client knows that output was dropped: that the kernel then obeys no interrupt, or ends, is no other error.
   private(set) var isLossTold = false

@@ -113,9 +113,10 @@ final class ExecutionRun {
       })
   }
 
-  /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing.
+  /// Shows output that belongs to no execution that runs: threads of earlier cells go on writing. What comes before the
+  /// kernel has accepted the code was written between two executions, and belongs to neither.
   func receiveStray(_ message: Message) async {
-    guard let events = try? Execution.output(of: message) else { return }
+    guard execution.isAccepted, let events = try? Execution.output(of: message) else { return }
     await output.send(events)
   }
 
