@@ -24,6 +24,9 @@ public final class Kernel {
   public let session = MessageSession()
   /// What it can do beyond the protocol, by its own account (`supported_features` of `kernel_info_reply`).
   public private(set) var supportedFeatures: Set<String> = []
+  /// What a kernel says itself, and no code that runs in it: by these one that took another's place is known. The first of
+  /// them, its status, may be missed while the connection to it is new.
+  private static let telling: Set<MessageType> = [.status, .executeInput, .error]
   /// How our own kernel says that it waits for whoever reads its output.
   private static let keepsOutput = "code_interpreter.keeps_output"
   /// How many features a kernel may have, and how many bytes the name of one.
@@ -235,7 +238,7 @@ public final class Kernel {
       return
     }
     // Nobody tells that another client has restarted a kernel; it may even have missed that itself.
-    if message.header.type == .status, isAnother(message.header.session) {
+    if Self.telling.contains(message.header.type), isAnother(message.header.session) {
       return finish(because: .died(Self.restartedByOthers), of: self.channel)
     }
     exchange.isHeard = true
