@@ -40,7 +40,8 @@ def test_what_it_prints_without_end_fills_neither_the_server_nor_the_kernel(star
     context = client.create_context()
     kernel = int(client.execute("import os; os.getpid()", context_id=context["id"]).text)
     before = [processes.resident_bytes(pid) for pid in (server.pid, kernel)]
-    stream = client.stream("kept = 1\nwhile True: print('x' * 1000)", context_id=context["id"])
+    # It sends five times a second what was printed since, however long, where it is not told to.
+    stream = client.stream("kept = 1\nwhile True: print('x' * 1000, flush=True)", context_id=context["id"])
     stream.until("stdout")
     wait_until(lambda: "output is dropped" in server.log, "output is dropped")
     for pid, resident in zip((server.pid, kernel), before):
