@@ -7,11 +7,17 @@ reply with it. Here it is raised in the code alone; one that comes between the r
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Callable, Iterator, NoReturn
+
+#: After how long an interrupt that a finalizer has swallowed comes again.
+AGAIN_SECONDS = 0.01
 
 
 class Interrupts:
@@ -20,6 +26,8 @@ class Interrupts:
     # Code may replace those of the modules. Tools that replace a function wherever a module has it do not look into classes.
     set_handler, handler = staticmethod(signal.signal), staticmethod(signal.getsignal)
     _current_thread = staticmethod(threading.current_thread)
+    _start_thread, _interrupt_main = staticmethod(_thread.start_new_thread), staticmethod(_thread.interrupt_main)
+    _sleep = staticmethod(time.sleep)
 
     def __init__(self) -> None:
         self._awaits_code = False
@@ -27,6 +35,7 @@ class Interrupts:
         self._main_thread = threading.main_thread()
         #: How often an interrupt was raised.
         self._raised = 0
+        self._report, sys.unraisablehook = sys.unraisablehook, self._raise_again
 
     def hold(self) -> None:
         """From here on the signal raises nothing."""
@@ -36,6 +45,18 @@ class Interrupts:
         """Interrupts what runs."""
         self._raised += 1
         raise KeyboardInterrupt
+
+    def _raise_again(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Python goes on where an interrupt comes inside a finalizer, such as a `__del__` that runs just then."""
+        if unraisable.exc_type is KeyboardInterrupt and self._current_thread() is self._main_thread:
+            # Not in here, where Python ignores it as well.
+            self._start_thread(self._signal_soon, ())
+        else:
+            self._report(unraisable)
+
+    def _signal_soon(self) -> None:
+        self._sleep(AGAIN_SECONDS)
+        self._interrupt_main()
 
     @contextmanager
     def not_lost(self, is_meant: Callable[[], bool] = lambda: True) -> Iterator[None]:

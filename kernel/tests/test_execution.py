@@ -279,6 +279,8 @@ def interrupt_when_it_prints(kernel: Spawned, code: str) -> list[dict[str, Any]]
         "import subprocess; print('began')\nwhile True: subprocess.run(['sleep', '0.2'])",
         "ip = get_ipython(); print('began'); ip.run_cell('while True: pass').raise_error()",
         "ip = get_ipython(); ip.run_cell('1'); print('began')\nwhile True: pass",
+        # Python ignores what is raised in a finalizer.
+        "import time\nclass Slow:\n    def __del__(self):\n        print('began'); time.sleep(0.5)\nSlow()\nwhile True: pass",
     ],
 )
 def test_code_that_runs_is_interrupted(kernel: Spawned, code: str) -> None:
