@@ -28,6 +28,11 @@ def knows_option(option):
     return option in (output(server_binary(), "serve", "--help") or "")
 
 
+def as_our_kernel():
+    """Options with which the server speaks to a kernel of the benchmarks as it speaks to its own."""
+    return ("--zeromq", "direct") if knows_option("--zeromq") else ()
+
+
 def server_binary():
     return Path(os.environ.get("CODE_INTERPRETER_BINARY", REPOSITORY / ".build/release/code-interpreter")).absolute()
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from stamping_kernel import TIMES
 
 from ..arena import OURS
-from ..contestants import CodeInterpreter
+from ..contestants import CodeInterpreter, as_our_kernel
 from ..kernels import StampingKernel
 from ..stamps import StampedSocket
 from .recording import BothWays
@@ -23,7 +23,7 @@ def own_share(arena):
     with ExitStack() as stack:
         stamps = arena.scratch / "stamps-of-packets"
         environment = StampingKernel.environment(arena.scratch, stamps)
-        server = CodeInterpreter(arena.scratch, arena.options_of(OURS), "ours own share", environment)
+        server = CodeInterpreter(arena.scratch, (*arena.options_of(OURS), *as_our_kernel()), "ours own share", environment)
         stack.callback(server.stop)
         client = server.client(server.new_context(language=StampingKernel.LANGUAGE))
         stack.callback(client.close)

@@ -8,7 +8,7 @@ from time import perf_counter_ns  # CLOCK_MONOTONIC, as the probe's.
 from ..arena import OURS, OURS_OWN
 from ..clients.zeromq import ZeroMQClient
 from ..clients.zmtp import ZMTPClient
-from ..contestants import CodeInterpreter
+from ..contestants import CodeInterpreter, as_our_kernel
 from ..kernels import Probe
 from .recording import BothWays
 
@@ -44,7 +44,8 @@ def contestants(arena, stack):
         if not arena.server(mode):
             continue
         environment = arena.probe.environment(stamps(number))
-        server = CodeInterpreter(arena.scratch, arena.options_of(mode), "ours round trip", environment)
+        options = (*arena.options_of(mode), *(as_our_kernel() if mode == OURS else ()))
+        server = CodeInterpreter(arena.scratch, options, "ours round trip", environment)
         stack.callback(server.stop)
         client = server.client(server.new_context(language=Probe.LANGUAGE))
         stack.callback(client.close)
