@@ -72,7 +72,3 @@ extension Bytes {
     return isInForm && count >= length + 6 && self[count - 3] == UInt8(ascii: ":")
   }
 }
-
-extension UInt8 {
-  fileprivate var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
-}

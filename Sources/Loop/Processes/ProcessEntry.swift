@@ -24,6 +24,11 @@ struct ProcessEntry: Sendable {
     brand = isDead ? nil : Self.brand(of: identifier)
   }
 
+  /// True where a process has ended, or is no more. Less work than to know all of it.
+  static func isDead(_ identifier: Int32) -> Bool {
+    read("/proc/\(identifier)/stat").flatMap(Fields.init)?.isDead ?? true
+  }
+
   /// What counts of `/proc/PID/stat`.
   struct Fields: Equatable {
     let isDead: Bool

@@ -11,6 +11,11 @@ public enum ProcessTable {
     await ProcessSearch.end(ProcessSigns(session: session, brand: brand, mark: Array(mark.utf8)))
   }
 
+  /// True where a process has ended as far as others can see: its leader is gone or a zombie, while its other threads may
+  /// still be about to end. A file descriptor of the process tells that only when these have ended, too (pidfd_open(2)).
+  /// One look into `/proc`, some microseconds.
+  public static func isDying(_ process: Int32) -> Bool { ProcessEntry.isDead(process) }
+
   /// Kills what shows one of `signs`, and its descendants, and waits for a moment until they are gone. Blocks.
   ///
   /// - Returns: for each of the signs, the processes that were found.

@@ -29,8 +29,9 @@ extension UInt8 {
   @inline(__always)
   var isBlank: Bool { self == 0x20 || self == 0x09 }
 
+  /// True for a digit of ASCII.
   @inline(__always)
-  var isDigit: Bool { self >= 0x30 && self <= 0x39 }
+  public var isDigit: Bool { self >= 0x30 && self <= 0x39 }
 
   @inline(__always)
   var isLetter: Bool { (self | 0x20) >= 0x61 && (self | 0x20) <= 0x7A }

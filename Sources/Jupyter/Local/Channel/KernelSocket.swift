@@ -54,27 +54,6 @@ enum KernelSocketMaker: Sendable {
   /// libzmq, with the context that its sockets belong to.
   case library(ZeroMQContext)
 
-  /// What a socket is to the kernel.
-  enum Kind {
-    case dealer(identity: Bytes)
-    /// Hears everything.
-    case subscriber
-
-    fileprivate var identity: Bytes {
-      switch self {
-      case .dealer(let identity): identity
-      case .subscriber: Bytes()
-      }
-    }
-
-    fileprivate var isSubscriber: Bool {
-      switch self {
-      case .dealer: false
-      case .subscriber: true
-      }
-    }
-  }
-
   /// True where it is known what a dead kernel has not read.
   var tellsWhatIsLost: Bool {
     switch self {
@@ -112,21 +91,25 @@ enum KernelSocketMaker: Sendable {
 
   /// Connects to `endpoint`.
   ///
-  /// - Parameter maximumMessageLength: in bytes, of all parts.
+  /// - Parameters:
+  ///   - kind: what the socket is to the kernel. A subscriber hears everything.
+  ///   - identity: what a router is to call it.
+  ///   - maximumMessageLength: in bytes, of all parts.
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   @LoopActor
   func connect(
-    to endpoint: ZeroMQConnection.Endpoint, as kind: Kind, waiting: Waiting, maximumMessageLength: Int
+    to endpoint: ZeroMQConnection.Endpoint, as kind: ZeroMQConnection.Kind, identity: Bytes = Bytes(),
+    waiting: Waiting, maximumMessageLength: Int
   ) async throws -> any KernelSocket {
     switch self {
     case .direct:
       return try await ZMTPConnection.open(
-        endpoint, as: kind.isSubscriber ? .subscriber : .dealer, identity: kind.identity,
+        endpoint, as: kind == .subscriber ? .subscriber : .dealer, identity: identity,
         maximumMessageLength: maximumMessageLength)
     case .library(let context):
       let connection = try await ZeroMQConnection.open(
-        endpoint, as: kind.isSubscriber ? .subscriber : .dealer, identity: kind.identity,
-        heldMessages: waiting.heldMessages, maximumMessageLength: maximumMessageLength, in: context)
+        endpoint, as: kind, identity: identity, heldMessages: waiting.heldMessages,
+        maximumMessageLength: maximumMessageLength, in: context)
       switch waiting {
       case .there: return connection
       case .here(let limit): return ReadAheadSocket(connection, limit: limit)

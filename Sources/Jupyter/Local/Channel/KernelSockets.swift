@@ -23,19 +23,20 @@ struct KernelSockets {
     var opened: [any KernelSocket] = []
     let here = KernelSocketMaker.Waiting.here(limit: limits.unreadOutput)
     func connect(
-      _ port: ConnectionInfo.Port, as kind: KernelSocketMaker.Kind, waiting: KernelSocketMaker.Waiting
+      _ port: ConnectionInfo.Port, as kind: ZeroMQConnection.Kind, identity: Bytes = Bytes(),
+      waiting: KernelSocketMaker.Waiting
     ) async throws -> any KernelSocket {
       let socket = try await maker.connect(
-        to: connection.endpoint(port), as: kind, waiting: waiting, maximumMessageLength: limits.maximumMessage
-      )
+        to: connection.endpoint(port), as: kind, identity: identity, waiting: waiting,
+        maximumMessageLength: limits.maximumMessage)
       opened.append(socket)
       return socket
     }
     do {
-      let dealer = KernelSocketMaker.Kind.dealer(identity: Bytes(RandomIdentifier.make()))
+      let identity = Bytes(RandomIdentifier.make())
       iopub = try await connect(.iopub, as: .subscriber, waiting: keepsOutput ? .there : here)
-      shell = try await connect(.shell, as: dealer, waiting: here)
-      control = try await connect(.control, as: dealer, waiting: here)
+      shell = try await connect(.shell, as: .dealer, identity: identity, waiting: here)
+      control = try await connect(.control, as: .dealer, identity: identity, waiting: here)
     } catch {
       for socket in opened { socket.close() }
       throw error

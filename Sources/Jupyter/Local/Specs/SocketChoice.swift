@@ -61,7 +61,7 @@ extension SocketChoice {
 
   /// True of `python`, `python3`, `python3.11`.
   static func isNameOfPython(_ name: Bytes) -> Bool {
-    name.hasPrefix("python") && name[6...].allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
+    name.hasPrefix("python") && name[6...].allSatisfy { $0.isDigit || $0 == UInt8(ascii: ".") }
   }
 
   /// What stands in names of programs and modules.
@@ -70,11 +70,7 @@ extension SocketChoice {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
       UInt8(ascii: "."), UInt8(ascii: "-"), 0x80...:
       true
-    default: isDigit(byte)
+    default: byte.isDigit
     }
-  }
-
-  private static func isDigit(_ byte: UInt8) -> Bool {
-    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
   }
 }
