@@ -21,10 +21,12 @@ struct MessageBacklog {
     case overrun
   }
 
-  /// How many bytes may wait.
+  /// How many bytes of output may wait, and how many of what is kept.
   let limit: Int
   private var events = Deque<KernelEvent>()
-  private var size = 0
+  /// How many bytes of output wait, and how many of all else.
+  private var outputSize = 0
+  private var essentialSize = 0
   /// What was dropped of the output of the code that runs; nil while nothing is.
   private var loss: OutputLoss?
 
@@ -39,10 +41,11 @@ struct MessageBacklog {
   mutating func append(_ message: Message, after request: MessageIdentifier?) -> Outcome {
     let cost = Self.cost(of: message)
     guard Self.isEssential(message) else { return appendOutput(message, cost, after: request) }
-    // There is as much room again for these.
-    guard events.isEmpty || size + cost <= 2 * limit else { return .overrun }
+    // One alone may be longer than the limit.
+    guard essentialSize == 0 || essentialSize + cost <= limit else { return .overrun }
     if let loss, message.isIdle(of: loss.request) { endLoss() }
-    add(.message(message), cost)
+    essentialSize += cost
+    events.append(.message(message))
     return .kept
   }
 
@@ -50,10 +53,11 @@ struct MessageBacklog {
     -> Outcome
   {
     // One alone may be longer than the limit.
-    guard loss == nil, events.isEmpty || size + cost <= limit else {
+    guard loss == nil, outputSize == 0 || outputSize + cost <= limit else {
       return drop(cost - Self.overhead, after: request)
     }
-    add(.message(message), cost)
+    outputSize += cost
+    events.append(.message(message))
     return .kept
   }
 
@@ -70,33 +74,32 @@ struct MessageBacklog {
   /// Takes the news that the kernel has died, which comes last.
   mutating func append(death: String) {
     endLoss()
-    add(.died(death), 0)
+    events.append(.died(death))
   }
 
   /// What comes from now on belongs to another request, and is kept again.
   mutating func endLoss() {
     guard let loss else { return }
-    add(.lost(loss), 0)
+    events.append(.lost(loss))
     self.loss = nil
   }
 
   /// The next event, the oldest first.
   mutating func popFirst() -> KernelEvent? {
     guard let event = events.popFirst() else { return nil }
-    if case .message(let message) = event { size -= Self.cost(of: message) }
+    if case .message(let message) = event {
+      let cost = Self.cost(of: message)
+      if Self.isEssential(message) { essentialSize -= cost } else { outputSize -= cost }
+    }
     return event
   }
 
   /// Forgets everything.
   mutating func removeAll() {
     events.removeAll()
-    size = 0
+    outputSize = 0
+    essentialSize = 0
     loss = nil
-  }
-
-  private mutating func add(_ event: KernelEvent, _ cost: Int) {
-    events.append(event)
-    size += cost
   }
 
   private static func cost(of message: Message) -> Int {

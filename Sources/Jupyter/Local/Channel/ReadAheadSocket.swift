@@ -1,22 +1,14 @@
-import DequeModule
 import Loop
 import Memory
 
 /// A socket of libzmq from which everything is taken at once, and waits here up to a limit.
 ///
 /// libzmq counts the messages that wait in it, not their bytes, and a kernel sends a message of 30 MB sooner than its
-/// signature can be checked: our process grew by 2.4 GB within seconds. Long messages, which are output, may take a quarter
-/// of the limit: what is more is dropped before anybody looks at it. Short ones, which may be replies, are never dropped.
+/// signature can be checked: our process grew by 2.4 GB within seconds.
 @LoopActor
 final class ReadAheadSocket {
-  /// From this length on a message counts as long, in bytes. Replies and status messages have some hundreds.
-  static let longLength = 64 << 10
-
   private let connection: ZeroMQConnection
-  private let limit: Int
-  private var held: Deque<[Bytes]> = []
-  private var heldLength = 0
-  private var dropped = 0
+  private var queue: ReadAheadQueue
   private var failure: (any Error)?
   private var waiters = WaitQueue()
 
@@ -25,7 +17,7 @@ final class ReadAheadSocket {
   ///   - limit: how much may wait, in bytes.
   init(_ connection: ZeroMQConnection, limit: Int) {
     self.connection = connection
-    self.limit = limit
+    queue = ReadAheadQueue(limit: limit)
     LoopActor.task { await self.readAhead() }
   }
 
@@ -39,8 +31,8 @@ final class ReadAheadSocket {
           continue
         }
         try hold(parts)
-        // Not by their lengths: they are only put aside.
-        if budget.isSpent(by: 0) { await Task.yield() }
+        // As much in a turn as the reader takes in one, or what waits here would grow however fast it reads.
+        if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
       }
     } catch {
       fail(error)
@@ -48,15 +40,7 @@ final class ReadAheadSocket {
   }
 
   private func hold(_ parts: [Bytes]) throws {
-    let length = Self.length(of: parts)
-    // One alone may be longer.
-    if !held.isEmpty, heldLength + length > limit / 4, length >= Self.longLength {
-      dropped += length
-    } else {
-      guard held.isEmpty || heldLength + length <= limit else { throw KernelOverrun(limit: limit) }
-      held.append(parts)
-      heldLength += length
-    }
+    try queue.append(parts)
     waiters.wakeAll()
   }
 
@@ -66,20 +50,13 @@ final class ReadAheadSocket {
     connection.close()
     waiters.wakeAll()
   }
-
-  private static func length(of parts: [Bytes]) -> Int {
-    parts.reduce(MessageBacklog.overhead) { $0 + $1.count }
-  }
 }
 
 extension ReadAheadSocket: KernelSocket {
   func send(_ parts: [Bytes]) async throws { try await connection.send(parts) }
 
   func receive() throws -> [Bytes]? {
-    if let parts = held.popFirst() {
-      heldLength -= Self.length(of: parts)
-      return parts
-    }
+    if let parts = queue.popFirst() { return parts }
     if let failure, !isEnd(failure) { throw failure }
     return nil
   }
@@ -92,10 +69,7 @@ extension ReadAheadSocket: KernelSocket {
     }
   }
 
-  func takeDropped() -> Int {
-    defer { dropped = 0 }
-    return dropped
-  }
+  func takeDropped() -> Int { queue.takeDropped() }
 
   var isPeerLost: Bool { failure != nil }
   var hasLostOutput: Bool { connection.hasLostOutput }
@@ -103,8 +77,7 @@ extension ReadAheadSocket: KernelSocket {
 
   func close() {
     fail(UVError.cancelled)
-    held.removeAll()
-    heldLength = 0
+    queue.removeAll()
   }
 
   private func isEnd(_ error: any Error) -> Bool {
@@ -116,16 +89,6 @@ extension ReadAheadSocket: KernelSocket {
 extension ReadAheadSocket: Selectable {
   func setWaiters(_ waiters: WaitQueue) { self.waiters = waiters }
   func watch() {}
-  var hasNews: Bool { !held.isEmpty || dropped > 0 || failure != nil }
+  var hasNews: Bool { !queue.isEmpty || queue.dropped > 0 || failure != nil }
   func newsWasTold() {}
-}
-
-/// A kernel has sent more than can be meant, of what cannot be dropped.
-struct KernelOverrun: Error, CustomStringConvertible {
-  /// How many bytes may wait.
-  let limit: Int
-
-  var description: String {
-    "the kernel sent messages without end: more than \(limit) bytes waited (--max-unread-output)"
-  }
 }
