@@ -13,27 +13,35 @@ let settings: [SwiftSetting] =
 let package = Package(
   name: "code-interpreter",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
   ],
   targets: [
     .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     // Without pkg-config, which for libzmq answers with flags of libraries behind it that SwiftPM warns of.
     .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
-    .target(name: "Memory", swiftSettings: settings),
+    .target(name: "Bytes", swiftSettings: settings),
     .target(
       name: "Loop",
       dependencies: [
-        "CUV", "COpenSSL", "CZMQ", "Memory", .product(name: "DequeModule", package: "swift-collections"),
+        "CUV", "COpenSSL", "CZMQ", "Bytes", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: settings),
-    .target(name: "Wire", dependencies: ["Memory"], swiftSettings: settings),
+    .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: settings),
+    .target(
+      name: "HTTPServer",
+      dependencies: [
+        "Loop", "Wire", "Bytes",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
     .target(
       name: "Jupyter",
       dependencies: [
-        "Loop", "Wire", "Memory",
+        "Loop", "Wire", "Bytes",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -41,33 +49,46 @@ let package = Package(
     .target(
       name: "Server",
       dependencies: [
-        "Jupyter", "Loop", "Wire", "Memory",
-        .product(name: "DequeModule", package: "swift-collections"),
+        "HTTPServer", "Jupyter", "Loop", "Wire", "Bytes",
         .product(name: "OrderedCollections", package: "swift-collections"),
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "code-interpreter",
       dependencies: [
-        "Server", "Jupyter", "Loop", "Wire", "Memory",
+        "Server", "HTTPServer", "Jupyter", "Loop", "Wire", "Bytes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .target(
-      name: "TestLoop", dependencies: ["Loop", "Memory"], path: "Tests/TestLoop", swiftSettings: settings),
-    .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
-    .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Memory"], swiftSettings: settings),
-    .testTarget(name: "WireTests", dependencies: ["TestLoop", "Wire", "Memory"], swiftSettings: settings),
+      name: "TestLoop", dependencies: ["Loop", "Bytes"], path: "Tests/TestLoop", swiftSettings: settings),
+    .target(
+      name: "TestHTTPServer",
+      dependencies: [
+        "TestLoop", "HTTPServer", "Loop", "Wire", "Bytes", .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Tests/TestHTTPServer", swiftSettings: settings),
+    .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
+    .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Bytes"], swiftSettings: settings),
+    .testTarget(name: "WireTests", dependencies: ["TestLoop", "Wire", "Bytes"], swiftSettings: settings),
     .testTarget(
       name: "JupyterTests",
       dependencies: [
-        "TestLoop", "Jupyter", "Loop", "Wire", "Memory", .product(name: "Logging", package: "swift-log"),
+        "TestLoop", "Jupyter", "Loop", "Wire", "Bytes", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ServerTests", dependencies: ["TestLoop", "Server", "Jupyter", "Wire", "Memory"],
+      name: "HTTPServerTests",
+      dependencies: ["TestHTTPServer", "TestLoop", "HTTPServer", "Loop", "Wire", "Bytes"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ServerTests",
+      dependencies: [
+        "TestHTTPServer", "TestLoop", "Server", "HTTPServer", "Jupyter", "Loop", "Wire", "Bytes",
+      ],
       swiftSettings: settings),
   ]
 )

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// What libFuzzer hands over, as our bytes.
 func fuzzInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Bytes {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// A stream of requests, whole and in pieces: both must be understood alike, and no head that was let in may be read

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// A stream of responses, whole and in pieces. The first byte chooses the method of the request.

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// The values of fields and targets, whose parsers must give up on anything.

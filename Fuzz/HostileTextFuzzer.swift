@@ -1,5 +1,5 @@
 import Glibc
-import Memory
+import Bytes
 
 /// Text of hostile pieces, wherever a peer can put some. The first byte chooses the place, the others the pieces.
 ///

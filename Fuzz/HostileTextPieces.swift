@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Text of any length from the pieces that `recipe` names: pairs of bytes, the one for a piece, the other for how often it
 /// stands there. Its first byte says what fills the text up: all of them again and again, or the last one alone, which

@@ -1,6 +1,7 @@
-import Memory
+import Bytes
 
 @testable import Jupyter
+@testable import HTTPServer
 @testable import Server
 @testable import Wire
 

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// Any bytes as JSON, beside a checker that is too plain to be wrong, and as text to be quoted.

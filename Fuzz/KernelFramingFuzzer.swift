@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 import Wire
 
 /// A WebSocket message of a kernel, in both layouts. The first byte chooses one.

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// What a server sends, whole and in pieces.

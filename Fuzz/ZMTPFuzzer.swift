@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// What a peer sends to a dealer, whole and in pieces.

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 @testable import Jupyter

@@ -1,5 +1,6 @@
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Wire
 
 extension Service {

@@ -1,10 +1,11 @@
+import HTTPServer
 public import Jupyter
 public import Logging
 public import Loop
-import Memory
+import Bytes
 import Wire
 
-/// The whole server: contexts on a host of kernels, files of a workspace, and the routes to them.
+/// The whole server: contexts on a provider of kernels, files of a workspace, and the routes to them.
 @LoopActor
 public final class Service {
   /// How long code that was interrupted at shutdown may take to end.
@@ -16,20 +17,23 @@ public final class Service {
 
   let configuration: ServiceConfiguration
   let workspace: Directory
-  private let host: any KernelHost
+  private let provider: any KernelProvider
   let logger: Logger
   let contexts: ContextStore
   let runs = ExecutionRuns()
 
-  /// - Parameter host: where kernels come from; the service closes it when it stops.
+  /// - Parameter provider: where kernels come from; the service closes it when it stops.
   /// - Throws: `UVError` where the workspace is no directory that can be opened.
-  public init(_ configuration: ServiceConfiguration, host: any KernelHost, logger: Logger) async throws {
+  public init(_ configuration: ServiceConfiguration, provider: any KernelProvider, logger: Logger)
+    async throws
+  {
     self.workspace = try await Directory.open(configuration.workspace)
     self.configuration = configuration
-    self.host = host
+    self.provider = provider
     self.logger = logger
     self.contexts = ContextStore(
-      host: host, workspace: configuration.workspace, limit: configuration.maximumContexts, logger: logger)
+      provider: provider, workspace: configuration.workspace, limit: configuration.maximumContexts,
+      logger: logger)
   }
 
   /// Serves until `stop` returns, then drains: no new executions, the running ones get the grace, then an interrupt.
@@ -49,7 +53,7 @@ public final class Service {
     patience.start(Self.goodbyeLimit)
     await serving.value
     patience.close()
-    await host.close()
+    await provider.close()
   }
 
   /// Starts the default kernel before anybody asks for it.
@@ -60,7 +64,7 @@ public final class Service {
         await contexts.addListed()
         _ = try await context.ready()
         contexts.isWarm = true
-        return await improve(context)
+        return await upgrade(context)
       } catch {
         logger.warning("the default kernel did not start", metadata: ["reason": "\(error)"])
         try? await EventLoop.sleep(for: Self.retryInterval)
@@ -68,9 +72,9 @@ public final class Service {
     }
   }
 
-  private func improve(_ context: Context) async {
+  private func upgrade(_ context: Context) async {
     do {
-      try await context.improve()
+      try await context.upgrade()
     } catch {
       logger.info("the default kernel stays as it is", metadata: ["reason": "\(error)"])
     }

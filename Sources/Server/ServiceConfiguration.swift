@@ -1,3 +1,5 @@
+public import HTTPServer
+
 /// What a service is told from outside.
 public struct ServiceConfiguration: Sendable {
   /// The directory of the file API and of contexts that name none, absolute.

@@ -1,3 +1,4 @@
+import HTTPServer
 import ArgumentParser
 import Logging
 import Loop

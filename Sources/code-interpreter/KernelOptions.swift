@@ -128,29 +128,29 @@ struct KernelOptions: ParsableArguments {
     )
   }
 
-  /// The host of the kernels.
+  /// Where the kernels come from.
   ///
-  /// - Parameter workspace: where kernels in reserve are started, absolute.
+  /// - Parameter workspace: where warm kernels are started, absolute.
   @LoopActor
-  func makeHost(workspace: String, logger: Logger) throws -> any KernelHost {
+  func makeProvider(workspace: String, logger: Logger) throws -> any KernelProvider {
     let environment = try kernelEnvironment()
     if let jupyterUrl {
       let trust = jupyterCa.map { TLSTrust.file($0) } ?? .system
       let location = try ServerLocation(url: jupyterUrl, token: jupyterToken, trust: trust)
-      return JupyterServerHost(location, kernelEnvironment: environment, limits: limits, logger: logger)
+      return JupyterServerProvider(location, kernelEnvironment: environment, limits: limits, logger: logger)
     }
     let python = try PythonEnvironment(pythonEnvironment)
     let variables = python.environment.merging(environment) { $1 }
     switch backend ?? .local {
     case .jupyter:
-      return ManagedJupyterServerHost(
+      return ManagedJupyterServerProvider(
         python: python.interpreter, environment: variables, limits: limits, logger: logger)
     case .local:
-      let host = LocalKernelHost(
+      let provider = LocalKernelProvider(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
         zeroMQ: zeromq ?? .auto, limits: limits, logger: logger)
       let warm = warm ?? 1
-      return warm > 0 ? WarmPool(host, size: warm, directory: workspace, logger: logger) : host
+      return warm > 0 ? WarmPool(provider, size: warm, directory: workspace, logger: logger) : provider
     }
   }
 

@@ -1,3 +1,4 @@
+import HTTPServer
 public import ArgumentParser
 import Jupyter
 public import Logging
@@ -105,9 +106,9 @@ struct ServeCommand: ParsableCommand {
   @LoopActor
   private func openService(_ options: HTTPServerOptions, logger: Logger) async throws -> Service {
     try makeDefaultWorkspace()
-    let host = try kernels.makeHost(workspace: workspace.absolutePath, logger: logger)
+    let provider = try kernels.makeProvider(workspace: workspace.absolutePath, logger: logger)
     do {
-      return try await Service(configuration(options), host: host, logger: logger)
+      return try await Service(configuration(options), provider: provider, logger: logger)
     } catch let error as UVError {
       throw ValidationError("the workspace \(workspace) cannot be opened: \(error)")
     }

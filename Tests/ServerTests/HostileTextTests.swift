@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 import TestLoop
 import Testing
 import Wire
@@ -29,7 +29,7 @@ import Wire
     expectLinearCost("both") { marks in
       for text in [marks, Bytes.join(["application/", marks, "+json"]), Bytes.join(["a.", marks])] {
         _ = (MediaType.isJSON(text), MediaTypes.contentType(of: text))
-        _ = try? AskedPath(text, for: .reading).relative()
+        _ = try? RequestPath(text, for: .reading).relative()
         _ = FileListing.json(text, [])
       }
     }

@@ -1,5 +1,5 @@
 import Glibc
-public import Memory
+public import Bytes
 public import Testing
 
 /// Text that costs the square of its length wherever Swift compares, hashes or searches it as a `String`: a letter with

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// What a parser made of some of what it was given.
 enum ParserOutcome<Event: Equatable, Kind: Equatable>: Equatable {

@@ -1,7 +1,7 @@
 """Finds and ends every process that a kernel left behind.
 
 A process group is not enough: a child that made a session of its own has left it. All that a kernel starts bears the
-kernel's brand, which nothing takes from it. For systems that do not let us brand processes there are signs that a
+kernel's tag, which nothing takes from it. For systems that do not let us tag processes there are signs that a
 child can lose: the session of the kernel, a line of parents that leads to it, and the mark that its environment
 carries.
 """
@@ -26,15 +26,15 @@ from typing import Iterable, Iterator, NamedTuple
 #: Every kernel and what it starts carries this in the environment: SERVER/KERNEL.
 MARK = "CODE_INTERPRETER_KERNEL"
 
-#: A brand is a limit of file locks (the soft one). Linux hands limits down at fork(2), keeps them at execve(2), shows
+#: A tag is a limit of file locks (the soft one). Linux hands limits down at fork(2), keeps them at execve(2), shows
 #: those of every process in /proc, and has not heeded this one since 2.4.25.
 RLIMIT_LOCKS = 10
 
-#: What the brands of all our kernels begin with.
+#: What the tags of all our kernels begin with.
 SERIES = random.SystemRandom().randrange(10**9, 10**10)
 
 #: Matches, as an extended regular expression, a line in the `limits` of all that bear one of ours.
-BRANDED = f"^Max file locks +{SERIES}[0-9]{{8}} "
+TAGGED = f"^Max file locks +{SERIES}[0-9]{{8}} "
 
 _numbers = itertools.count()
 
@@ -167,8 +167,8 @@ def _with_descendants(processes: list[Process], found: set[int]) -> list[Process
     return [process for process in processes if process.pid in found]
 
 
-def brand(pid: int) -> int | None:
-    """Gives a process, and thereby all that it starts from now on, a brand; None where the system does not let us."""
+def tag(pid: int) -> int | None:
+    """Gives a process, and thereby all that it starts from now on, a tag; None where the system does not let us."""
     number = SERIES * 10**8 + next(_numbers) % 10**8
     try:
         _, hard = resource.prlimit(pid, RLIMIT_LOCKS)
@@ -182,18 +182,18 @@ class Signs(NamedTuple):
     """What tells the processes of one kernel from all others."""
 
     kernel: int
-    brand: int | None
+    tag: int | None
     mark: str
 
-    def are_shown_by(self, process: Process, brand: int | None) -> bool:
-        """Whether a process, which bears `brand`, shows one of them."""
-        if self.kernel in (process.pid, process.session) or (self.brand is not None and self.brand == brand):
+    def are_shown_by(self, process: Process, tag: int | None) -> bool:
+        """Whether a process, which bears `tag`, shows one of them."""
+        if self.kernel in (process.pid, process.session) or (self.tag is not None and self.tag == tag):
             return True
-        # One that bears another of our brands belongs to another kernel.
-        return (brand is None or brand // 10**8 != SERIES) and _carries(process.pid, f"{MARK}={self.mark}".encode())
+        # One that bears another of our tags belongs to another kernel.
+        return (tag is None or tag // 10**8 != SERIES) and _carries(process.pid, f"{MARK}={self.mark}".encode())
 
 
-def _brand_of(pid: int) -> int | None:
+def _tag_of(pid: int) -> int | None:
     try:
         number = resource.prlimit(pid, RLIMIT_LOCKS)[0]
         return number if number != resource.RLIM_INFINITY else None
@@ -222,9 +222,9 @@ def _descendants(all_signs: list[Signs]) -> list[list[Process]]:
     began = own.started if own else 0
     mine = {os.getpid(), 1}
     processes = [p for p in table() if p.started >= began and p.pid not in mine and not p.is_dead]
-    brands = {process.pid: _brand_of(process.pid) for process in processes}
+    tags = {process.pid: _tag_of(process.pid) for process in processes}
     return [
-        _with_descendants(processes, {p.pid for p in processes if signs.are_shown_by(p, brands[p.pid])})
+        _with_descendants(processes, {p.pid for p in processes if signs.are_shown_by(p, tags[p.pid])})
         for signs in all_signs
     ]
 

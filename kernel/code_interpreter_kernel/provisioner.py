@@ -30,7 +30,7 @@ class Provisioner(LocalProvisioner):
     exit_code: int | None = None
 
     #: What the process and all that it starts bear, see `processes`. None where the system does not let us.
-    brand: int | None = None
+    tag: int | None = None
 
     @property
     def mark(self) -> str:
@@ -52,7 +52,7 @@ class Provisioner(LocalProvisioner):
         self.exit_code = None
         connection = await super().launch_kernel(cmd, **kwargs)
         if self.pid is not None:
-            self.brand = processes.brand(self.pid)
+            self.tag = processes.tag(self.pid)
         return connection
 
     async def poll(self) -> int | None:
@@ -95,7 +95,7 @@ class Provisioner(LocalProvisioner):
         """Kills what the kernel started and left behind, also what left its process group or ignores SIGTERM."""
         if self.pid is None:
             return
-        left = await asyncio.to_thread(processes.end, self.pid, self.brand, self.mark)
+        left = await asyncio.to_thread(processes.end, self.pid, self.tag, self.mark)
         if left:
             self.log.warning("Processes of kernel %s that would not go: %s", self.kernel_id, left)
 
@@ -108,7 +108,7 @@ def tied_to_parent(command: list[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
-#: Waits for the end of its input, then ends whatever carries the mark $1 or bears a brand that matches $2, and removes
+#: Waits for the end of its input, then ends whatever carries the mark $1 or bears a tag that matches $2, and removes
 #: the directory $3. More than one round, as a process may fork while it is looked for.
 REAPER = r"""
 read -r _
@@ -131,7 +131,7 @@ def start_reaper(directory: str) -> subprocess.Popen[bytes]:
     we hold, so that it notices SIGKILL too. Who calls this keeps the result: dropping it closes the pipe.
     """
     return subprocess.Popen(
-        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", processes.BRANDED, directory],
+        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", processes.TAGGED, directory],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The channels of a kernel, as they are called in WebSocket messages.
 public enum KernelChannelName: String, Sendable, CaseIterable {

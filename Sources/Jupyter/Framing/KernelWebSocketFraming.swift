@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// How messages of a kernel are laid out in WebSocket messages. Which layout is spoken is agreed on in the handshake.
 public enum KernelWebSocketFraming: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// The layouts from before there were subprotocols. A message without buffers is the text of one JSON object. Buffers

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// The layout of `v1.kernel.websocket.jupyter.org`: how many offsets there are, the offsets, and what they point to.
 /// All numbers are little-endian, of 64 bits. The last offset is the end of the message.

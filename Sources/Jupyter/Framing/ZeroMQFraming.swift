@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// How messages of a kernel are laid out in parts of ZeroMQ messages: whom they are for, a delimiter, the signature,
 /// four parts of JSON that it covers, and buffers.

@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// A small HTTP/1.1 client for one server's REST API. Each request has a connection of its own: they are rare, and a
@@ -24,7 +24,7 @@ final class HTTPClient {
   /// - Parameters:
   ///   - path: behind the base path, percent-encoded.
   ///   - limit: how long the whole may take.
-  /// - Throws: `UVError`, `TLSError`, `HTTPError`, `DeadlineExceeded`.
+  /// - Throws: `UVError`, `TLSError`, `HTTPProtocolError`, `DeadlineExceeded`.
   func send(_ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration) async throws -> Reply {
     let head = try requestHead(method, path, bodyLength: body.count).encode()
     return try await withDeadline(limit) {
@@ -66,7 +66,7 @@ final class HTTPClient {
       case .head(let head, _): status = head.status
       case .body(let bytes):
         guard bytes.count <= bodyLimit - body.count else {
-          throw KernelHostError.unavailable("a reply has more than \(bodyLimit) bytes")
+          throw KernelProviderError.unavailable("a reply has more than \(bodyLimit) bytes")
         }
         body.append(bytes)
       case .end: return Reply(status: status, body: body.takeAll())

@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 
 /// A Jupyter Server that is ours: started on a Unix socket in a directory that only we can enter, with a random token,
 /// and gone when we are gone, whatever ends us.
@@ -24,7 +24,7 @@ final class JupyterServerProcess {
   /// - Parameters:
   ///   - python: the interpreter's path.
   ///   - environment: all variables of the process, which its kernels inherit.
-  /// - Throws: `KernelHostError.unavailable`.
+  /// - Throws: `KernelProviderError.unavailable`.
   static func start(python: String, environment: [String: String], directory: String, logger: Logger)
     async throws
     -> JupyterServerProcess
@@ -52,7 +52,7 @@ final class JupyterServerProcess {
         environment: environment.merging(["JUPYTER_TOKEN": token]) { $1 }, detached: true,
         standardInput: .null, standardOutput: .pipe, standardError: .pipe, diesWithParent: true)
     } catch {
-      throw KernelHostError.unavailable("\(python) cannot be started: \(error)")
+      throw KernelProviderError.unavailable("\(python) cannot be started: \(error)")
     }
     output = ProcessLog(process.standardOutput, source: "jupyter", logger: logger)
     errors = ProcessLog(process.standardError, source: "jupyter", logger: logger)
@@ -86,7 +86,7 @@ final class JupyterServerProcess {
       try await withDeadline(Self.startLimit) {
         while true {
           if let status = self.process.exitStatus {
-            throw KernelHostError.unavailable(self.explanation(of: status))
+            throw KernelProviderError.unavailable(self.explanation(of: status))
           }
           let reply = try? await client.send("GET", "/api", limit: .seconds(5))
           if reply?.status == 200 { return }
@@ -94,7 +94,7 @@ final class JupyterServerProcess {
         }
       }
     } catch is DeadlineExceeded {
-      throw KernelHostError.unavailable("the Jupyter server did not answer within \(Self.startLimit)")
+      throw KernelProviderError.unavailable("the Jupyter server did not answer within \(Self.startLimit)")
     }
   }
 }

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// The parts of the URL of a Jupyter server.

@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// A WebSocket over a connection: answers pings, notices a peer that has gone silent.
@@ -16,7 +16,7 @@ final class WebSocketConnection {
   let subprotocol: Bytes?
   private let stream: any ByteStream
   private var parser: WebSocketParser
-  private var vigil: Deadline?
+  private var healthCheck: Deadline?
   private var isListening = false
   private var isPinged = false
   /// How much of a message there was when somebody last looked.
@@ -26,7 +26,7 @@ final class WebSocketConnection {
   /// Connects and shakes hands.
   ///
   /// - Parameter maximumMessageLength: how long a message of the server may be, in bytes.
-  /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPError`, `WebSocketError`.
+  /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPProtocolError`, `WebSocketError`.
   static func open(
     _ target: String, at location: ServerLocation, subprotocol: Bytes, maximumMessageLength: Int
   ) async throws -> WebSocketConnection {
@@ -49,9 +49,9 @@ final class WebSocketConnection {
     parser = WebSocketParser(
       maximumMessageLength: maximumMessageLength, longLength: Computation.longLength)
     self.subprotocol = subprotocol
-    let vigil = Deadline { [weak self] in self?.keepVigil() }
-    self.vigil = vigil
-    vigil.start(Self.pingInterval)
+    let healthCheck = Deadline { [weak self] in self?.checkHealth() }
+    self.healthCheck = healthCheck
+    healthCheck.start(Self.pingInterval)
   }
 
   /// Waits for the next message. One caller at a time.
@@ -71,7 +71,7 @@ final class WebSocketConnection {
         }
       }
     } catch {
-      if let error = error as? WebSocketError { await sayGoodbye(error.closeCode) }
+      if let error = error as? WebSocketError { await sendClose(error.closeCode) }
       abort()
       throw error
     }
@@ -90,8 +90,8 @@ final class WebSocketConnection {
   func close() async {
     guard !isClosed else { return }
     isClosed = true
-    vigil?.close()
-    await sayGoodbye(1000)
+    healthCheck?.close()
+    await sendClose(1000)
     await stream.close()
   }
 
@@ -114,13 +114,13 @@ final class WebSocketConnection {
         WebSocketFrame.encode(.pong, [payload], maskingKey: .random(in: .min ... .max)))
     case .pong: break
     case .close(let code, let reason):
-      await sayGoodbye(code)
+      await sendClose(code)
       throw WebSocketClosed(code: code, reason: reason)
     }
     return nil
   }
 
-  private func sayGoodbye(_ code: UInt16?) async {
+  private func sendClose(_ code: UInt16?) async {
     let frame = WebSocketFrame.encodeClose(code: code, maskingKey: .random(in: .min ... .max))
     try? await withDeadline(Self.closeLimit) {
       try await self.stream.write(frame)
@@ -129,9 +129,9 @@ final class WebSocketConnection {
   }
 
   /// Who does not read (because a client of ours does not) cannot tell a silent peer from a full socket.
-  private func keepVigil() {
+  private func checkHealth() {
     guard !isClosed else { return }
-    vigil?.start(Self.pingInterval)
+    healthCheck?.start(Self.pingInterval)
     guard isListening else { return }
     // Of a long message, which nobody is told of before it is whole, there may be more than the last time.
     let isArriving = stream.inbound.count > heardCount
@@ -149,7 +149,7 @@ final class WebSocketConnection {
 
   private func abort() {
     isClosed = true
-    vigil?.close()
+    healthCheck?.close()
     stream.abort()
   }
 

@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// The way to a kernel through a Jupyter Server: one WebSocket for all its channels.

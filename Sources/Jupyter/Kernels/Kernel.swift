@@ -1,6 +1,6 @@
 public import Logging
 public import Loop
-import Memory
+import Bytes
 import Wire
 
 /// A kernel that takes code: routes what comes over its channel to the request that it belongs to.
@@ -15,7 +15,7 @@ public final class Kernel {
   /// A kernel that is idle answers within milliseconds.
   private static let probeLimit: Duration = .seconds(1)
 
-  /// How a kernel ended that another client of its host has restarted.
+  /// How a kernel ended that another client of its provider has restarted.
   nonisolated static let restartedByOthers = "it was restarted by another client"
 
   /// What kind of kernel it is.
@@ -43,45 +43,45 @@ public final class Kernel {
   /// Told in the place of output that was dropped, for the request that is under way.
   public var onLoss: (@LoopActor (OutputLoss) async -> Void)?
 
-  private let host: any KernelHost
+  private let provider: any KernelProvider
   private let identifier: String
   private let logger: Logger
   private var channel: any KernelChannel
-  private var exchanges: [MessageIdentifier: Exchange] = [:]
+  private var exchanges: [MessageIdentifier: PendingRequest] = [:]
   /// The name by which the kernel's process signs its messages.
   private var processSession = MessageIdentifier.none
 
-  /// Starts a kernel; it takes code when this returns. Kernels in reserve may have died without anybody having heard of
+  /// Starts a kernel; it takes code when this returns. Warm kernels may have died without anybody having heard of
   /// it yet: the next one is taken then, and in the end one is started.
   ///
   /// - Parameters:
   ///   - directory: its working directory, absolute.
-  ///   - environment: variables beyond the host's.
-  /// - Throws: `KernelHostError`.
+  ///   - environment: variables beyond the provider's.
+  /// - Throws: `KernelProviderError`.
   public static func start(
-    _ spec: KernelSpec, on host: any KernelHost, in directory: String, environment: [String: String],
+    _ spec: KernelSpec, on provider: any KernelProvider, in directory: String, environment: [String: String],
     logger: Logger
   ) async throws -> Kernel {
     let end = EventLoop.now + startLimit.nanoseconds
     while true {
-      let connection = try await host.start(spec, in: directory, environment: environment)
-      let kernel = Kernel(spec: spec, host: host, connection: connection, logger: logger)
+      let connection = try await provider.start(spec, in: directory, environment: environment)
+      let kernel = Kernel(spec: spec, provider: provider, connection: connection, logger: logger)
       do {
         try await kernel.becomeReady()
         return kernel
       } catch {
         await kernel.kill(because: .shutDown("it did not start"))
         guard connection.isFromReserve, EventLoop.now < end,
-          case KernelHostError.kernelDidNotStart(let reason) = error
+          case KernelProviderError.kernelDidNotStart(let reason) = error
         else { throw error }
-        logger.info("a kernel of the reserve is no more", metadata: ["reason": "\(reason)"])
+        logger.info("a warm kernel has died", metadata: ["reason": "\(reason)"])
       }
     }
   }
 
-  private init(spec: KernelSpec, host: any KernelHost, connection: KernelConnection, logger: Logger) {
+  private init(spec: KernelSpec, provider: any KernelProvider, connection: KernelConnection, logger: Logger) {
     self.spec = spec
-    self.host = host
+    self.provider = provider
     self.identifier = connection.identifier
     self.channel = connection.channel
     self.logger = logger
@@ -99,7 +99,7 @@ public final class Kernel {
     receive: @escaping @LoopActor (Message) async -> Bool
   ) async throws {
     if let end { throw end.beforeRequest }
-    let exchange = Exchange(receive: receive)
+    let exchange = PendingRequest(receive: receive)
     exchanges[request.identifier] = exchange
     defer { exchanges[request.identifier] = nil }
     do {
@@ -130,24 +130,24 @@ public final class Kernel {
     exchanges[request.identifier]?.finish(.success(()))
   }
 
-  /// Interrupts what runs; see `KernelHost.interrupt`.
-  public func interrupt() async throws { try await host.interrupt(identifier) }
+  /// Interrupts what runs; see `KernelProvider.interrupt`.
+  public func interrupt() async throws { try await provider.interrupt(identifier) }
 
-  /// Waits until its host makes kernels as well as it can; see `KernelHost.isOutdone`.
-  public func isOutdone() async throws -> Bool { try await host.isOutdone(identifier) }
+  /// Waits until its provider makes kernels as well as it can; see `KernelProvider.canUpgrade`.
+  public func canUpgrade() async throws -> Bool { try await provider.canUpgrade(identifier) }
 
   /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return. The
   /// kernel is asked first, so that it can write what it has to write.
   public func shutDown(because reason: KernelEnd) async {
     let isBusy = !exchanges.isEmpty
     await hangUp(because: reason)
-    await host.shutDown(identifier, isBusy: isBusy)
+    await provider.shutDown(identifier, isBusy: isBusy)
   }
 
   /// The same, but the kernel is not asked.
   public func kill(because reason: KernelEnd) async {
     await hangUp(because: reason)
-    await host.kill(identifier)
+    await provider.kill(identifier)
   }
 
   private func hangUp(because reason: KernelEnd) async {
@@ -158,14 +158,14 @@ public final class Kernel {
 
   /// Opens the channel again after it was lost, and waits until the kernel takes code.
   ///
-  /// - Throws: `KernelHostError` where the kernel is gone, or another process is in its place, or its host does not answer.
+  /// - Throws: `KernelProviderError` where the kernel is gone, or another process is in its place, or its provider does not answer.
   public func reconnect() async throws {
     let session = processSession
-    channel = try await host.reconnect(identifier)
+    channel = try await provider.reconnect(identifier)
     end = nil
     startListening()
     try await becomeReady()
-    if isAnother(session) { throw KernelHostError.kernelIsGone }
+    if isAnother(session) { throw KernelProviderError.kernelIsGone }
   }
 
   /// True where a message of that session comes from another process than the one that was there first. Kernels that sign
@@ -200,9 +200,9 @@ public final class Kernel {
         }
       }
     } catch let end as KernelEnd {
-      throw KernelHostError.kernelDidNotStart(end.explanation)
+      throw KernelProviderError.kernelDidNotStart(end.explanation)
     } catch is DeadlineExceeded {
-      throw KernelHostError.kernelDidNotStart("no answer within \(Self.startLimit)")
+      throw KernelProviderError.kernelDidNotStart("no answer within \(Self.startLimit)")
     }
   }
 

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// A kind of kernel that is installed.
 ///

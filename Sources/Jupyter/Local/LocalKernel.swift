@@ -31,9 +31,9 @@ final class LocalKernel {
     let ports: [ReservedPort]
     /// The name of its files in the run directory.
     let name: String
-    let order: LaunchOrder
+    let order: SpawnSpec
     /// What it and all that it starts bear.
-    let brand: Brand
+    let tag: ProcessTag
     let mark: String
     /// Those that code in it may import, as they were before it was started.
     let packages: InstalledPackages.Snapshot
@@ -47,14 +47,14 @@ final class LocalKernel {
   private let directory: RunDirectory
   private let logger: Logger
   private var channel: ZeroMQKernelChannel?
-  private var burial: Task<Void, Never>?
+  private var reaping: Task<Void, Never>?
 
   /// Starts the process; `connect` waits until it can be spoken to.
   ///
   /// - Parameters:
   ///   - launchers: asked one after the other.
   ///   - explain: says how it died, from how its process ended.
-  /// - Throws: `KernelHostError`, `UVError`.
+  /// - Throws: `KernelProviderError`, `UVError`.
   static func start(
     _ plan: Plan, by launchers: [any KernelLauncher], in directory: RunDirectory,
     logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
@@ -64,11 +64,11 @@ final class LocalKernel {
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
       // Before code of users runs, which may start anything.
-      if !plan.brand.put(on: process.identifier) {
+      if !plan.tag.put(on: process.identifier) {
         logger.notice("the system lets no limits be set: a kernel's daemons may outlive it")
       }
       let kernel = LocalKernel(plan, process, directory, logger: logger)
-      kernel.burial = LoopActor.task { await kernel.bury(explain) }
+      kernel.reaping = LoopActor.task { await kernel.reap(explain) }
       return kernel
     } catch {
       await directory.remove(plan.name)
@@ -77,12 +77,12 @@ final class LocalKernel {
   }
 
   private static func launch(
-    _ order: LaunchOrder, by launchers: [any KernelLauncher]
+    _ order: SpawnSpec, by launchers: [any KernelLauncher]
   ) async throws -> any KernelProcess {
     for launcher in launchers {
       if let process = try await launcher.launch(order) { return process }
     }
-    throw KernelHostError.kernelDidNotStart("there is no way to start it")
+    throw KernelProviderError.kernelDidNotStart("there is no way to start it")
   }
 
   private init(
@@ -101,7 +101,7 @@ final class LocalKernel {
 
   /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
   ///
-  /// - Throws: `KernelHostError`, `UVError`, `CancellationError`.
+  /// - Throws: `KernelProviderError`, `UVError`, `CancellationError`.
   func connect(within limit: Duration = startLimit) async throws -> any KernelChannel {
     do {
       let channel = try await withDeadline(limit) { try await self.openChannel() }
@@ -110,8 +110,8 @@ final class LocalKernel {
       return ReadAheadChannel(
         channel, limit: plan.limits.unreadOutput, keepsOutput: plan.spec.keepsOutput, logger: logger)
     } catch is DeadlineExceeded {
-      throw KernelHostError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
-    } catch let error where !(error is KernelHostError || error is CancellationError) {
+      throw KernelProviderError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
+    } catch let error where !(error is KernelProviderError || error is CancellationError) {
       // Its end shows in its connections before we are told of it.
       if await hasEnded(within: Self.newsLimit) { throw startFailure }
       throw error
@@ -152,7 +152,7 @@ final class LocalKernel {
     }
   }
 
-  private var startFailure: KernelHostError {
+  private var startFailure: KernelProviderError {
     let how = process.exitStatus.map(\.description) ?? "it ended"
     return .kernelDidNotStart(process.lastLines.isEmpty ? how : "\(how): \(process.lastLines)")
   }
@@ -166,19 +166,19 @@ final class LocalKernel {
   }
 
   /// True where one of `launchers` would make a better one.
-  func isOutdone(by launchers: [any KernelLauncher]) -> Bool {
-    launchers.contains { $0.wouldRather(make: plan.order, than: process) }
+  func canUpgrade(with launchers: [any KernelLauncher]) -> Bool {
+    launchers.contains { $0.canUpgrade(to: plan.order, than: process) }
   }
 
   /// Interrupts what runs, the way that the kernelspec asks for.
   ///
-  /// - Throws: `KernelHostError`, `DeadlineExceeded`, `UVError`.
+  /// - Throws: `KernelProviderError`, `DeadlineExceeded`, `UVError`.
   func interrupt() async throws {
-    guard process.exitStatus == nil else { throw KernelHostError.kernelIsGone }
+    guard process.exitStatus == nil else { throw KernelProviderError.kernelIsGone }
     switch plan.spec.interruptMode {
     case .signal: process.signal(.interrupt)
     case .message:
-      guard let channel else { throw KernelHostError.kernelIsGone }
+      guard let channel else { throw KernelProviderError.kernelIsGone }
       try await withDeadline(Self.interruptLimit) { try await channel.ask(ControlRequest.interrupt.make()) }
     }
   }
@@ -206,7 +206,7 @@ final class LocalKernel {
   }
 
   /// Waits until the process has ended, by whatever, and everything of it is gone.
-  func untilGone() async { await burial?.value }
+  func untilGone() async { await reaping?.value }
 
   private func hasEndedPolitely() async -> Bool {
     // More may be asked while this one ends.
@@ -225,7 +225,7 @@ final class LocalKernel {
   }
 
   /// Clears away what is left of the process, and tells the channel how it ended.
-  private func bury(_ explain: @LoopActor (ExitStatus) async -> String) async {
+  private func reap(_ explain: @LoopActor (ExitStatus) async -> String) async {
     await process.gone()
     process.signal(.kill)
     let clearing = LoopActor.task { await self.clear() }
@@ -238,7 +238,7 @@ final class LocalKernel {
 
   private func clear() async {
     let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
-    let left = await ProcessTable.end(session: process.identifier, brand: plan.brand, mark: plan.mark)
+    let left = await ProcessTable.end(session: process.identifier, tag: plan.tag, mark: plan.mark)
     if !left.isEmpty {
       logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
     }

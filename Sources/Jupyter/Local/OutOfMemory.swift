@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// How often the system has killed a process of our container, or service, because there was no memory left: it says so
 /// nowhere else, and to the process that is killed least of all.

@@ -7,13 +7,13 @@ import Loop
 @LoopActor
 final class Reaper {
   /// `$1` is what the environment of such processes holds, unless they were given another; `$2` what their limits show,
-  /// where the system has let us brand kernels; `$3` the directory. A process may fork while it is looked for, hence
+  /// where the system has let us tag kernels; `$3` the directory. A process may fork while it is looked for, hence
   /// several rounds.
   private static let script = """
-    mark=$1 brand=$2 directory=$3
+    mark=$1 tag=$2 directory=$3
     read -r _
     for round in 1 2 3 4 5; do
-      found=$(grep -lsF -e "$mark" /proc/[0-9]*/environ; grep -lsE -e "$brand" /proc/[0-9]*/limits)
+      found=$(grep -lsF -e "$mark" /proc/[0-9]*/environ; grep -lsE -e "$tag" /proc/[0-9]*/limits)
       [ -n "$found" ] || break
       for file in $found; do
         process=${file#/proc/}
@@ -29,11 +29,11 @@ final class Reaper {
   ///
   /// - Parameters:
   ///   - mark: the beginning of a `NAME=value` that no other process has.
-  ///   - brands: those of our kernels.
-  init(mark: String, brands: BrandSeries, directory: String) throws {
+  ///   - tags: those of our kernels.
+  init(mark: String, tags: ProcessTagSeries, directory: String) throws {
     // A session of its own, so that what ends us from the terminal does not end it.
     process = try ChildProcess.spawn(
-      executable: "/bin/sh", arguments: ["-c", Self.script, "reaper", mark, brands.pattern, directory],
+      executable: "/bin/sh", arguments: ["-c", Self.script, "reaper", mark, tags.pattern, directory],
       currentDirectory: "/", detached: true, standardInput: .pipe, standardOutput: .null,
       standardError: .null)
   }

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A message to a kernel, ready to be framed for the wire.
 public struct KernelRequest: Sendable {

@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 extension Message {
   /// The message in `frame`. A long one is read on another thread; whoever wants the messages of a kernel in their order

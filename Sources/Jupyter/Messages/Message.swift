@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 public import Wire
 
 /// A message of a kernel. All its parts are slices of the memory that it was received into.

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 import Loop
 import Wire
 

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 import Wire
 
 /// A `msg_id`, or the identifier of a session, which begins those of its messages. Compared as bytes.

@@ -1,5 +1,5 @@
 public import Loop
-public import Memory
+public import Bytes
 import Wire
 
 /// Makes our messages to one kernel: numbers them and stamps them.

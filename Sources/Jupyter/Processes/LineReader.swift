@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// What comes over a stream, line by line.
 @LoopActor

@@ -1,7 +1,7 @@
 import Logging
 import Loop
-import Memory
-import Memory
+import Bytes
+import Bytes
 
 /// What a process writes to a pipe, line by line in our log, and its last words for whoever asks.
 @LoopActor

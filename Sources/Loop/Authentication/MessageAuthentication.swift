@@ -1,5 +1,5 @@
 import COpenSSL
-public import Memory
+public import Bytes
 
 /// Shows by HMAC-SHA256 (RFC 2104) that a message comes from somebody who has the key, and came unchanged.
 public struct MessageAuthentication: Sendable {

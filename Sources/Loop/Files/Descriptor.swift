@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-import Memory
+import Bytes
 
 /// A file descriptor that is closed when nobody holds it any more.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A file that is open for reading. Whoever opened it goes on reading the same file when another takes its name.
 @LoopActor

@@ -1,5 +1,5 @@
 import CUV
-public import Memory
+public import Bytes
 
 /// A file that is being written and takes its name, or the place of another file, whole or not at all.
 ///

@@ -1,5 +1,5 @@
 import Glibc
-public import Memory
+public import Bytes
 
 /// Bytes as the system takes them for a name: without NUL inside, and with one at the end.
 struct PathName: Sendable, Equatable {

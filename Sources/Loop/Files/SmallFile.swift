@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-public import Memory
+public import Bytes
 
 /// Whole files of a few kilobytes, by path. On libuv's thread pool, as all that may wait for a disk.
 public enum SmallFile {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Synchronization
 
 /// Bytes on their way to a file: the loop appends to them, and a job on another thread takes block after block for as

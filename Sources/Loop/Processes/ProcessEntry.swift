@@ -10,8 +10,8 @@ struct ProcessEntry: Sendable {
   let start: UInt64
   /// It has ended, be it that nobody has waited for it yet.
   let isDead: Bool
-  /// What it was branded with, or one that it descends from; nil where none was.
-  let brand: Brand?
+  /// What it was tagged with, or one that it descends from; nil where none was.
+  let tag: ProcessTag?
 
   /// nil where there is no such process any more.
   init?(_ identifier: Int32) {
@@ -21,7 +21,7 @@ struct ProcessEntry: Sendable {
     session = fields.session
     start = fields.start
     isDead = fields.isDead
-    brand = isDead ? nil : Self.brand(of: identifier)
+    tag = isDead ? nil : Self.tag(of: identifier)
   }
 
   /// True where a process has ended, or is no more. Less work than to know all of it.
@@ -60,11 +60,11 @@ struct ProcessEntry: Sendable {
     return variables.split(separator: 0).contains { $0.elementsEqual(mark) }
   }
 
-  private static func brand(of process: Int32) -> Brand? {
+  private static func tag(of process: Int32) -> ProcessTag? {
     var number: UInt64 = 0
-    if fileLockLimit(process, &number) { return Brand(limit: number) }
+    if fileLockLimit(process, &number) { return ProcessTag(limit: number) }
     // It belongs to another user, and what `/proc` shows is for all.
-    return read("/proc/\(process)/limits").flatMap(Brand.init(limits:))
+    return read("/proc/\(process)/limits").flatMap(ProcessTag.init(limits:))
   }
 
   /// All of a file of `/proc`, whose length nobody knows before.

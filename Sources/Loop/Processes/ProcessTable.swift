@@ -1,14 +1,14 @@
 /// The processes of this machine, as `/proc` has them.
 public enum ProcessTable {
   /// Kills what a process that led a session has started and left behind, and what that started. All of that has
-  /// `brand`. For systems that do not let us brand processes there are signs that a child can lose: the session, a
+  /// `tag`. For systems that do not let us tag processes there are signs that a child can lose: the session, a
   /// line of parents that leads to it, and `mark`, a `NAME=value` in the environment. Takes some milliseconds, on
   /// libuv's thread pool.
   ///
   /// - Returns: the processes that would not go.
   @LoopActor
-  public static func end(session: Int32, brand: Brand, mark: String) async -> [Int32] {
-    await ProcessSearch.end(ProcessSigns(session: session, brand: brand, mark: Array(mark.utf8)))
+  public static func end(session: Int32, tag: ProcessTag, mark: String) async -> [Int32] {
+    await ProcessSearch.end(ProcessSigns(session: session, tag: tag, mark: Array(mark.utf8)))
   }
 
   /// True where a process has ended as far as others can see: its leader is gone or a zombie, while its other threads may
@@ -25,14 +25,14 @@ public enum ProcessTable {
 /// What tells those that are looked for from all others.
 struct ProcessSigns: Sendable {
   let session: Int32
-  let brand: Brand
+  let tag: ProcessTag
   let mark: [UInt8]
 
   /// True where a process has one of them.
   func areShown(by process: ProcessEntry) -> Bool {
-    if process.session == session || process.brand == brand { return true }
-    // Who has a sibling of the brand descends from another process of ours.
-    if let other = process.brand, other.isSibling(of: brand) { return false }
+    if process.session == session || process.tag == tag { return true }
+    // Who has a sibling of the tag descends from another process of ours.
+    if let other = process.tag, other.isSibling(of: tag) { return false }
     return process.carries(mark)
   }
 }

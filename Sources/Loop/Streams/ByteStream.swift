@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A connection: bytes in, bytes out. Plain sockets, pipes and TLS look alike from above.
 ///

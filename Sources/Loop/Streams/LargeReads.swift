@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Keeps the memory of a long message for the next one, for a while.
 @LoopActor

@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-import Memory
+import Bytes
 
 extension SocketStream {
   /// nil while nothing waits for the peer, here or in the system's buffer, else how many bytes of all that was written the

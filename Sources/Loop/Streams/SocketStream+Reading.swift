@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-import Memory
+import Bytes
 
 /// The reading half of a stream, apart from the bytes themselves.
 @LoopActor

@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-public import Memory
+public import Bytes
 
 /// The writing half of a stream.
 @LoopActor

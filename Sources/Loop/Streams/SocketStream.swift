@@ -1,6 +1,6 @@
 import CUV
 import Glibc
-public import Memory
+public import Bytes
 
 /// A connected socket: TCP, a Unix socket or one end of a pipe to a child process.
 @LoopActor

@@ -1,6 +1,6 @@
 import COpenSSL
 import Glibc
-import Memory
+import Bytes
 
 /// One TLS connection without its socket: bytes of the peer in, bytes for the peer out. Nothing waits in here.
 final class TLSEngine {

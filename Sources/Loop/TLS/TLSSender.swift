@@ -1,5 +1,5 @@
 import CUV
-import Memory
+import Bytes
 
 /// Carries what a TLS connection has to say to the stream beneath, in its order and to the last byte.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A secure connection over another one.
 ///
@@ -150,13 +150,13 @@ public final class TLSStream: ByteStream {
 
   /// Ends the connection at once and waits until its resources are free. The peer is told, if it reads.
   public func close() async {
-    farewell()
+    sendCloseNotify()
     await transport.close()
   }
 
   /// Begins to close, without waiting.
   public func abort() {
-    farewell()
+    sendCloseNotify()
     transport.abort()
   }
 
@@ -166,7 +166,7 @@ public final class TLSStream: ByteStream {
     transport.reset()
   }
 
-  private func farewell() {
+  private func sendCloseNotify() {
     guard !isClosed else { return }
     isClosed = true
     guard failure == nil else { return }

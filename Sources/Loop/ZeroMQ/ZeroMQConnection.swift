@@ -1,5 +1,5 @@
 import CZMQ
-public import Memory
+public import Bytes
 
 /// A socket of libzmq that is connected to one peer, and knows what becomes of the connection.
 @LoopActor

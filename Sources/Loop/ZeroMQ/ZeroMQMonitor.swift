@@ -1,5 +1,5 @@
 import CZMQ
-import Memory
+import Bytes
 
 /// What happens to the connection of a socket.
 ///

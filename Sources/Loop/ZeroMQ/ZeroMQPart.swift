@@ -1,5 +1,5 @@
 import CZMQ
-import Memory
+import Bytes
 
 /// The parts of a message on their way in.
 ///

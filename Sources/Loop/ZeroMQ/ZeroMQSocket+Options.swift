@@ -1,5 +1,5 @@
 import CZMQ
-import Memory
+import Bytes
 
 extension ZeroMQSocket {
   /// What the socket does with messages.

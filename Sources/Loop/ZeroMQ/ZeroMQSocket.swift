@@ -1,6 +1,6 @@
 import CUV
 import CZMQ
-import Memory
+import Bytes
 
 /// A socket of libzmq on the loop: whole messages, each in several parts.
 ///

@@ -5,12 +5,12 @@ import Loop
 /// One kernel with its own memory, under an identifier that outlives it: a kernel that dies is replaced.
 @LoopActor
 final class Context {
-  /// How often, and how long apart, a lost kernel's host is asked for another: as long as a Jupyter Server needs to be
+  /// How often, and how long apart, a lost kernel's provider is asked for another: as long as a Jupyter Server needs to be
   /// started again.
   private static let startAttempts = 20
   private static let startPause: Duration = .milliseconds(500)
-  /// How often a host is looked for that did not come back in that time.
-  private static let vigilInterval: Duration = .seconds(5)
+  /// How often a provider is looked for that did not come back in that time.
+  private static let awayRetryInterval: Duration = .seconds(5)
 
   /// What clients call it.
   nonisolated let identifier: String
@@ -29,13 +29,13 @@ final class Context {
 
   /// The directory was asked for: a kernel that cannot be in it is of no use.
   private let isDirectoryAsked: Bool
-  private let host: any KernelHost
+  private let provider: any KernelProvider
   private let logger: Logger
   /// Nil until somebody wants one.
   private var kernel: Task<Kernel, any Error>?
   /// How many kernels were called for. One that is there when another has been called for since is not wanted.
   private var calls = 0
-  private var vigil: Task<Void, Never>?
+  private var retries: Task<Void, Never>?
   /// Why a kernel was replaced that nobody asked to replace; nil where the next execution need not be told.
   private var loss: String?
   /// The kernel that is about to end by itself, and why.
@@ -44,13 +44,13 @@ final class Context {
   private var deletion: KernelEnd?
   /// True while the kernel takes code.
   private(set) var isReady = false
-  /// True while the kernel's host does not answer.
+  /// True while the kernel's provider does not answer.
   private(set) var isAway = false
 
   /// Starts no kernel yet.
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
-    isDirectoryAsked: Bool, isDefault: Bool, host: any KernelHost, logger: Logger
+    isDirectoryAsked: Bool, isDefault: Bool, provider: any KernelProvider, logger: Logger
   ) {
     self.identifier = identifier
     self.language = language
@@ -58,7 +58,7 @@ final class Context {
     self.directory = directory
     self.isDirectoryAsked = isDirectoryAsked
     self.isDefault = isDefault
-    self.host = host
+    self.provider = provider
     var logger = logger
     logger[metadataKey: "context"] = "\(identifier)"
     self.logger = logger
@@ -74,7 +74,7 @@ final class Context {
 
   /// The kernel, as soon as it takes code. A start that failed is tried again.
   ///
-  /// - Throws: `KernelHostError`; `KernelEnd` when the context is deleted.
+  /// - Throws: `KernelProviderError`; `KernelEnd` when the context is deleted.
   func ready() async throws -> Kernel {
     if let deletion { throw deletion }
     begin()
@@ -123,12 +123,12 @@ final class Context {
   /// The kernel has been asked to end, by its own code: its end is known before it comes.
   func endIsNear(of kernel: Kernel, because reason: String) { ending = (ObjectIdentifier(kernel), reason) }
 
-  /// Puts a better kernel in the place of one that nobody has used yet, where the host makes better ones by now: such as
+  /// Puts a better kernel in the place of one that nobody has used yet, where the provider makes better ones by now: such as
   /// has loaded what takes time. Nobody has to wait for that.
-  func improve() async throws {
+  func upgrade() async throws {
     guard let provision = kernel else { return }
     let first = try await provision.value
-    guard try await first.isOutdone(), isUntouched(provision) else { return }
+    guard try await first.canUpgrade(), isUntouched(provision) else { return }
     let better = try await start()
     guard isUntouched(provision) else { return await better.kill(because: .shutDown("it is not wanted")) }
     first.onEnd = nil
@@ -146,10 +146,10 @@ final class Context {
     let deletion = KernelEnd.shutDown(reason)
     self.deletion = deletion
     turns.close(deletion)
-    vigil?.cancel()
-    // Nobody knows when a host that is away will answer.
+    retries?.cancel()
+    // Nobody knows when a provider that is away will answer.
     if isAway { kernel?.cancel() }
-    await vigil?.value
+    await retries?.value
     await (try? kernel?.value)?.shutDown(because: deletion)
   }
 
@@ -169,10 +169,10 @@ final class Context {
   }
 
   private func start() async throws -> Kernel {
-    let kernel = try await Kernel.start(spec, on: host, in: directory, environment: [:], logger: logger)
+    let kernel = try await Kernel.start(spec, on: provider, in: directory, environment: [:], logger: logger)
     do {
       if let deletion { throw deletion }
-      if !host.startsInDirectory { try await enterDirectory(kernel) }
+      if !provider.startsInDirectory { try await enterDirectory(kernel) }
       return kernel
     } catch {
       await kernel.kill(because: .shutDown("it is not wanted"))
@@ -184,7 +184,7 @@ final class Context {
     do {
       try await kernel.changeDirectory(to: directory)
     } catch let failure as SilentCodeFailure where !isDirectoryAsked {
-      logger.info("the kernel stays where its host starts it", metadata: ["reason": "\(failure)"])
+      logger.info("the kernel stays where its provider starts it", metadata: ["reason": "\(failure)"])
     }
   }
 
@@ -212,7 +212,7 @@ final class Context {
     let call = calls + 1
     // While it is being looked after, its end is no news.
     lost.onEnd = nil
-    if case .connectionLost = reason { keepVigil() }
+    if case .connectionLost = reason { retryUntilBack() }
     provide {
       if case .connectionLost = reason, await self.recover(lost, interrupting: wasRunning) { return lost }
       if isUnasked, call == self.calls { self.loss = why }
@@ -226,7 +226,7 @@ final class Context {
     _ lost: Kernel, because reason: KernelEnd, for start: @escaping @LoopActor () async throws -> Kernel
   ) async throws -> Kernel {
     let ending = LoopActor.task { await lost.kill(because: reason) }
-    if !host.overlapsKernels { await ending.value }
+    if !provider.overlapsKernels { await ending.value }
     do {
       let kernel = try await start()
       await ending.value
@@ -237,31 +237,31 @@ final class Context {
     }
   }
 
-  /// Starts a kernel where there was one: a host that is away for a moment is no reason to give the context up.
+  /// Starts a kernel where there was one: a provider that is away for a moment is no reason to give the context up.
   private func startPersistently() async throws -> Kernel {
     for _ in 1..<Self.startAttempts {
       if let deletion { throw deletion }
       do {
         return try await start()
-      } catch KernelHostError.unavailable(let reason) {
-        logger.info("the kernel's host is away", metadata: ["reason": "\(reason)"])
+      } catch KernelProviderError.unavailable(let reason) {
+        logger.info("the kernel's provider is away", metadata: ["reason": "\(reason)"])
         try await EventLoop.sleep(for: Self.startPause)
       }
     }
     return try await start()
   }
 
-  /// Looks for a host that is away until it is back, also when nobody wants to run anything: who asks whether we are well
+  /// Looks for a provider that is away until it is back, also when nobody wants to run anything: who asks whether we are well
   /// may send nothing before we are.
-  private func keepVigil() {
+  private func retryUntilBack() {
     isAway = true
-    guard vigil == nil else { return }
-    vigil = LoopActor.task {
+    guard retries == nil else { return }
+    retries = LoopActor.task {
       while self.isAway, self.deletion == nil {
-        do { try await EventLoop.sleep(for: Self.vigilInterval) } catch { break }
+        do { try await EventLoop.sleep(for: Self.awayRetryInterval) } catch { break }
         if self.isAway { _ = try? await self.ready() }
       }
-      self.vigil = nil
+      self.retries = nil
     }
   }
 

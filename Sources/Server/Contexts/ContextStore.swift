@@ -1,7 +1,8 @@
+import HTTPServer
 import Jupyter
 import Logging
 import Loop
-import Memory
+import Bytes
 import OrderedCollections
 
 /// All contexts, and the rule that every language has one default context, made on first use.
@@ -20,7 +21,7 @@ final class ContextStore {
   /// Nobody waits longer for a list because what runs the kernels does not answer.
   private static let listingLimit: Duration = .seconds(1)
 
-  private let host: any KernelHost
+  private let provider: any KernelProvider
   private let workspace: String
   private let limit: Int
   private let logger: Logger
@@ -35,8 +36,8 @@ final class ContextStore {
   /// - Parameters:
   ///   - workspace: the directory of contexts that name none.
   ///   - limit: how many contexts there may be at once.
-  init(host: any KernelHost, workspace: String, limit: Int, logger: Logger) {
-    self.host = host
+  init(provider: any KernelProvider, workspace: String, limit: Int, logger: Logger) {
+    self.provider = provider
     self.workspace = workspace
     self.limit = limit
     self.logger = logger
@@ -49,7 +50,7 @@ final class ContextStore {
   }
 
   /// True where paths of this machine mean the same to the kernels.
-  var sharesFileSystem: Bool { host.sharesFileSystem }
+  var sharesFileSystem: Bool { provider.sharesFileSystem }
 
   /// True once the default context has been up.
   var isWarm = false
@@ -60,7 +61,7 @@ final class ContextStore {
 
   /// The context, whose kernel takes code or will.
   ///
-  /// - Throws: `HTTPFailure` 404; 429 where its kernel would be one too many.
+  /// - Throws: `HTTPErrorResponse` 404; 429 where its kernel would be one too many.
   func context(_ identifier: Bytes) throws -> Context {
     let context = try find(identifier)
     try begin(context)
@@ -69,14 +70,14 @@ final class ContextStore {
 
   private func find(_ identifier: Bytes) throws -> Context {
     guard let context = identifier.ascii(atMost: Self.longestIdentifier).flatMap({ contexts[$0] }) else {
-      throw HTTPFailure(404, "Context \(identifier.excerpt(atMost: Self.longestIdentifier)) not found")
+      throw HTTPErrorResponse(404, "Context \(identifier.excerpt(atMost: Self.longestIdentifier)) not found")
     }
     return context
   }
 
   /// Makes a context; its kernel takes code when this returns.
   ///
-  /// - Throws: `HTTPFailure` 400, 429, 503.
+  /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func create(language: Bytes?, directory: String?) async throws -> Context {
     let (name, spec) = try await resolve(language)
     let context = make(name, spec, directory: directory, isDefault: false)
@@ -93,7 +94,7 @@ final class ContextStore {
 
   /// The default context of a language, made when there is none, once, however many ask.
   ///
-  /// - Throws: `HTTPFailure` 400, 429, 503.
+  /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func defaultContext(for language: Bytes?) async throws -> Context {
     // Nearly all executions name no language.
     if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
@@ -109,9 +110,9 @@ final class ContextStore {
   /// Adds the default contexts that are there from the start. They have no kernel until they are used.
   func addListed() async {
     guard !listed.isSuperset(of: Self.listedLanguages) else { return }
-    let host = host
+    let provider = provider
     let specs = try? await withDeadline(Self.listingLimit) {
-      try await host.specs(maximumAge: Self.listedSpecsAge)
+      try await provider.specs(maximumAge: Self.listedSpecsAge)
     }
     let languages = Languages(specs: specs ?? [])
     for language in Self.listedLanguages where !listed.contains(language) {
@@ -123,7 +124,7 @@ final class ContextStore {
     }
   }
 
-  /// - Throws: `HTTPFailure` 404, 429, 503.
+  /// - Throws: `HTTPErrorResponse` 404, 429, 503.
   func restart(_ identifier: Bytes) async throws {
     let context = try find(identifier)
     do {
@@ -135,7 +136,7 @@ final class ContextStore {
     }
   }
 
-  /// - Throws: `HTTPFailure` 404.
+  /// - Throws: `HTTPErrorResponse` 404.
   func delete(_ identifier: Bytes) async throws {
     let context = try find(identifier)
     contexts[context.identifier] = nil
@@ -156,11 +157,13 @@ final class ContextStore {
   /// What is left of `error` for a client that asked for a context.
   static func failure(for error: any Error) -> any Error {
     switch error {
-    case KernelHostError.noDirectory: HTTPFailure(400, "\(error)")
-    case let error as KernelHostError: HTTPFailure.unavailable("Kernels are not available: \(error)")
-    case let end as KernelEnd: HTTPFailure.unavailable("The kernel is not available: \(end.explanation)")
+    case KernelProviderError.noDirectory: HTTPErrorResponse(400, "\(error)")
+    case let error as KernelProviderError:
+      HTTPErrorResponse.unavailable("Kernels are not available: \(error)")
+    case let end as KernelEnd:
+      HTTPErrorResponse.unavailable("The kernel is not available: \(end.explanation)")
     case let failure as SilentCodeFailure:
-      HTTPFailure(400, "The kernel cannot start in its working directory: \(failure)")
+      HTTPErrorResponse(400, "The kernel cannot start in its working directory: \(failure)")
     default: error
     }
   }
@@ -170,7 +173,7 @@ final class ContextStore {
   ) -> Context {
     Context(
       language: language, spec: spec, directory: directory ?? workspace, isDirectoryAsked: directory != nil,
-      isDefault: isDefault, host: host, logger: logger)
+      isDefault: isDefault, provider: provider, logger: logger)
   }
 
   private func add(default context: Context) {
@@ -182,7 +185,7 @@ final class ContextStore {
   private func begin(_ context: Context) throws {
     if context.hasBegun { return }
     guard contexts.values.count(where: \.hasBegun) < limit else {
-      throw HTTPFailure(429, "There are \(limit) contexts, and no more are allowed; delete one first")
+      throw HTTPErrorResponse(429, "There are \(limit) contexts, and no more are allowed; delete one first")
     }
     context.begin()
   }
@@ -194,7 +197,7 @@ final class ContextStore {
     do {
       // What is not known yet may have been installed since.
       for age in [Self.specsAge, .zero] {
-        languages = Languages(specs: try await host.specs(maximumAge: age))
+        languages = Languages(specs: try await provider.specs(maximumAge: age))
         guard let name else { continue }
         if let spec = languages.spec(for: name) { return (Self.language(spec, askedAs: name), spec) }
       }
@@ -202,7 +205,7 @@ final class ContextStore {
       throw Self.failure(for: error)
     }
     let shown = asked.count <= KernelSpec.longestName ? "'\(asked)'" : "with so long a name"
-    throw HTTPFailure(400, "No kernel for language \(shown). Installed: \(languages.list)")
+    throw HTTPErrorResponse(400, "No kernel for language \(shown). Installed: \(languages.list)")
   }
 
   /// Asked for by its own name, a kernel has the language that it declares.

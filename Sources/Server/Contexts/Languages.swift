@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 
 /// Finds the kernel for a language as people name it.
 struct Languages: Sendable {

@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 import Wire
 
 /// Code that sets environment variables in a kernel before an execution, and puts back afterwards what was there.

@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 import Wire
 
 /// One execution as a state machine: the kernel's messages in, what the client is told out. It does no I/O.

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// The environment variables of one execution, and the two ways to give them to a kernel.

@@ -1,5 +1,6 @@
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// Sends an execution's events to its client, each when it is known, and keeps a silent stream alive.

@@ -1,7 +1,8 @@
+import HTTPServer
 import Jupyter
 import Logging
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// One execution on its way through a context: waits for its turn, runs, and leaves the kernel as the next one wants it.
@@ -41,7 +42,7 @@ final class ExecutionRun {
   /// Interrupts on their way: the next execution must not meet one of them.
   private var interruptions: [Task<Void, Never>] = []
   /// How often the code was to end.
-  private var urgings = 0
+  private var attempts = 0
   /// What happens if the last interrupt has no effect; nil where there was none.
   private var escalation: Deadline?
   private var isLookingForReply = false
@@ -97,11 +98,11 @@ final class ExecutionRun {
     guard let kernel, escalation == nil else { return }
     lookForReply()
     // Where the code has ended, as it seems, an interrupt more could only hit what comes next.
-    if !isLookingForReply || urgings == 0 { sendInterrupt(to: kernel) }
+    if !isLookingForReply || attempts == 0 { sendInterrupt(to: kernel) }
     let escalation = Deadline { [weak self] in self?.escalate() }
     self.escalation = escalation
-    escalation.start(Self.patience * (1 << urgings))
-    urgings += 1
+    escalation.start(Self.patience * (1 << attempts))
+    attempts += 1
   }
 
   private func sendInterrupt(to kernel: Kernel) {
@@ -241,8 +242,8 @@ final class ExecutionRun {
     guard kernel != nil else { return }
     escalation?.close()
     escalation = nil
-    if urgings < Self.interruptsBeforeRestart {
-      logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(urgings)"])
+    if attempts < Self.interruptsBeforeRestart {
+      logger.debug("the code does not obey the interrupt", metadata: ["interrupts": "\(attempts)"])
       interrupt()
     } else {
       logger.warning("the code obeys no interrupt: its kernel is replaced")

@@ -1,3 +1,4 @@
+import HTTPServer
 import Loop
 
 /// The executions that are under way, and whether new ones may come: none may once the server drains.
@@ -7,9 +8,9 @@ final class ExecutionRuns {
   private var isDraining = false
   private var onEmpty: CheckedContinuation<Void, Never>?
 
-  /// - Throws: `HTTPFailure` 503 while the server drains.
+  /// - Throws: `HTTPErrorResponse` 503 while the server drains.
   func admit() throws {
-    if isDraining { throw HTTPFailure.unavailable("The server is shutting down") }
+    if isDraining { throw HTTPErrorResponse.unavailable("The server is shutting down") }
   }
 
   /// Counts `run` as under way while `body` runs it.

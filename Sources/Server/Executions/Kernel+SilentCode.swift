@@ -1,6 +1,6 @@
 import Jupyter
 import Loop
-import Memory
+import Bytes
 import Wire
 
 extension Kernel {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// Writes `OutputEvent`s as lines of NDJSON, in ASCII alone: small text of ours around slices of the kernel's own bytes.

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// What the client of an execution is told. Slices are as the kernel sent them: `Bytes` of text are the contents of

@@ -1,6 +1,7 @@
+import HTTPServer
 import FoundationEssentials
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// One answer with a file, or with a part of it, or with the word that the client has it already.
@@ -26,7 +27,7 @@ struct FileDownload {
     if let contentRange = range.contentRange(size: size) { fields.append("Content-Range", contentRange) }
     switch range {
     case .unsatisfiable:
-      throw HTTPFailure(416, "The file has \(size) bytes", fields: ["Content-Range": "bytes */\(size)"])
+      throw HTTPErrorResponse(416, "The file has \(size) bytes", fields: ["Content-Range": "bytes */\(size)"])
     case .whole: try await send(200, 0..<size, fields, by: response)
     case .part(let part): try await send(206, part, fields, by: response)
     }

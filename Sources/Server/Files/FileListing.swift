@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// The contents of a directory as JSON.

@@ -1,5 +1,6 @@
+import HTTPServer
 public import Loop
-import Memory
+import Bytes
 import Wire
 
 /// The routes that list, read, write and delete what is in the workspace.
@@ -13,7 +14,7 @@ public struct FileRoutes {
   public init(_ workspace: Directory) { self.workspace = workspace }
 
   /// Adds them to `router`.
-  public func add(to router: inout Router) {
+  func add(to router: inout Router) {
     router.on("GET", "/files", Self.isolating(list))
     router.on("GET", "/files/{path...}", Self.isolating(read))
     router.on("PUT", "/files/{path...}", Self.isolating(write))
@@ -28,7 +29,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func list(_ request: Request, _ response: ResponseWriter) async throws {
-    let asked = AskedPath(try request.target.query("path") ?? ".", for: .listing)
+    let asked = RequestPath(try request.target.query("path") ?? ".", for: .listing)
     let entries = try await asked.explaining { try await workspace.list(try asked.relative()) }
     let fields: HTTPFields = ["Content-Type": "application/json", "Cache-Control": "no-cache"]
     let json = try await Computation.run(over: entries.count * FileListing.usualLength) {
@@ -38,7 +39,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func read(_ request: Request, _ response: ResponseWriter) async throws {
-    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .reading)
+    let asked = RequestPath(request.parameters["path"] ?? Bytes(), for: .reading)
     let file = try await asked.explaining { try await workspace.openFile(try asked.relative()) }
     defer { file.close() }
     try await FileDownload(file, name: asked.text, request).send(by: response)
@@ -47,9 +48,9 @@ public struct FileRoutes {
   @Sendable private func write(_ request: Request, _ response: ResponseWriter) async throws {
     // Whoever sends a part thinks that the rest stays (RFC 9110, 14.5).
     guard request.fields.first("Content-Range") == nil else {
-      throw HTTPFailure(400, "A file is written whole: Content-Range is not supported")
+      throw HTTPErrorResponse(400, "A file is written whole: Content-Range is not supported")
     }
-    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .writing)
+    let asked = RequestPath(request.parameters["path"] ?? Bytes(), for: .writing)
     let condition = WriteCondition(request)
     // Before the body is asked for: what must not be written need not be sent.
     try await check(condition, asked)
@@ -67,7 +68,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func delete(_ request: Request, _ response: ResponseWriter) async throws {
-    let asked = AskedPath(request.parameters["path"] ?? Bytes(), for: .deleting)
+    let asked = RequestPath(request.parameters["path"] ?? Bytes(), for: .deleting)
     try await when(WriteCondition(request), holdsFor: asked) {
       try await workspace.remove(try asked.relative())
     }
@@ -76,7 +77,7 @@ public struct FileRoutes {
 
   /// Runs `body` where the file is as the client demands it.
   private func when<R: Sendable>(
-    _ condition: WriteCondition, holdsFor asked: AskedPath, _ body: @LoopActor () async throws -> R
+    _ condition: WriteCondition, holdsFor asked: RequestPath, _ body: @LoopActor () async throws -> R
   ) async throws -> R {
     if condition.isEmpty { return try await asked.explaining(body) }
     let place = try await lock(asked)
@@ -86,7 +87,7 @@ public struct FileRoutes {
   }
 
   /// Waits until nobody else writes under a condition what the path leads to.
-  private func lock(_ asked: AskedPath) async throws -> FilePlace {
+  private func lock(_ asked: RequestPath) async throws -> FilePlace {
     while true {
       let place = try await place(asked)
       try await places.lock(place)
@@ -101,12 +102,12 @@ public struct FileRoutes {
     }
   }
 
-  private func place(_ asked: AskedPath) async throws -> FilePlace {
+  private func place(_ asked: RequestPath) async throws -> FilePlace {
     try await asked.explaining { try await workspace.place(of: asked.relative()) }
   }
 
-  /// - Throws: `HTTPFailure` 412 where the file is not as the client demands it.
-  private func check(_ condition: WriteCondition, _ asked: AskedPath) async throws {
+  /// - Throws: `HTTPErrorResponse` 412 where the file is not as the client demands it.
+  private func check(_ condition: WriteCondition, _ asked: RequestPath) async throws {
     if condition.isEmpty { return }
     let status: FileStatus? = try await asked.explaining {
       do {
@@ -116,7 +117,7 @@ public struct FileRoutes {
       }
     }
     guard condition.holds(for: status.map(EntityTag.init(of:))) else {
-      throw HTTPFailure(
+      throw HTTPErrorResponse(
         412, "'\(asked.text)' is not as If-Match or If-None-Match demands, and was left alone")
     }
   }

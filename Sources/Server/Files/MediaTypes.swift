@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// What a file is, by the ending of its name.
 ///

@@ -1,5 +1,6 @@
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// What a client demands of the file that it writes or deletes: that it is the one that the client knows, or that there is

@@ -1,6 +1,7 @@
+import HTTPServer
 import Jupyter
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// `/contexts`: kernels that clients make, list, restart and delete.
@@ -48,14 +49,14 @@ struct ContextRoutes {
   /// Relative directories are relative to the workspace, as in the file API.
   private func directory(_ asked: Bytes?) async throws -> String? {
     guard let asked, !asked.isEmpty else { return nil }
-    guard asked.firstIndex(of: 0) == nil else { throw HTTPFailure(400, "`cwd` has a NUL in it") }
+    guard asked.firstIndex(of: 0) == nil else { throw HTTPErrorResponse(400, "`cwd` has a NUL in it") }
     guard asked.count <= Self.longestDirectory else {
-      throw HTTPFailure(400, "Working directory does not exist: its path is longer than any can be")
+      throw HTTPErrorResponse(400, "Working directory does not exist: its path is longer than any can be")
     }
     let path = asked[0] == UInt8(ascii: "/") ? String(asked) : "\(workspace)/\(asked)"
     guard contexts.sharesFileSystem else { return path }
     guard (try? await Directory.open(path)) != nil else {
-      throw HTTPFailure(400, "Working directory \(asked) does not exist")
+      throw HTTPErrorResponse(400, "Working directory \(asked) does not exist")
     }
     return path
   }

@@ -1,4 +1,5 @@
-import Memory
+import HTTPServer
+import Bytes
 import Wire
 
 /// What the body of `POST /execute` asks for, checked as far as it can be without looking at anything else.
@@ -12,16 +13,16 @@ struct ExecuteRequest: Sendable {
   /// How many bytes the variables have together.
   let variablesLength: Int
 
-  /// - Throws: `HTTPFailure` 400, 422.
+  /// - Throws: `HTTPErrorResponse` 400, 422.
   init(_ body: RequestFields) throws {
     code = try body.requiredContents("code")
     guard !JSONString.hasLoneSurrogate(contents: code) else {
-      throw HTTPFailure(422, "`code` should be text, and has half a surrogate pair in it")
+      throw HTTPErrorResponse(422, "`code` should be text, and has half a surrogate pair in it")
     }
     contextIdentifier = try body.text("context_id")
     language = try body.text("language")
     guard contextIdentifier == nil || language == nil else {
-      throw HTTPFailure(400, "Only one of context_id or language can be given")
+      throw HTTPErrorResponse(400, "Only one of context_id or language can be given")
     }
     variables = try Self.variables(body)
     variablesLength = variables.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
@@ -31,13 +32,13 @@ struct ExecuteRequest: Sendable {
     let variables = try body.strings("env_vars") ?? []
     for (name, value) in variables {
       if name.isEmpty {
-        throw HTTPFailure(422, "`env_vars` has an empty name; names should have a character")
+        throw HTTPErrorResponse(422, "`env_vars` has an empty name; names should have a character")
       }
       if name.utf8.contains(UInt8(ascii: "=")) {
-        throw HTTPFailure(422, "`env_vars.\(name)` should have no `=` in its name")
+        throw HTTPErrorResponse(422, "`env_vars.\(name)` should have no `=` in its name")
       }
       if name.utf8.contains(0) || value.utf8.contains(0) {
-        throw HTTPFailure(422, "`env_vars.\(name)` should have no NUL in its name or value")
+        throw HTTPErrorResponse(422, "`env_vars.\(name)` should have no NUL in its name or value")
       }
     }
     return variables

@@ -1,7 +1,8 @@
+import HTTPServer
 import Jupyter
 import Logging
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// `POST /execute`: runs code and streams what it says.
@@ -22,7 +23,7 @@ struct ExecuteRoute {
     let context = try await context(for: wanted)
     let environment = try await Self.environment(of: wanted, in: context)
     guard context.turns.waiting < queueLimit else {
-      throw HTTPFailure(429, "\(queueLimit) executions wait in this context, and no more are allowed")
+      throw HTTPErrorResponse(429, "\(queueLimit) executions wait in this context, and no more are allowed")
     }
     try runs.admit()
     let order = ExecutionRun.Order(code: wanted.code, environment: environment)
@@ -54,7 +55,7 @@ struct ExecuteRoute {
       ExecutionEnvironment(wanted.variables, language: language)
     }
     guard let environment else {
-      throw HTTPFailure(400, "`env_vars` of these names cannot be set in a \(context.language) kernel")
+      throw HTTPErrorResponse(400, "`env_vars` of these names cannot be set in a \(context.language) kernel")
     }
     return environment
   }

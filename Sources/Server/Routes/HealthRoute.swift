@@ -1,5 +1,6 @@
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// `GET /health`: whether executions can be served.
@@ -13,7 +14,7 @@ struct HealthRoute {
   func respond(to request: Request, with writer: ResponseWriter) async throws {
     try runs.admit()
     guard contexts.isReady else {
-      throw HTTPFailure.unavailable("The default kernel is not up yet")
+      throw HTTPErrorResponse.unavailable("The default kernel is not up yet")
     }
     try await writer.send(200, fields: Self.fields, body: "\"OK\"")
   }

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// Media types as fields carry them (RFC 9110, 8.3.1).

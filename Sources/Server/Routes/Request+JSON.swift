@@ -1,5 +1,6 @@
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Wire
 
 extension Request {
@@ -9,14 +10,14 @@ extension Request {
   /// leave, and must not be able to run code.
   ///
   /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type.
-  /// - Throws: `HTTPFailure` 400, 413, 415, 422; what `read` throws.
+  /// - Throws: `HTTPErrorResponse` 400, 413, 415, 422; what `read` throws.
   func json<R: Sendable>(
     limit: Int, allowsEmpty: Bool = false, read: @escaping @Sendable (RequestFields) throws -> R
   ) async throws -> R {
     let isJSON = MediaType.isJSON(fields.first("Content-Type"))
     let isEmpty = allowsEmpty && body.length == 0
     if !isJSON, !isEmpty {
-      throw HTTPFailure(415, "The body should be JSON, and its Content-Type application/json")
+      throw HTTPErrorResponse(415, "The body should be JSON, and its Content-Type application/json")
     }
     let bytes = try await body.collect(limit: limit)
     return try await Computation.run(over: bytes.count) {

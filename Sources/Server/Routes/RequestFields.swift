@@ -1,4 +1,5 @@
-import Memory
+import HTTPServer
+import Bytes
 import Wire
 
 /// The JSON object in a request's body: fields by name, checked, with errors that name the field and what it should be.
@@ -9,15 +10,15 @@ struct RequestFields {
   private let object: JSONSlice
 
   /// - Parameter body: JSON text; where `allowsEmpty`, nothing is `{}`.
-  /// - Throws: `HTTPFailure` 400 for what is not JSON, 422 for JSON that is not an object.
+  /// - Throws: `HTTPErrorResponse` 400 for what is not JSON, 422 for JSON that is not an object.
   init(_ body: Bytes, allowsEmpty: Bool = false) throws {
     do {
       object = try JSONSlice.parse(allowsEmpty && body.isEmpty ? "{}" : body)
     } catch {
-      throw HTTPFailure(400, "The body is not JSON: \(error)")
+      throw HTTPErrorResponse(400, "The body is not JSON: \(error)")
     }
     guard object.kind == .object else {
-      throw HTTPFailure(422, "The body should be a JSON object, with its fields by name")
+      throw HTTPErrorResponse(422, "The body should be a JSON object, with its fields by name")
     }
   }
 
@@ -57,7 +58,7 @@ struct RequestFields {
     return Array(result.values)
   }
 
-  private static func wrong(_ name: String, _ what: String) -> HTTPFailure {
-    HTTPFailure(422, "`\(name)` \(what)")
+  private static func wrong(_ name: String, _ what: String) -> HTTPErrorResponse {
+    HTTPErrorResponse(422, "`\(name)` \(what)")
   }
 }

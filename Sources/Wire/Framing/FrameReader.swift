@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Takes frame after frame from a buffer, each when it is whole: first `header`, then `body` with the length that the
 /// caller makes of it.

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What a `Range` field asks for of a representation (RFC 9110, 14.2).
 public enum ByteRange: Sendable, Equatable {

@@ -8,18 +8,18 @@ struct ChunkLine {
   let extensionLength: Int
 
   /// The line at the front of `span`; nil when it is not whole.
-  static func parse(_ span: borrowing Span<UInt8>, limit: Int) throws(HTTPError) -> ChunkLine? {
+  static func parse(_ span: borrowing Span<UInt8>, limit: Int) throws(HTTPProtocolError) -> ChunkLine? {
     var digits = 0
     let size = try parseSize(span, &digits)
     guard digits < span.count else { return try nilUnlessTooLong(span, limit) }
     guard digits > 0, span[digits] == .carriageReturn || span[digits] == UInt8(ascii: ";") else {
-      throw HTTPError(.malformedChunk, "A chunk's size is not a hexadecimal number")
+      throw HTTPProtocolError(.malformedChunk, "A chunk's size is not a hexadecimal number")
     }
     var end = digits
     while end < span.count, span[end].isFieldContent { end += 1 }
     guard end < span.count else { return try nilUnlessTooLong(span, limit) }
     guard span[end] == .carriageReturn, end + 1 == span.count || span[end + 1] == .lineFeed else {
-      throw HTTPError(.malformedChunk, "A chunk extension holds a control character")
+      throw HTTPProtocolError(.malformedChunk, "A chunk extension holds a control character")
     }
     guard end + 1 < span.count else { return try nilUnlessTooLong(span, limit) }
     guard end + 2 <= limit else { throw tooLong }
@@ -28,24 +28,28 @@ struct ChunkLine {
 
   private static func parseSize(
     _ span: borrowing Span<UInt8>, _ digits: inout Int
-  ) throws(HTTPError) -> Int64 {
+  ) throws(HTTPProtocolError) -> Int64 {
     var size: Int64 = 0
     while digits < span.count, let digit = span[digits].hexadecimalValue {
       let (shifted, overflow) = size.multipliedReportingOverflow(by: 16)
       // The low four bits are free, so the addition cannot overflow. Sixteen digits are enough for leading zeros.
-      guard !overflow, digits < 16 else { throw HTTPError(.malformedChunk, "A chunk's size is too large") }
+      guard !overflow, digits < 16 else {
+        throw HTTPProtocolError(.malformedChunk, "A chunk's size is too large")
+      }
       size = shifted + Int64(digit)
       digits += 1
     }
     return size
   }
 
-  private static func nilUnlessTooLong(_ span: borrowing Span<UInt8>, _ limit: Int) throws(HTTPError)
+  private static func nilUnlessTooLong(_ span: borrowing Span<UInt8>, _ limit: Int) throws(HTTPProtocolError)
     -> ChunkLine?
   {
     guard span.count < limit else { throw tooLong }
     return nil
   }
 
-  private static var tooLong: HTTPError { HTTPError(.malformedChunk, "A chunk's first line is too long") }
+  private static var tooLong: HTTPProtocolError {
+    HTTPProtocolError(.malformedChunk, "A chunk's first line is too long")
+  }
 }

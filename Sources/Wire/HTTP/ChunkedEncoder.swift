@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// Chunked coding (RFC 9112, 7.1) for gathering writes: what is long in a chunk is not copied.
 public enum ChunkedEncoder {
@@ -21,7 +21,7 @@ public enum ChunkedEncoder {
   }
 
   /// The end of a body with `trailers`; throws `unwritable` where these would not be fields.
-  public static func terminator(_ trailers: HTTPFields) throws(HTTPError) -> Bytes {
+  public static func terminator(_ trailers: HTTPFields) throws(HTTPProtocolError) -> Bytes {
     var buffer = ByteBuffer("0\r\n".utf8)
     try trailers.encode(into: &buffer)
     return buffer.takeAll()

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// An entity tag: `"abc"`, or weak `W/"abc"` (RFC 9110, 8.8.3).
 public struct EntityTag: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Takes a body apart, whichever way it is framed.
 struct HTTPBodyParser {
@@ -32,7 +32,7 @@ struct HTTPBodyParser {
   /// The next part, or the end; nil when it has not arrived.
   mutating func next<Head>(
     _ buffer: inout ByteBuffer, _ limits: HTTPLimits
-  ) throws(HTTPError) -> HTTPEvent<Head>? {
+  ) throws(HTTPProtocolError) -> HTTPEvent<Head>? {
     while true {
       switch state {
       case .ended: return .end(trailers: HTTPFields())
@@ -58,23 +58,25 @@ struct HTTPBodyParser {
   /// Takes a chunk's size and extensions (RFC 9112, 7.1). These are passed over, but not without being looked at.
   private mutating func takeChunkLine(
     _ buffer: inout ByteBuffer, _ limits: HTTPLimits
-  ) throws(HTTPError) -> Bool {
+  ) throws(HTTPProtocolError) -> Bool {
     let limit = limits.chunkLineLength
-    let found = try buffer.withSpan { (span) throws(HTTPError) in try ChunkLine.parse(span, limit: limit) }
+    let found = try buffer.withSpan { (span) throws(HTTPProtocolError) in
+      try ChunkLine.parse(span, limit: limit)
+    }
     guard let line = found else { return false }
     buffer.discard(line.length)
     extensionsLength += line.extensionLength
     guard extensionsLength <= limits.chunkExtensionsLength else {
-      throw HTTPError(.malformedChunk, "Chunk extensions are too long")
+      throw HTTPProtocolError(.malformedChunk, "Chunk extensions are too long")
     }
     state = line.size == 0 ? .trailers(HTTPSectionScanner()) : .chunkData(line.size)
     return true
   }
 
-  private mutating func takeChunkEnd(_ buffer: inout ByteBuffer) throws(HTTPError) -> Bool {
+  private mutating func takeChunkEnd(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Bool {
     if buffer.isEmpty { return false }
     guard buffer[0] == .carriageReturn, buffer.count < 2 || buffer[1] == .lineFeed else {
-      throw HTTPError(.malformedChunk, "A chunk is longer than it says")
+      throw HTTPProtocolError(.malformedChunk, "A chunk is longer than it says")
     }
     guard buffer.count >= 2 else { return false }
     buffer.discard(2)
@@ -84,12 +86,13 @@ struct HTTPBodyParser {
 
   private mutating func takeTrailers<Head>(
     _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner, _ limits: HTTPLimits
-  ) throws(HTTPError) -> HTTPEvent<Head>? {
+  ) throws(HTTPProtocolError) -> HTTPEvent<Head>? {
     var scanner = scanner
-    let found = try buffer.withSpan { (span) throws(HTTPError) -> (HTTPFields, Int)? in
+    let found = try buffer.withSpan { (span) throws(HTTPProtocolError) -> (HTTPFields, Int)? in
       let end = try scanner.endOfSection(in: span)
       guard end ?? span.count <= limits.trailerLength else {
-        throw HTTPError(.fieldsTooLong, "The trailer section is longer than \(limits.trailerLength) bytes")
+        throw HTTPProtocolError(
+          .fieldsTooLong, "The trailer section is longer than \(limits.trailerLength) bytes")
       }
       guard let end else { return nil }
       return (try HTTPFieldParser.parse(span, in: 0..<end - 2, maximumCount: limits.fieldCount), end)

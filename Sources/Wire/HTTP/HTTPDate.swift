@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// Dates in fields (RFC 9110, 5.6.7), as seconds since 1970-01-01T00:00:00Z without leap seconds.
 public enum HTTPDate {

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// How the end of a body is found (RFC 9112, 6.3).
 public enum BodyFraming: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Parses field lines (RFC 9112, 5) without any of the leniency that the RFC leaves to the recipient.
 enum HTTPFieldParser {
@@ -7,7 +7,7 @@ enum HTTPFieldParser {
   /// They are copied once, so that a request that takes long does not hold the memory of all that was read with it.
   static func parse(
     _ span: borrowing Span<UInt8>, in range: Range<Int>, maximumCount: Int
-  ) throws(HTTPError) -> HTTPFields {
+  ) throws(HTTPProtocolError) -> HTTPFields {
     var fields = HTTPFields()
     guard !range.isEmpty else { return fields }
     fields.reserveCapacity(8)
@@ -15,7 +15,7 @@ enum HTTPFieldParser {
     var position = range.lowerBound
     while position < range.upperBound {
       guard fields.count < maximumCount else {
-        throw HTTPError(.fieldsTooLong, "More than \(maximumCount) header fields")
+        throw HTTPProtocolError(.fieldsTooLong, "More than \(maximumCount) header fields")
       }
       let name = try parseName(span, at: &position)
       let value = try parseValue(span, at: &position)
@@ -29,7 +29,7 @@ enum HTTPFieldParser {
   /// line, and after it some peers would see another name (RFC 9112, 5.1 and 5.2).
   private static func parseName(
     _ span: borrowing Span<UInt8>, at position: inout Int
-  ) throws(HTTPError) -> String {
+  ) throws(HTTPProtocolError) -> String {
     let start = position
     var end = start
     while span[end].isToken { end += 1 }
@@ -38,24 +38,34 @@ enum HTTPFieldParser {
     return span.string(start..<end)
   }
 
-  private static func nameError(_ span: borrowing Span<UInt8>, from start: Int, at end: Int) -> HTTPError {
-    if end == start, span[end].isBlank { return HTTPError(.malformedField, "A header field is folded") }
-    if end == start, span[end] == .colon { return HTTPError(.malformedField, "A header field has no name") }
-    if span[end].isBlank { return HTTPError(.malformedField, "White space follows a header field's name") }
-    if span[end] == .carriageReturn { return HTTPError(.malformedField, "A header line has no colon") }
-    return HTTPError(.malformedField, "A header field's name holds a byte that is not allowed")
+  private static func nameError(_ span: borrowing Span<UInt8>, from start: Int, at end: Int)
+    -> HTTPProtocolError
+  {
+    if end == start, span[end].isBlank {
+      return HTTPProtocolError(.malformedField, "A header field is folded")
+    }
+    if end == start, span[end] == .colon {
+      return HTTPProtocolError(.malformedField, "A header field has no name")
+    }
+    if span[end].isBlank {
+      return HTTPProtocolError(.malformedField, "White space follows a header field's name")
+    }
+    if span[end] == .carriageReturn {
+      return HTTPProtocolError(.malformedField, "A header line has no colon")
+    }
+    return HTTPProtocolError(.malformedField, "A header field's name holds a byte that is not allowed")
   }
 
   /// Takes a value and the line break. The section ends in CRLF, so the loops find CR before the section's end.
   private static func parseValue(
     _ span: borrowing Span<UInt8>, at position: inout Int
-  ) throws(HTTPError) -> Range<Int> {
+  ) throws(HTTPProtocolError) -> Range<Int> {
     var start = position
     while span[start].isBlank { start += 1 }
     var end = start
     while span[end].isFieldContent { end += 1 }
     guard span[end] == .carriageReturn, span[end + 1] == .lineFeed else {
-      throw HTTPError(.malformedField, "A header field's value holds a control character")
+      throw HTTPProtocolError(.malformedField, "A header field's value holds a control character")
     }
     position = end + 2
     while end > start, span[end - 1].isBlank { end -= 1 }

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// Header or trailer fields in the order they came. Names are compared without case (RFC 9110, 5.1).
 public struct HTTPFields: Sendable {

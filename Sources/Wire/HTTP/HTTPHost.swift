@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The host that a request is meant for, with its port: `localhost:49999`, `[::1]` (RFC 3986, 3.2.2 and 3.2.3).
 public struct HTTPHost: Sendable, Equatable {
@@ -45,15 +45,15 @@ public struct HTTPHost: Sendable, Equatable {
   }
 
   /// Asks for one `Host` that is a host, or is empty; HTTP/1.0 may do without (RFC 9112, 3.2).
-  static func check(_ fields: HTTPFields, version: HTTPVersion) throws(HTTPError) {
+  static func check(_ fields: HTTPFields, version: HTTPVersion) throws(HTTPProtocolError) {
     let (host, count) = fields.occurrences("Host")
     guard let host else {
       if version == .http10 { return }
-      throw HTTPError(.malformedHost, "The Host field is missing")
+      throw HTTPProtocolError(.malformedHost, "The Host field is missing")
     }
-    guard count == 1 else { throw HTTPError(.malformedHost, "More than one Host field") }
+    guard count == 1 else { throw HTTPProtocolError(.malformedHost, "More than one Host field") }
     guard host.isEmpty || host.withSpan(wellFormedNameEnd) != nil else {
-      throw HTTPError(.malformedHost, "The Host field names no host")
+      throw HTTPProtocolError(.malformedHost, "The Host field names no host")
     }
   }
 }

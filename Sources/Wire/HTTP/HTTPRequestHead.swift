@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A request's start line and fields.
 public struct HTTPRequestHead: Sendable, Equatable {
@@ -34,12 +34,12 @@ public struct HTTPRequestHead: Sendable, Equatable {
   /// Writes the head with its empty line.
   ///
   /// Throws `unwritable` where it would not be one head any more: line breaks, white space in the target.
-  public func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+  public func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
-      throw HTTPError(.unwritable, "A method that is not a token")
+      throw HTTPProtocolError(.unwritable, "A method that is not a token")
     }
     guard !target.isEmpty, target.allSatisfy(\.isTarget) else {
-      throw HTTPError(
+      throw HTTPProtocolError(
         .unwritable, "A request target that is empty or holds white space or control characters")
     }
     buffer.append(method)
@@ -50,7 +50,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
   }
 
   /// The head with its empty line; throws as `encode(into:)` does.
-  public func encode() throws(HTTPError) -> Bytes {
+  public func encode() throws(HTTPProtocolError) -> Bytes {
     var buffer = ByteBuffer()
     try encode(into: &buffer)
     return buffer.takeAll()

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The server's side of a connection: bytes in, requests out.
 ///
@@ -11,7 +11,7 @@ public struct HTTPRequestParser: Sendable {
   private enum State {
     case head(HTTPSectionScanner)
     case body(HTTPBodyParser)
-    case failed(HTTPError)
+    case failed(HTTPProtocolError)
   }
 
   private let limits: HTTPLimits
@@ -22,8 +22,8 @@ public struct HTTPRequestParser: Sendable {
   public init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
 
   /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`.
-  public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPError) -> Event? {
-    do throws(HTTPError) {
+  public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Event? {
+    do throws(HTTPProtocolError) {
       switch state {
       case .head(let scanner): return try nextHead(&buffer, scanner)
       case .body(let parser): return try nextPart(&buffer, parser)
@@ -37,7 +37,7 @@ public struct HTTPRequestParser: Sendable {
 
   private mutating func nextPart(
     _ buffer: inout ByteBuffer, _ parser: HTTPBodyParser
-  ) throws(HTTPError) -> Event? {
+  ) throws(HTTPProtocolError) -> Event? {
     var parser = parser
     let event: Event? = try parser.next(&buffer, limits)
     if case .end = event { state = .head(HTTPSectionScanner()) } else { state = .body(parser) }
@@ -46,13 +46,13 @@ public struct HTTPRequestParser: Sendable {
 
   private mutating func nextHead(
     _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner
-  ) throws(HTTPError) -> Event? {
+  ) throws(HTTPProtocolError) -> Event? {
     if scanner.isAtStart { try skipEmptyLines(&buffer) }
     // A CR alone may be the first half of an empty line.
     if buffer.isEmpty || (buffer.count == 1 && buffer[0] == .carriageReturn) { return nil }
     var scanner = scanner
     let limits = limits
-    let found = try buffer.withSpan { (span) throws(HTTPError) in
+    let found = try buffer.withSpan { (span) throws(HTTPProtocolError) in
       try Self.parseHead(span, &scanner, limits)
     }
     guard let (head, length) = found else {
@@ -67,11 +67,11 @@ public struct HTTPRequestParser: Sendable {
   }
 
   /// Passes over the line breaks that old clients send after a body (RFC 9112, 2.2).
-  private mutating func skipEmptyLines(_ buffer: inout ByteBuffer) throws(HTTPError) {
+  private mutating func skipEmptyLines(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     while buffer.count >= 2, buffer[0] == .carriageReturn, buffer[1] == .lineFeed {
       emptyLines += 1
       guard emptyLines <= limits.leadingEmptyLines else {
-        throw HTTPError(.malformedStartLine, "Too many empty lines before a request")
+        throw HTTPProtocolError(.malformedStartLine, "Too many empty lines before a request")
       }
       buffer.discard(2)
     }
@@ -79,7 +79,7 @@ public struct HTTPRequestParser: Sendable {
 
   private static func parseHead(
     _ span: borrowing Span<UInt8>, _ scanner: inout HTTPSectionScanner, _ limits: HTTPLimits
-  ) throws(HTTPError) -> (HTTPRequestHead, Int)? {
+  ) throws(HTTPProtocolError) -> (HTTPRequestHead, Int)? {
     let hadLine = scanner.firstLineEnd != nil
     let end = try scanner.endOfSection(in: span)
     guard let lineEnd = scanner.firstLineEnd else {
@@ -104,9 +104,9 @@ public struct HTTPRequestParser: Sendable {
   /// Refuses what cannot become a request line as soon as that is known.
   private static func checkBeginning(
     _ span: borrowing Span<UInt8>, _ limits: HTTPLimits
-  ) throws(HTTPError) {
+  ) throws(HTTPProtocolError) {
     guard span[0].isToken else {
-      throw HTTPError(.malformedStartLine, "This is not HTTP")
+      throw HTTPProtocolError(.malformedStartLine, "This is not HTTP")
     }
     var method = 0
     while method < span.count, span[method].isToken { method += 1 }
@@ -115,9 +115,9 @@ public struct HTTPRequestParser: Sendable {
     guard span.count <= method + limits.targetLength + 11 else { throw HTTPStartLine.targetTooLong(limits) }
   }
 
-  private static func checkFieldsLength(_ length: Int, _ limits: HTTPLimits) throws(HTTPError) {
+  private static func checkFieldsLength(_ length: Int, _ limits: HTTPLimits) throws(HTTPProtocolError) {
     guard length <= limits.fieldSectionLength else {
-      throw HTTPError(
+      throw HTTPProtocolError(
         .fieldsTooLong, "The header section is longer than \(limits.fieldSectionLength) bytes")
     }
   }

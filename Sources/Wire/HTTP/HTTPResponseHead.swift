@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// A response's status line and fields.
 public struct HTTPResponseHead: Sendable, Equatable {
@@ -27,7 +27,7 @@ public struct HTTPResponseHead: Sendable, Equatable {
   /// Writes the head with its empty line.
   ///
   /// Throws `unwritable` where it would not be one head any more.
-  public func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+  public func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     try Self.encodeStatusLine(status, reason: reason, version: version, into: &buffer)
     try fields.encode(into: &buffer)
   }
@@ -37,10 +37,10 @@ public struct HTTPResponseHead: Sendable, Equatable {
   /// Throws `unwritable` where it would not be one line of that form.
   public static func encodeStatusLine(
     _ status: Int, reason: String? = nil, version: HTTPVersion = .http11, into buffer: inout ByteBuffer
-  ) throws(HTTPError) {
+  ) throws(HTTPProtocolError) {
     let reason = reason ?? HTTPStatus.reason(of: status)
     guard (100...999).contains(status), reason.utf8.allSatisfy(\.isFieldContent) else {
-      throw HTTPError(.unwritable, "A status line with \(status) or a control character")
+      throw HTTPProtocolError(.unwritable, "A status line with \(status) or a control character")
     }
     buffer.append(version == .http11 ? "HTTP/1.1 " : "HTTP/1.0 ")
     buffer.append(String(status))
@@ -50,7 +50,7 @@ public struct HTTPResponseHead: Sendable, Equatable {
   }
 
   /// The head with its empty line; throws as `encode(into:)` does.
-  public func encode() throws(HTTPError) -> Bytes {
+  public func encode() throws(HTTPProtocolError) -> Bytes {
     var buffer = ByteBuffer()
     try encode(into: &buffer)
     return buffer.takeAll()
@@ -67,7 +67,7 @@ enum HTTPConnectionOption {
 
 extension HTTPFields {
   /// Writes the fields and the empty line after them; throws as `encodeLines` does.
-  func encode(into buffer: inout ByteBuffer) throws(HTTPError) {
+  func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     try encodeLines(into: &buffer)
     buffer.append("\r\n")
   }
@@ -76,12 +76,12 @@ extension HTTPFields {
   ///
   /// Throws `unwritable` where a field would not be one: nothing may break out of its line, so CR and LF are refused
   /// with all other control characters, and names must be tokens.
-  public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPError) {
+  public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     // Room for the empty line too.
     buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.count + 4 })
     for field in self {
       guard field.isWritable else {
-        throw HTTPError(
+        throw HTTPProtocolError(
           .unwritable, "A field with a name or value that is not one: \(field.name.debugDescription)")
       }
       buffer.append(field.name)

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The client's side of a connection: bytes in, responses out.
 ///
@@ -13,7 +13,7 @@ public struct HTTPResponseParser: Sendable {
     case body(HTTPBodyParser)
     case upgrading
     case upgraded
-    case failed(HTTPError)
+    case failed(HTTPProtocolError)
   }
 
   /// The method of the request that is answered next: a response to `HEAD` has no body, whatever its fields say. Set
@@ -31,8 +31,8 @@ public struct HTTPResponseParser: Sendable {
   }
 
   /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`.
-  public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPError) -> Event? {
-    do throws(HTTPError) {
+  public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Event? {
+    do throws(HTTPProtocolError) {
       switch state {
       case .head(let scanner): return try nextHead(&buffer, scanner)
       case .body(let parser): return try nextPart(&buffer, parser)
@@ -50,7 +50,7 @@ public struct HTTPResponseParser: Sendable {
 
   /// What the end of the connection means: the end of a body that lasts until then, nothing between two messages, and
   /// otherwise the error `truncated`. Call it when `next` has returned nil.
-  public mutating func finish() throws(HTTPError) -> Event? {
+  public mutating func finish() throws(HTTPProtocolError) -> Event? {
     switch state {
     case .body(let parser) where parser.endsWithConnection:
       state = .head(HTTPSectionScanner())
@@ -59,7 +59,7 @@ public struct HTTPResponseParser: Sendable {
     case .upgrading, .upgraded: return nil
     case .failed(let error): throw error
     case .head, .body:
-      let error = HTTPError(.truncated, "The connection ended in the middle of a response")
+      let error = HTTPProtocolError(.truncated, "The connection ended in the middle of a response")
       state = .failed(error)
       throw error
     }
@@ -67,7 +67,7 @@ public struct HTTPResponseParser: Sendable {
 
   private mutating func nextPart(
     _ buffer: inout ByteBuffer, _ parser: HTTPBodyParser
-  ) throws(HTTPError) -> Event? {
+  ) throws(HTTPProtocolError) -> Event? {
     var parser = parser
     let event: Event? = try parser.next(&buffer, limits)
     if case .end = event { state = .head(HTTPSectionScanner()) } else { state = .body(parser) }
@@ -76,11 +76,11 @@ public struct HTTPResponseParser: Sendable {
 
   private mutating func nextHead(
     _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner
-  ) throws(HTTPError) -> Event? {
+  ) throws(HTTPProtocolError) -> Event? {
     var scanner = scanner
     while !buffer.isEmpty {
       let limits = limits
-      let found = try buffer.withSpan { (span) throws(HTTPError) in
+      let found = try buffer.withSpan { (span) throws(HTTPProtocolError) in
         try Self.parseHead(span, &scanner, limits)
       }
       guard let (head, length) = found else { break }
@@ -88,7 +88,7 @@ public struct HTTPResponseParser: Sendable {
       if head.status >= 200 || head.status == 101 { return try begin(head) }
       interimResponses += 1
       guard interimResponses <= limits.interimResponses else {
-        throw HTTPError(.malformedStartLine, "Too many interim responses")
+        throw HTTPProtocolError(.malformedStartLine, "Too many interim responses")
       }
       scanner = HTTPSectionScanner()
     }
@@ -96,7 +96,7 @@ public struct HTTPResponseParser: Sendable {
     return nil
   }
 
-  private mutating func begin(_ head: HTTPResponseHead) throws(HTTPError) -> Event {
+  private mutating func begin(_ head: HTTPResponseHead) throws(HTTPProtocolError) -> Event {
     interimResponses = 0
     let framing = try HTTPFraming.ofResponse(
       version: head.version, status: head.status, fields: head.fields, requestMethod: requestMethod)
@@ -106,17 +106,19 @@ public struct HTTPResponseParser: Sendable {
 
   private static func parseHead(
     _ span: borrowing Span<UInt8>, _ scanner: inout HTTPSectionScanner, _ limits: HTTPLimits
-  ) throws(HTTPError) -> (HTTPResponseHead, Int)? {
+  ) throws(HTTPProtocolError) -> (HTTPResponseHead, Int)? {
     let end = try scanner.endOfSection(in: span)
     let lineEnd = scanner.firstLineEnd ?? span.count
     guard lineEnd <= limits.statusLineLength else {
-      throw HTTPError(.malformedStartLine, "The status line is too long")
+      throw HTTPProtocolError(.malformedStartLine, "The status line is too long")
     }
     guard (end ?? span.count) - lineEnd <= limits.fieldSectionLength else {
-      throw HTTPError(
+      throw HTTPProtocolError(
         .fieldsTooLong, "The header section is longer than \(limits.fieldSectionLength) bytes")
     }
-    guard span[0] == UInt8(ascii: "H") else { throw HTTPError(.malformedStartLine, "This is not HTTP") }
+    guard span[0] == UInt8(ascii: "H") else {
+      throw HTTPProtocolError(.malformedStartLine, "This is not HTTP")
+    }
     guard let end else { return nil }
     let line = try HTTPStartLine.parseStatus(span.extracting(0..<lineEnd))
     let fields = try HTTPFieldParser.parse(span, in: lineEnd..<end - 2, maximumCount: limits.fieldCount)

@@ -11,11 +11,11 @@ struct HTTPSectionScanner {
 
   /// The offset after the empty line; nil when that has not arrived. Each LF must have a CR before it: to take LF
   /// alone, as RFC 9112, 2.2 allows, is what request smuggling is made of.
-  mutating func endOfSection(in span: borrowing Span<UInt8>) throws(HTTPError) -> Int? {
+  mutating func endOfSection(in span: borrowing Span<UInt8>) throws(HTTPProtocolError) -> Int? {
     var position = scanned
     while let lineFeed = span.firstLineFeed(from: position) {
       guard lineFeed > lineStart, span[lineFeed - 1] == .carriageReturn else {
-        throw HTTPError(.malformedLineEnding, "A line ends in LF without CR")
+        throw HTTPProtocolError(.malformedLineEnding, "A line ends in LF without CR")
       }
       let isEmptyLine = lineFeed - lineStart == 1
       position = lineFeed + 1

@@ -1,10 +1,10 @@
-public import Memory
+public import Bytes
 
 /// Percent-encoding (RFC 3986, 2.1).
 public enum PercentCoding {
   /// `text` decoded once. Throws `malformedTarget` for a `%` without two hexadecimal digits. What comes out is bytes:
   /// they need not be UTF-8 and may hold NUL.
-  public static func decode(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPError) -> Bytes {
+  public static func decode(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPProtocolError) -> Bytes {
     let isPlain = text.allSatisfy { $0 != UInt8(ascii: "%") && !(plusIsSpace && $0 == UInt8(ascii: "+")) }
     if isPlain { return text }
     var decoded: [UInt8] = []
@@ -16,7 +16,7 @@ public enum PercentCoding {
         guard index + 2 < text.count, let high = text[index + 1].hexadecimalValue,
           let low = text[index + 2].hexadecimalValue
         else {
-          throw HTTPError(
+          throw HTTPProtocolError(
             .malformedTarget, "A % in the request target is not followed by two hexadecimal digits")
         }
         decoded.append(high << 4 | low)
@@ -30,10 +30,10 @@ public enum PercentCoding {
   }
 
   /// `text` decoded once, as text. Throws `malformedTarget` as `decode` does, and where the bytes are not UTF-8.
-  public static func decodeText(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPError) -> Bytes {
+  public static func decodeText(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPProtocolError) -> Bytes {
     let decoded = try decode(text, plusIsSpace: plusIsSpace)
     guard decoded.withSpan(UTF8Check.isValid) else {
-      throw HTTPError(.malformedTarget, "The request target is not UTF-8")
+      throw HTTPProtocolError(.malformedTarget, "The request target is not UTF-8")
     }
     return decoded
   }

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What a request is about: its target taken apart (RFC 9112, 3.2). All of it stays bytes, which are UTF-8.
 public struct RequestTarget: Sendable, Equatable {
@@ -19,7 +19,7 @@ public struct RequestTarget: Sendable, Equatable {
 
   /// Takes `target` apart: origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for all others,
   /// `CONNECT`'s among them.
-  public init(_ target: Bytes, method: String) throws(HTTPError) {
+  public init(_ target: Bytes, method: String) throws(HTTPProtocolError) {
     let isOfServer = method == "OPTIONS" && target.isEqual(to: "*")
     if isOfServer || (!target.isEmpty && target[0] == UInt8(ascii: "/")) {
       self.init(origin: target, host: nil)
@@ -38,18 +38,20 @@ public struct RequestTarget: Sendable, Equatable {
   }
 
   /// The path decoded once. Throws `malformedTarget` where it is not well encoded, not UTF-8, or holds NUL.
-  public func decodedPath() throws(HTTPError) -> Bytes { try Self.decode(path) }
+  public func decodedPath() throws(HTTPProtocolError) -> Bytes { try Self.decode(path) }
 
   /// A part of the path decoded once; throws as `decodedPath` does.
-  public static func decode(_ part: Bytes) throws(HTTPError) -> Bytes {
+  public static func decode(_ part: Bytes) throws(HTTPProtocolError) -> Bytes {
     let decoded = try PercentCoding.decodeText(part)
-    guard decoded.firstIndex(of: 0) == nil else { throw HTTPError(.malformedTarget, "The path holds NUL") }
+    guard decoded.firstIndex(of: 0) == nil else {
+      throw HTTPProtocolError(.malformedTarget, "The path holds NUL")
+    }
     return decoded
   }
 
   /// The items of the query as forms write them (`+` is a space), in their order. Throws `malformedTarget` where
   /// they are not well encoded.
-  public func queryItems() throws(HTTPError) -> [QueryItem] {
+  public func queryItems() throws(HTTPProtocolError) -> [QueryItem] {
     var items: [QueryItem] = []
     for item in (query ?? Bytes()).split(separator: UInt8(ascii: "&")) where !item.isEmpty {
       let name = item.prefix(upTo: UInt8(ascii: "="))
@@ -63,20 +65,20 @@ public struct RequestTarget: Sendable, Equatable {
   }
 
   /// The value of the first item of the query called `name`; throws as `queryItems` does.
-  public func query(_ name: Bytes) throws(HTTPError) -> Bytes? {
+  public func query(_ name: Bytes) throws(HTTPProtocolError) -> Bytes? {
     try queryItems().first { $0.name == name }?.value
   }
 
   /// Takes `http://host:port` from the front.
-  private static func takeAuthority(_ rest: inout Bytes) throws(HTTPError) -> HTTPHost {
+  private static func takeAuthority(_ rest: inout Bytes) throws(HTTPProtocolError) -> HTTPHost {
     let scheme = rest.prefix(upTo: .colon)
     guard scheme.isEqual(ignoringCaseTo: "http") || scheme.isEqual(ignoringCaseTo: "https"),
       rest[scheme.count...].hasPrefix(schemeEnd)
-    else { throw HTTPError(.malformedTarget, "The request target is neither a path nor an http URL") }
+    else { throw HTTPProtocolError(.malformedTarget, "The request target is neither a path nor an http URL") }
     let afterScheme = rest[(scheme.count + schemeEnd.count)...]
     let authority = afterScheme.prefix(upTo: UInt8(ascii: "/")).prefix(upTo: UInt8(ascii: "?"))
     guard let host = HTTPHost(authority) else {
-      throw HTTPError(.malformedTarget, "The request target names no host")
+      throw HTTPProtocolError(.malformedTarget, "The request target names no host")
     }
     rest = afterScheme[authority.count...]
     return host

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// Puts sound JSON on one line of ASCII.
 ///

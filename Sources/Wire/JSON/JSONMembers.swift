@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 extension JSONSlice {
   /// The members of an object in their order, also those that are named twice; none where the value is no object.
@@ -94,25 +94,25 @@ struct JSONCursor {
     index = span.count
     findings = slice.findings
     guard wanted == slice.kind else { return }
-    let first = SoundJSON.skipWhiteSpace(in: span, from: 1)
+    let first = ValidatedJSON.skipWhiteSpace(in: span, from: 1)
     if first < span.count - 1 { index = first }
   }
 
   mutating func nextMember(in span: Span<UInt8>) -> (key: Range<Int>, value: Range<Int>)? {
     guard index < span.count else { return nil }
-    let key = index..<SoundJSON.endOfString(in: span, from: index, findings)
-    let colon = SoundJSON.skipWhiteSpace(in: span, from: key.upperBound)
-    index = SoundJSON.skipWhiteSpace(in: span, from: colon + 1)
+    let key = index..<ValidatedJSON.endOfString(in: span, from: index, findings)
+    let colon = ValidatedJSON.skipWhiteSpace(in: span, from: key.upperBound)
+    index = ValidatedJSON.skipWhiteSpace(in: span, from: colon + 1)
     guard let value = nextElement(in: span) else { return nil }
     return (key, value)
   }
 
   mutating func nextElement(in span: Span<UInt8>) -> Range<Int>? {
     guard index < span.count else { return nil }
-    let value = index..<SoundJSON.endOfValue(in: span, from: index, findings)
-    let separator = SoundJSON.skipWhiteSpace(in: span, from: value.upperBound)
+    let value = index..<ValidatedJSON.endOfValue(in: span, from: index, findings)
+    let separator = ValidatedJSON.skipWhiteSpace(in: span, from: value.upperBound)
     let isLast = separator >= span.count - 1
-    index = isLast ? span.count : SoundJSON.skipWhiteSpace(in: span, from: separator + 1)
+    index = isLast ? span.count : ValidatedJSON.skipWhiteSpace(in: span, from: separator + 1)
     return value
   }
 }

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 extension JSONSlice {
   /// True for `null`.

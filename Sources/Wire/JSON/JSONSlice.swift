@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// One JSON value as the bytes that it came in.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 // What can be done to a string without decoding it: contents in, contents out.
 extension JSONString {

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 extension JSONString {
   /// The text that `contents` say, as UTF-8. Lone surrogates become U+FFFD.

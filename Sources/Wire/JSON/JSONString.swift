@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// Strings between JSON and Swift, and what can be done to them while they are still escaped.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What a peer has said over a WebSocket.
 public enum WebSocketEvent: Equatable, Sendable {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// A message that arrives in several frames. They are joined when the last one is there, so that large ones are copied
 /// once, however many there are, and whoever takes a long message decides where that is done.

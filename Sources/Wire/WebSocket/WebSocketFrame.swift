@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The client's side of a WebSocket, writing: what is said in, masked frames out (RFC 6455 section 5).
 public enum WebSocketFrame {

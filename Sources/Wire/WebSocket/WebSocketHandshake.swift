@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The client's side of the opening handshake (RFC 6455 section 4.1).
 public struct WebSocketHandshake: Sendable {

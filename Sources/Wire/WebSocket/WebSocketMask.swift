@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// The masking of RFC 6455 section 5.3, over any number of pieces.
 struct WebSocketMask {

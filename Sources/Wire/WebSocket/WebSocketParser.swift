@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// The client's side of a WebSocket, reading: bytes in, messages out (RFC 6455). An error is final.
 public struct WebSocketParser: Sendable {

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 
 /// What a peer tells the connection itself.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What a peer has said by ZMTP.
 public enum ZMTPEvent: Equatable, Sendable {

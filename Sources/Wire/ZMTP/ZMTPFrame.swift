@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What we say by ZMTP: messages and commands in, bytes for the peer out.
 ///

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// What both sides of a connection say first: 64 bytes that tell the version and the mechanism by which they trust each
 /// other. Ours is NULL, which is no trust at all: Jupyter's messages are signed.

@@ -1,4 +1,4 @@
-public import Memory
+public import Bytes
 
 /// One side of a ZMTP connection, reading: bytes in, messages out (ZMTP 3.0, and of 3.1 what its peers say unasked).
 /// An error is final.

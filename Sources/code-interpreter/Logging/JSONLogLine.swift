@@ -1,5 +1,5 @@
 import Logging
-import Memory
+import Bytes
 import Wire
 
 /// For machines that collect logs: one JSON object a line.

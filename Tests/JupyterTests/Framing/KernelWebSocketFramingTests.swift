@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 import Testing
 
 @Suite struct KernelWebSocketFramingTests {

@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Testing
 import Wire
 

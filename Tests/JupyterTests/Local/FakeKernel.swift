@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 import Testing
 import Wire
 

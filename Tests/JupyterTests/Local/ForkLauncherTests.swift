@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 
@@ -56,18 +56,18 @@ import Testing
     _ body: @escaping @LoopActor (ForkLauncher, Installation) async throws -> Void
   ) async throws {
     try await TestLoop.run {
-      let orphans = try Orphans()
+      let subreaper = try Subreaper()
       let installation = try await Installation()
       let launcher = ForkLauncher(
         for: try installation.spec(), installation.python,
         await InstalledPackages(of: installation.python.prefix), preload: [],
-        environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], orphans: orphans, pause: .milliseconds(1),
+        environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], subreaper: subreaper, pause: .milliseconds(1),
         logger: .silent)
       // The fork server is started in the background, but before anything that comes later.
       await Task.yield()
       try await body(launcher, installation)
       await launcher.close()
-      orphans.close()
+      subreaper.close()
       await installation.directory.remove()
     }
   }
@@ -99,9 +99,9 @@ private final class Installation {
 
   func order(
     _ script: String, spec: LocalKernelSpec? = nil, hasOwnVariables: Bool = false
-  ) throws -> LaunchOrder {
+  ) throws -> SpawnSpec {
     count += 1
-    return LaunchOrder(
+    return SpawnSpec(
       spec: try spec ?? self.spec(), connectionFile: script, log: "\(directory.path)/log\(count)",
       directory: "/", environment: [:], hasOwnVariables: hasOwnVariables)
   }

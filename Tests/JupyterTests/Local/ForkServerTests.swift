@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 
@@ -67,13 +67,13 @@ import Testing
 
   @Test func `one that does not get ready says why`() async throws {
     try await TestLoop.run {
-      let orphans = try Orphans()
+      let subreaper = try Subreaper()
       let command = ForkServer.Command(
         executable: "sh", arguments: ["-c", "echo 'no such module' >&2; exit 1"], environment: [:])
-      let server = try ForkServer(command, orphans: orphans, logger: .silent)
+      let server = try ForkServer(command, subreaper: subreaper, logger: .silent)
       #expect(await server.isPrepared.getRegardless() == false)
       #expect(await server.exit() == "exited with status 1: no such module")
-      orphans.close()
+      subreaper.close()
     }
   }
 
@@ -81,17 +81,17 @@ import Testing
     _ body: @escaping @LoopActor (ForkServer, Workplace) async throws -> Void
   ) async throws {
     try await TestLoop.run {
-      let orphans = try Orphans()
+      let subreaper = try Subreaper()
       let workplace = try Workplace()
       let command = ForkServer.Command(
         executable: "python3", arguments: ["-c", standIn],
         environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"])
-      let server = try ForkServer(command, orphans: orphans, logger: .silent)
+      let server = try ForkServer(command, subreaper: subreaper, logger: .silent)
       #expect(await server.isPrepared.getRegardless())
       try await body(server, workplace)
       server.kill()
       _ = await server.exit()
-      orphans.close()
+      subreaper.close()
       await workplace.directory.remove()
     }
   }

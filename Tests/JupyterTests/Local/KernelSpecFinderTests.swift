@@ -1,6 +1,6 @@
 import Glibc
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 

@@ -1,7 +1,7 @@
 import Glibc
 import Logging
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 
@@ -21,7 +21,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
       """
     try await withPool { pool, spec in
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let started = LocalKernelHost.ofTests(preload: nil)
+      let started = LocalKernelProvider.ofTests(preload: nil)
       let fresh = try await Kernel.start(spec, on: started, in: "/usr/lib", environment: [:], logger: logger)
       // The first one starts the pool.
       _ = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
@@ -66,10 +66,10 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   ) async throws {
     try await TestLoop.run {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let host = LocalKernelHost.ofTests(preload: [])
-      let pool = WarmPool(host, size: 1, directory: "/usr", logger: logger)
+      let provider = LocalKernelProvider.ofTests(preload: [])
+      let pool = WarmPool(provider, size: 1, directory: "/usr", logger: logger)
       do {
-        let spec = try #require(try await host.specs(maximumAge: .zero).first { $0.language == "python" })
+        let spec = try #require(try await provider.specs(maximumAge: .zero).first { $0.language == "python" })
         try await body(pool, spec)
       } catch {
         await pool.close()
@@ -88,9 +88,9 @@ extension WarmPool {
   }
 }
 
-extension LocalKernelHost {
-  fileprivate static func ofTests(preload: [String]?) -> LocalKernelHost {
-    LocalKernelHost(
+extension LocalKernelProvider {
+  fileprivate static func ofTests(preload: [String]?) -> LocalKernelProvider {
+    LocalKernelProvider(
       python: "\(prefix ?? "")/bin/python", environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"],
       preload: preload, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }

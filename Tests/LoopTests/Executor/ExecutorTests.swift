@@ -1,5 +1,5 @@
 import Glibc
-import Memory
+import Bytes
 import Synchronization
 import TestLoop
 import Testing

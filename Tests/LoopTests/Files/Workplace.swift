@@ -1,5 +1,5 @@
 import Glibc
-import Memory
+import Bytes
 
 @testable import Loop
 

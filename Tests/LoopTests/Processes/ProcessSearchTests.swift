@@ -8,11 +8,11 @@ extension LoopTests {
       try await onLoop {
         let plug = try PoolPlug()
         let before = ProcessSearch.count
-        var series = BrandSeries()
+        var series = ProcessTagSeries()
         let searches = (0..<64).map { number in
-          let brand = series.next()
+          let tag = series.next()
           return LoopActor.task {
-            let left = await ProcessTable.end(session: -1, brand: brand, mark: "NOBODY=\(number)")
+            let left = await ProcessTable.end(session: -1, tag: tag, mark: "NOBODY=\(number)")
             #expect(left == [])
           }
         }

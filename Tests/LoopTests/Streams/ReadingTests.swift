@@ -1,5 +1,5 @@
 import Glibc
-import Memory
+import Bytes
 import Testing
 
 @testable import Loop

@@ -1,7 +1,8 @@
+import HTTPServer
 import Jupyter
 import Logging
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 
@@ -11,10 +12,10 @@ import Testing
   @Test func `default contexts are listed before they are used, and are those that are used then`()
     async throws
   {
-    try await withStore { host, store in
+    try await withStore { provider, store in
       let listed = await store.all()
       #expect(listed.map(\.language) == ["python", "javascript"])
-      #expect(host.startCount == 0)
+      #expect(provider.startCount == 0)
       let python = try await store.defaultContext(for: nil)
       let javascript = try await store.defaultContext(for: "js")
       #expect(python === listed[0] && javascript === listed[1])
@@ -25,12 +26,12 @@ import Testing
   }
 
   @Test func `a context that is used by its identifier alone has a kernel`() async throws {
-    try await withStore { host, store in
+    try await withStore { provider, store in
       let listed = await store.all()
       _ = try await store.context(Bytes(listed[1].identifier)).ready()
-      #expect(host.startCount == 1)
+      #expect(provider.startCount == 1)
       try await store.restart(Bytes(listed[0].identifier))
-      #expect(host.startCount == 2)
+      #expect(provider.startCount == 2)
     }
   }
 
@@ -49,8 +50,8 @@ import Testing
       let listed = await store.all()
       let context = try await store.create(language: "python", directory: nil)
       #expect(await store.all().count == 3)
-      #expect(throws: HTTPFailure.self) { try store.context(Bytes(listed[1].identifier)) }
-      await #expect(throws: HTTPFailure.self) { try await store.defaultContext(for: nil) }
+      #expect(throws: HTTPErrorResponse.self) { try store.context(Bytes(listed[1].identifier)) }
+      await #expect(throws: HTTPErrorResponse.self) { try await store.defaultContext(for: nil) }
       try await store.delete(Bytes(context.identifier))
       _ = try await store.defaultContext(for: nil).ready()
     }
@@ -62,7 +63,7 @@ import Testing
         ("no-such", "no-such"),
         (String(repeating: "é", count: 1 << 20), String(repeating: "é", count: 32) + "…"),
       ] {
-        #expect(throws: HTTPFailure(404, "Context \(shown) not found")) {
+        #expect(throws: HTTPErrorResponse(404, "Context \(shown) not found")) {
           try store.context(Bytes(identifier))
         }
       }
@@ -70,12 +71,14 @@ import Testing
   }
 
   @Test func `kernels that are installed meanwhile are found`() async throws {
-    try await withStore { host, store in
-      host.installed = [FakeHost.spec]
+    try await withStore { provider, store in
+      provider.installed = [FakeKernelProvider.spec]
       #expect(await store.all().map(\.language) == ["python"])
-      await #expect(throws: HTTPFailure.self) { try await store.defaultContext(for: "bash") }
-      await #expect(throws: HTTPFailure.self) { try await store.create(language: "bash", directory: nil) }
-      host.installed.append(KernelSpec(name: "bash", displayName: "Bash", language: "bash"))
+      await #expect(throws: HTTPErrorResponse.self) { try await store.defaultContext(for: "bash") }
+      await #expect(throws: HTTPErrorResponse.self) {
+        try await store.create(language: "bash", directory: nil)
+      }
+      provider.installed.append(KernelSpec(name: "bash", displayName: "Bash", language: "bash"))
       let shared = try await store.defaultContext(for: "bash")
       let own = try await store.create(language: " SH ", directory: nil)
       #expect(shared.language == "bash" && own.language == "bash")
@@ -83,15 +86,15 @@ import Testing
   }
 
   private func withStore(
-    limit: Int = 8, _ body: @escaping @LoopActor (FakeHost, ContextStore) async throws -> Void
+    limit: Int = 8, _ body: @escaping @LoopActor (FakeKernelProvider, ContextStore) async throws -> Void
   ) async throws {
     try await TestLoop.run {
-      let host = FakeHost()
-      host.installed.append(KernelSpec(name: "deno", displayName: "Deno", language: "typescript"))
+      let provider = FakeKernelProvider()
+      provider.installed.append(KernelSpec(name: "deno", displayName: "Deno", language: "typescript"))
       let store = ContextStore(
-        host: host, workspace: "/", limit: limit,
+        provider: provider, workspace: "/", limit: limit,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-      try await body(host, store)
+      try await body(provider, store)
       await store.close()
       await Task.yield()
     }

@@ -8,56 +8,56 @@ import Testing
 
 @Suite struct ContextTests {
   @Test func `a kernel that dies is replaced by one`() async throws {
-    try await withContext { host, context in
-      host.channels["kernel-1"]?.die()
-      try await Self.until { host.living == ["kernel-2"] && context.isReady }
+    try await withContext { provider, context in
+      provider.channels["kernel-1"]?.die()
+      try await Self.until { provider.living == ["kernel-2"] && context.isReady }
       #expect(try await context.ready().end == nil)
     }
   }
 
   @Test func `a kernel that outlives its connection keeps its memory`() async throws {
-    try await withContext { host, context in
-      let first = host.channels["kernel-1"]
-      host.onReconnect = { _ in FakeChannel() }
+    try await withContext { provider, context in
+      let first = provider.channels["kernel-1"]
+      provider.onReconnect = { _ in FakeChannel() }
       first?.breakOff()
-      try await Self.until { host.channels["kernel-1"] !== first && context.isReady && !context.isAway }
-      #expect(host.living == ["kernel-1"])
+      try await Self.until { provider.channels["kernel-1"] !== first && context.isReady && !context.isAway }
+      #expect(provider.living == ["kernel-1"])
     }
   }
 
   @Test func `a kernel that ends while it is connected to again is replaced by one, not two`() async throws {
-    try await withContext { host, context in
-      host.onReconnect = { _ in FakeChannel(isDoomed: true) }
-      host.channels["kernel-1"]?.breakOff()
-      try await Self.until { context.isReady && host.living != ["kernel-1"] }
-      #expect(host.living == ["kernel-2"])
+    try await withContext { provider, context in
+      provider.onReconnect = { _ in FakeChannel(isDoomed: true) }
+      provider.channels["kernel-1"]?.breakOff()
+      try await Self.until { context.isReady && provider.living != ["kernel-1"] }
+      #expect(provider.living == ["kernel-2"])
       // What replaces it is looked after, as any.
-      host.channels["kernel-2"]?.die()
-      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+      provider.channels["kernel-2"]?.die()
+      try await Self.until { provider.living == ["kernel-3"] && context.isReady }
     }
   }
 
   @Test func `a kernel that dies as it is restarted is replaced by one, not two`() async throws {
-    try await withContext { host, context in
+    try await withContext { provider, context in
       let restarts = (0..<3).map { _ in LoopActor.task { try await context.restart() } }
-      host.channels["kernel-1"]?.die()
+      provider.channels["kernel-1"]?.die()
       for restart in restarts { try await restart.value }
       _ = try await context.ready()
-      try await Self.until { host.living.count == 1 && context.isReady }
+      try await Self.until { provider.living.count == 1 && context.isReady }
       // The one that is left is the one that is used.
-      let last = try #require(host.living.first)
-      host.channels[last]?.die()
-      try await Self.until { context.isReady && host.living.count == 1 && host.living != [last] }
+      let last = try #require(provider.living.first)
+      provider.channels[last]?.die()
+      try await Self.until { context.isReady && provider.living.count == 1 && provider.living != [last] }
     }
   }
 
   @Test func `one is told that a kernel has died, once, when another is there`() async throws {
-    try await withContext { host, context in
+    try await withContext { provider, context in
       #expect(context.takeLoss() == nil)
       let gate = Promise<Void>()
-      host.gate = gate
-      host.channels["kernel-1"]?.die()
-      try await Self.until { host.startCount == 2 }
+      provider.gate = gate
+      provider.channels["kernel-1"]?.die()
+      try await Self.until { provider.startCount == 2 }
       #expect(context.takeLoss() == nil)
       gate.fulfil(())
       try await Self.until { context.isReady }
@@ -69,17 +69,17 @@ import Testing
   @Test func `nobody is told of a restart that was asked for, also where the kernel had died before`()
     async throws
   {
-    try await withContext { host, context in
+    try await withContext { provider, context in
       try await context.restart()
       #expect(context.takeLoss() == nil)
-      host.channels["kernel-2"]?.die()
-      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+      provider.channels["kernel-2"]?.die()
+      try await Self.until { provider.living == ["kernel-3"] && context.isReady }
       try await context.restart()
       #expect(context.takeLoss() == nil)
       let restart = LoopActor.task { try await context.restart() }
-      host.channels["kernel-4"]?.die()
+      provider.channels["kernel-4"]?.die()
       try await restart.value
-      try await Self.until { host.living.count == 1 && context.isReady }
+      try await Self.until { provider.living.count == 1 && context.isReady }
       #expect(context.takeLoss() == nil)
     }
   }
@@ -87,57 +87,57 @@ import Testing
   @Test func `a kernel that had to be replaced is told of, and one that was asked to end with the reason`()
     async throws
   {
-    try await withContext { host, context in
+    try await withContext { provider, context in
       try await context.restart(after: "it did not obey")
       #expect(context.takeLoss() == "it did not obey")
       context.endIsNear(of: try await context.ready(), because: "exit() was called")
-      host.channels["kernel-2"]?.die()
-      try await Self.until { host.living == ["kernel-3"] && context.isReady }
+      provider.channels["kernel-2"]?.die()
+      try await Self.until { provider.living == ["kernel-3"] && context.isReady }
       #expect(context.takeLoss() == "exit() was called")
-      host.channels["kernel-3"]?.die()
-      try await Self.until { host.living == ["kernel-4"] && context.isReady }
+      provider.channels["kernel-3"]?.die()
+      try await Self.until { provider.living == ["kernel-4"] && context.isReady }
       #expect(context.takeLoss() == "killed by SIGKILL")
     }
   }
 
   @Test func `a lost connection is told of where the kernel is lost with it`() async throws {
-    try await withContext { host, context in
-      host.onReconnect = { _ in FakeChannel() }
-      host.channels["kernel-1"]?.breakOff()
-      try await Self.until { host.reconnectCount == 1 && context.isReady }
+    try await withContext { provider, context in
+      provider.onReconnect = { _ in FakeChannel() }
+      provider.channels["kernel-1"]?.breakOff()
+      try await Self.until { provider.reconnectCount == 1 && context.isReady }
       #expect(context.takeLoss() == nil)
-      host.onReconnect = { _ in throw KernelHostError.kernelIsGone }
-      host.channels["kernel-1"]?.breakOff()
-      try await Self.until { host.living == ["kernel-2"] && context.isReady }
+      provider.onReconnect = { _ in throw KernelProviderError.kernelIsGone }
+      provider.channels["kernel-1"]?.breakOff()
+      try await Self.until { provider.living == ["kernel-2"] && context.isReady }
       #expect(context.takeLoss()?.hasPrefix("the connection to the kernel was lost") == true)
     }
   }
 
   @Test func `a context that nobody has used has no kernel`() async throws {
-    try await withContext { host, _ in
-      let context = Self.makeContext(on: host)
-      #expect(!context.hasBegun && host.startCount == 1)
+    try await withContext { provider, _ in
+      let context = Self.makeContext(on: provider)
+      #expect(!context.hasBegun && provider.startCount == 1)
       await context.delete(because: "the test is over")
-      #expect(host.startCount == 1)
+      #expect(provider.startCount == 1)
     }
   }
 
-  @Test func `however many kernels have died in reserve, a context gets one that lives`() async throws {
-    try await withContext { host, context in
-      host.deadInReserve = 5
+  @Test func `however many warm kernels have died, a context gets one that lives`() async throws {
+    try await withContext { provider, context in
+      provider.deadWarmKernels = 5
       try await context.restart()
-      #expect(host.living == ["kernel-7"])
+      #expect(provider.living == ["kernel-7"])
     }
   }
 
   @Test(arguments: [true, false])
   func `a context that is deleted while its kernel is replaced leaves none`(isRestarted: Bool) async throws {
-    try await withContext { host, context in
+    try await withContext { provider, context in
       let gate = Promise<Void>()
-      host.gate = gate
+      provider.gate = gate
       let restart = LoopActor.task { if isRestarted { try await context.restart() } }
-      if !isRestarted { host.channels["kernel-1"]?.die() }
-      try await Self.until { host.startCount == 2 }
+      if !isRestarted { provider.channels["kernel-1"]?.die() }
+      try await Self.until { provider.startCount == 2 }
       let begun = Promise<Void>()
       let deletion = LoopActor.task {
         begun.fulfil(())
@@ -147,20 +147,20 @@ import Testing
       gate.fulfil(())
       await deletion.value
       _ = await restart.result
-      #expect(host.living.isEmpty)
+      #expect(provider.living.isEmpty)
       await #expect(throws: KernelEnd.shutDown("it was deleted")) { try await context.ready() }
     }
   }
 
   /// Runs `body` with a context whose kernel is ready, which it deletes.
   private func withContext(
-    _ body: @escaping @LoopActor (FakeHost, Context) async throws -> Void
+    _ body: @escaping @LoopActor (FakeKernelProvider, Context) async throws -> Void
   ) async throws {
     try await TestLoop.run {
-      let host = FakeHost()
-      let context = Self.makeContext(on: host)
+      let provider = FakeKernelProvider()
+      let context = Self.makeContext(on: provider)
       _ = try await context.ready()
-      try await body(host, context)
+      try await body(provider, context)
       await context.delete(because: "the test is over")
       // Handles are closing: their turn of the loop is what the count waits for.
       await Task.yield()
@@ -168,10 +168,11 @@ import Testing
   }
 
   @LoopActor
-  private static func makeContext(on host: FakeHost) -> Context {
+  private static func makeContext(on provider: FakeKernelProvider) -> Context {
     Context(
-      language: "python", spec: FakeHost.spec, directory: "/", isDirectoryAsked: false, isDefault: false,
-      host: host, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      language: "python", spec: FakeKernelProvider.spec, directory: "/", isDirectoryAsked: false,
+      isDefault: false,
+      provider: provider, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
   @LoopActor

@@ -1,11 +1,13 @@
+import TestHTTPServer
+import HTTPServer
 import Loop
-import Memory
+import Bytes
 import Testing
 import Wire
 
 @testable import Server
 
-extension HTTPServerTests {
+extension ServerTests {
   @Suite struct ExecutionOutputs {
     @Test func aSilentStreamIsKeptAlive() async throws {
       try await withHTTPServer(handler: { _, response in

@@ -1,5 +1,5 @@
 import Jupyter
-import Memory
+import Bytes
 
 /// Messages as a kernel sends them.
 enum Messages {

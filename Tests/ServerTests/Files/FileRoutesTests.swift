@@ -1,12 +1,14 @@
+import HTTPServer
+import TestHTTPServer
 import Glibc
 import Loop
-import Memory
+import Bytes
 import Testing
 import Wire
 
 @testable import Server
 
-extension HTTPServerTests {
+extension ServerTests {
   @Suite struct FileRoutesTests {
     @Test func `A file is created, read, overwritten and deleted`() async throws {
       try await withFiles { files in

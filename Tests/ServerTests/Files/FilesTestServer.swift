@@ -1,7 +1,9 @@
+import TestHTTPServer
+import HTTPServer
 import FoundationEssentials
 import Glibc
 import Loop
-import Memory
+import Bytes
 import TestLoop
 import Testing
 import Wire

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Testing
 
 @testable import Wire
@@ -53,7 +53,9 @@ import Testing
     let length = UInt(buffer.count)
     var parser = HTTPRequestParser()
     _ = try parser.next(&buffer)
-    guard case .body(let body) = try parser.next(&buffer) else { throw HTTPError(.truncated, "no body") }
+    guard case .body(let body) = try parser.next(&buffer) else {
+      throw HTTPProtocolError(.truncated, "no body")
+    }
     #expect(body.withUnsafeBytes { $0.baseAddress.map { UInt(bitPattern: $0) } } == place + length - 4)
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct HTTPSmugglingTests {
   private func expectRefused(
-    _ fields: String, _ kind: HTTPError.Kind, version: String = "1.1",
+    _ fields: String, _ kind: HTTPProtocolError.Kind, version: String = "1.1",
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
     expectRefusedRequest(

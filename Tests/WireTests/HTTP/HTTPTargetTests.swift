@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Testing
 
 @testable import Wire
@@ -35,20 +35,24 @@ import Testing
     "*", "a", "a/b", "localhost:80", "ftp://a/", "http:/a", "http://", "http:///a", "http://u@a/", "", "?a",
   ])
   func otherTargetsAreRefused(_ target: String) {
-    #expect(throws: HTTPError.self) { try RequestTarget(Bytes(target), method: "GET") }
-    #expect(throws: HTTPError.self) { try RequestTarget("localhost:80", method: "CONNECT") }
+    #expect(throws: HTTPProtocolError.self) { try RequestTarget(Bytes(target), method: "GET") }
+    #expect(throws: HTTPProtocolError.self) { try RequestTarget("localhost:80", method: "CONNECT") }
   }
 
   @Test(arguments: ["%", "%2", "%G0", "%0G", "%%41", "% 1", "%+1", "%ü"])
   func wrongPercentEncodingIsRefused(_ text: String) {
-    #expect(throws: HTTPError.self) { try PercentCoding.decode(Bytes(text)) }
-    #expect(throws: HTTPError.self) { try RequestTarget(Bytes("/\(text)"), method: "GET").decodedPath() }
-    #expect(throws: HTTPError.self) { try RequestTarget(Bytes("/?a=\(text)"), method: "GET").queryItems() }
+    #expect(throws: HTTPProtocolError.self) { try PercentCoding.decode(Bytes(text)) }
+    #expect(throws: HTTPProtocolError.self) {
+      try RequestTarget(Bytes("/\(text)"), method: "GET").decodedPath()
+    }
+    #expect(throws: HTTPProtocolError.self) {
+      try RequestTarget(Bytes("/?a=\(text)"), method: "GET").queryItems()
+    }
   }
 
   @Test func decodedTextIsUTF8AndPathsHoldNoNUL() throws {
-    #expect(throws: HTTPError.self) { try PercentCoding.decodeText("%FF") }
-    #expect(throws: HTTPError.self) { try RequestTarget("/%00", method: "GET").decodedPath() }
+    #expect(throws: HTTPProtocolError.self) { try PercentCoding.decodeText("%FF") }
+    #expect(throws: HTTPProtocolError.self) { try RequestTarget("/%00", method: "GET").decodedPath() }
     #expect(try PercentCoding.decode("%ff%00") == Bytes([0xFF, 0]))
     #expect(try PercentCoding.decodeText("gr%C3%bcn+") == "grün+")
   }

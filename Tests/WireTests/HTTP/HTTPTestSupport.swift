@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Testing
 
 @testable import Wire
@@ -6,7 +6,7 @@ import Testing
 /// What a parser said: its events in short form, and the fault that ended them.
 struct Reading: Equatable, CustomStringConvertible {
   var lines: [String] = []
-  var failure: HTTPError.Kind?
+  var failure: HTTPProtocolError.Kind?
   var rest = ""
 
   var description: String {
@@ -135,7 +135,7 @@ func expectRequest(
 
 /// Expects the same refusal in whichever pieces the bytes come, also with more bytes behind them.
 func expectRefusedRequest(
-  _ text: String, _ kind: HTTPError.Kind, limits: HTTPLimits = HTTPLimits(),
+  _ text: String, _ kind: HTTPProtocolError.Kind, limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
   for feeding in Feeding.allCases {
@@ -165,7 +165,7 @@ func expectResponse(
 }
 
 func expectRefusedResponse(
-  _ text: String, _ kind: HTTPError.Kind, limits: HTTPLimits = HTTPLimits(),
+  _ text: String, _ kind: HTTPProtocolError.Kind, limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
   for feeding in Feeding.allCases {

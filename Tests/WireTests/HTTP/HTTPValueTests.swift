@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Testing
 
 @testable import Wire
@@ -60,17 +60,21 @@ import Testing
 
   @Test func nothingBreaksOutOfAHead() {
     for value in ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"] {
-      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: ["X": value]).encode() }
-      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, reason: value).encode() }
-      #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "GET", target: value).encode() }
-      #expect(throws: HTTPError.self) { try HTTPRequestHead(method: value, target: "/").encode() }
-      #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: [value: "x"]).encode() }
-      #expect(throws: HTTPError.self) { try ChunkedEncoder.terminator(["X": value]) }
+      #expect(throws: HTTPProtocolError.self) {
+        try HTTPResponseHead(status: 200, fields: ["X": value]).encode()
+      }
+      #expect(throws: HTTPProtocolError.self) { try HTTPResponseHead(status: 200, reason: value).encode() }
+      #expect(throws: HTTPProtocolError.self) { try HTTPRequestHead(method: "GET", target: value).encode() }
+      #expect(throws: HTTPProtocolError.self) { try HTTPRequestHead(method: value, target: "/").encode() }
+      #expect(throws: HTTPProtocolError.self) {
+        try HTTPResponseHead(status: 200, fields: [value: "x"]).encode()
+      }
+      #expect(throws: HTTPProtocolError.self) { try ChunkedEncoder.terminator(["X": value]) }
     }
-    #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 20).encode() }
-    #expect(throws: HTTPError.self) { try HTTPResponseHead(status: 200, fields: ["": "x"]).encode() }
-    #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "", target: "/").encode() }
-    #expect(throws: HTTPError.self) { try HTTPRequestHead(method: "GET", target: "/a b").encode() }
+    #expect(throws: HTTPProtocolError.self) { try HTTPResponseHead(status: 20).encode() }
+    #expect(throws: HTTPProtocolError.self) { try HTTPResponseHead(status: 200, fields: ["": "x"]).encode() }
+    #expect(throws: HTTPProtocolError.self) { try HTTPRequestHead(method: "", target: "/").encode() }
+    #expect(throws: HTTPProtocolError.self) { try HTTPRequestHead(method: "GET", target: "/a b").encode() }
   }
 
   @Test func chunksAreWrittenAroundTheirPieces() throws {

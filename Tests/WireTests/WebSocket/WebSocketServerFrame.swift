@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// What a server sends, and what it makes of a client's frames: the other side, for tests.

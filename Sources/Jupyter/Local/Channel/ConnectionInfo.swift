@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// Where a kernel of ours listens, and the key that both sides sign with: what its connection file tells it.

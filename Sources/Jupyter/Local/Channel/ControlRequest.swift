@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// Requests that do not wait behind the code that runs.
 enum ControlRequest: String {

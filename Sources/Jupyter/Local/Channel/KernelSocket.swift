@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// A socket of ours that is connected to one socket of a kernel: whole messages, each in several parts.

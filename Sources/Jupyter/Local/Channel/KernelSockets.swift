@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// The sockets of a channel to a kernel.
 @LoopActor

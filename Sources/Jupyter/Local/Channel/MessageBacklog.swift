@@ -1,5 +1,5 @@
 import DequeModule
-import Memory
+import Bytes
 import Wire
 
 /// What a kernel has said and nobody has taken yet, up to a limit.

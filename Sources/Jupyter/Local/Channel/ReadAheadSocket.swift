@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// A socket of libzmq from which everything is taken at once, and waits here up to a limit.
 ///

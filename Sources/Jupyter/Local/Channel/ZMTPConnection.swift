@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 import Wire
 
 /// The connection of a ZeroMQ socket of ours to its one peer, without libzmq.

@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 
 /// The way to a kernel whose process is ours: sockets that are connected to its ZeroMQ sockets, all messages signed and checked.
 ///
@@ -25,7 +25,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   private let hasEnded: @LoopActor () -> Bool
   /// The request that found the kernel's process ended.
   private var missedRequest: MessageIdentifier?
-  private var questions: [MessageIdentifier: Exchange] = [:]
+  private var questions: [MessageIdentifier: PendingRequest] = [:]
   /// The identifier of what was sent last on shell.
   private var lastRequest: MessageIdentifier?
   private var death: String?
@@ -107,7 +107,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   ///
   /// - Throws: `UVError.cancelled` when the channel is closed, `CancellationError`.
   func ask(_ request: KernelRequest) async throws {
-    let question = Exchange { _ in true }
+    let question = PendingRequest { _ in true }
     questions[request.identifier] = question
     defer { questions[request.identifier] = nil }
     try await send(request)

@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 
 /// Has kernels forked by a fork server, which it keeps running. While there is none that could, others make them.
 @LoopActor
@@ -17,7 +17,7 @@ final class ForkLauncher: KernelLauncher {
   private let python: PythonInstallation
   private let packages: InstalledPackages
   private let command: ForkServer.Command
-  private let orphans: Orphans
+  private let subreaper: Subreaper
   private let logger: Logger
   private let shortestPause: Duration
   private var server: ForkServer?
@@ -39,13 +39,13 @@ final class ForkLauncher: KernelLauncher {
   ///   - environment: the variables of all kernels, the mark of our processes with them.
   init(
     for spec: LocalKernelSpec, _ python: PythonInstallation, _ packages: InstalledPackages, preload: [String],
-    environment: [String: String], orphans: Orphans, pause: Duration = pause, logger: Logger
+    environment: [String: String], subreaper: Subreaper, pause: Duration = pause, logger: Logger
   ) {
     self.packages = packages
     shortestPause = pause
     self.spec = spec
     self.python = python
-    self.orphans = orphans
+    self.subreaper = subreaper
     self.logger = logger
     let plan = LaunchPlan(spec, connectionFile: "", python: python, environment: environment)
     command = ForkServer.Command(
@@ -57,16 +57,16 @@ final class ForkLauncher: KernelLauncher {
 
   func untilPrepared() async throws { _ = try await isPrepared.get() }
 
-  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool {
+  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool {
     process is SpawnedKernel && canFork(order)
   }
 
-  private func canFork(_ order: LaunchOrder) -> Bool {
+  private func canFork(_ order: SpawnSpec) -> Bool {
     order.spec == spec && !order.hasOwnVariables && server?.canFork == true
   }
 
   /// Forks a kernel that is as all others are. Variables of its own may be meant for what is loaded already.
-  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
+  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)? {
     if order.spec == spec { try await awaitLoading() }
     guard let server, canFork(order) else { return nil }
     guard loaded?.isCurrent == true else {
@@ -118,7 +118,7 @@ final class ForkLauncher: KernelLauncher {
     do {
       let start = EventLoop.now
       loaded = packages.snapshot
-      let server = try ForkServer(command, orphans: orphans, logger: logger)
+      let server = try ForkServer(command, subreaper: subreaper, logger: logger)
       self.server = server
       let couldFork = await server.isPrepared.getRegardless()
       isPrepared.fulfil(couldFork)

@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// What the fork server is told of a kernel that is wanted: one line of JSON.

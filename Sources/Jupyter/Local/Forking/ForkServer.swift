@@ -1,6 +1,6 @@
 import Logging
 import Loop
-import Memory
+import Bytes
 
 /// A process that has loaded all that a kernel in Python loads, and more, and forks a kernel whenever it is asked to: such
 /// a kernel takes code sooner than one that loads all that itself, and shares the memory of it with the others.
@@ -44,7 +44,7 @@ final class ForkServer {
 
   private let process: ChildProcess
   private let log: ProcessLog
-  private let orphans: Orphans
+  private let subreaper: Subreaper
   private let logger: Logger
   private var births: [Int64: Birth] = [:]
   private var lastIdentifier: Int64 = 0
@@ -54,10 +54,10 @@ final class ForkServer {
 
   /// Starts it; it dies with us.
   ///
-  /// - Parameter orphans: tells how a kernel ended that has outlived the fork server.
+  /// - Parameter subreaper: tells how a kernel ended that has outlived the fork server.
   /// - Throws: `UVError`.
-  init(_ command: Command, orphans: Orphans, logger: Logger) throws {
-    self.orphans = orphans
+  init(_ command: Command, subreaper: Subreaper, logger: Logger) throws {
+    self.subreaper = subreaper
     self.logger = logger
     process = try ChildProcess.spawn(
       executable: command.executable, arguments: command.arguments, environment: command.environment,
@@ -141,7 +141,7 @@ final class ForkServer {
   private func didFork(_ identifier: Int64, _ process: Int32) {
     guard let birth = births[identifier] else { return }
     // Before the fork server can have ended, and the kernel after it.
-    orphans.expect(process) { birth.end.fulfil($0) }
+    subreaper.expect(process) { birth.end.fulfil($0) }
     do {
       let descriptor = try ProcessDescriptor(process)
       // The number was another's where the kernel has ended and the fork server knows.
@@ -159,7 +159,7 @@ final class ForkServer {
 
   private func didEnd(_ identifier: Int64, _ status: ExitStatus) {
     guard let birth = births.removeValue(forKey: identifier) else { return }
-    if case .some(.some(let child)) = birth.child.value { orphans.disregard(child.identifier) }
+    if case .some(.some(let child)) = birth.child.value { subreaper.disregard(child.identifier) }
     birth.child.fulfil(nil)
     birth.end.fulfil(status)
   }

@@ -5,7 +5,7 @@ import Loop
 @LoopActor
 final class Gate {
   private var free: Int
-  private var waiting = Deque<Exchange>()
+  private var waiting = Deque<PendingRequest>()
   private let patience: Duration
 
   /// - Parameters:
@@ -39,7 +39,7 @@ final class Gate {
       free -= 1
       return
     }
-    let turn = Exchange { _ in true }
+    let turn = PendingRequest { _ in true }
     waiting.append(turn)
     do {
       try await turn.end()

@@ -7,8 +7,8 @@ protocol KernelLauncher: AnyObject, Sendable {
   /// Starts a kernel that will listen where its connection file says; nil where another way must be taken, at least for
   /// now.
   ///
-  /// - Throws: `KernelHostError`.
-  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)?
+  /// - Throws: `KernelProviderError`.
+  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)?
 
   /// Waits until it can make kernels as fast as it will, or will not make any.
   ///
@@ -16,14 +16,14 @@ protocol KernelLauncher: AnyObject, Sendable {
   func untilPrepared() async throws
 
   /// True where it would make a better kernel now than the one that was made for `order`.
-  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool
+  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool
 
   /// Ends what was started to make kernels; kernels have been ended before.
   func close() async
 }
 
 /// What a kernel is started with.
-struct LaunchOrder: Sendable {
+struct SpawnSpec: Sendable {
   let spec: LocalKernelSpec
   /// The path of the connection file.
   let connectionFile: String

@@ -15,9 +15,9 @@ final class SpawnLauncher: KernelLauncher {
 
   func untilPrepared() async throws {}
 
-  func wouldRather(make order: LaunchOrder, than process: any KernelProcess) -> Bool { false }
+  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool { false }
 
-  func launch(_ order: LaunchOrder) async throws -> (any KernelProcess)? {
+  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)? {
     let plan = LaunchPlan(
       order.spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
     do {
@@ -27,7 +27,7 @@ final class SpawnLauncher: KernelLauncher {
           currentDirectory: order.directory, detached: true, standardInput: .null, standardOutput: .pipe,
           standardError: .pipe, diesWithParent: true), logger: logger)
     } catch {
-      throw KernelHostError.kernelDidNotStart("\(plan.executable) in \(order.directory): \(error)")
+      throw KernelProviderError.kernelDidNotStart("\(plan.executable) in \(order.directory): \(error)")
     }
   }
 

@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// Where a Python installation has its packages.
 struct InstalledPackages: Sendable {

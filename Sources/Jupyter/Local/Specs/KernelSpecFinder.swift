@@ -1,5 +1,5 @@
 import Loop
-import Memory
+import Bytes
 
 /// Finds the kernelspecs of this machine where Jupyter finds them, and before them those of our own package.
 ///

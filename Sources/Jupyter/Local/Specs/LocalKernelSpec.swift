@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// A kernelspec as it is installed on this machine, with all that it takes to start one.

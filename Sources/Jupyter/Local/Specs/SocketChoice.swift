@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Wire
 
 /// Whether a kernel can be met at Unix sockets, which nobody else on the machine can reach, and need no ports.

@@ -1,0 +1,229 @@
+public import Logging
+public import Loop
+import Bytes
+import Wire
+
+/// Kernels of a Jupyter Server, Kernel Gateway or Enterprise Gateway, over its REST API and WebSockets.
+///
+/// https://jupyter-server.readthedocs.io/en/stable/developers/rest-api.html
+@LoopActor
+public final class JupyterServerProvider: KernelProvider {
+  /// Starting a kernel: Enterprise Gateway answers when the kernel has called back, which on a cluster takes a while.
+  private static let startLimit: Duration = .seconds(120)
+  /// Everything else answers at once; an interrupt too.
+  private static let requestLimit: Duration = .seconds(30)
+  private static let shutdownAttempts = 5
+  private static let shutdownPause: Duration = .seconds(1)
+  /// Kernels are called by UUIDs.
+  private static let longestIdentifier = 256
+
+  /// Without a server of our own, paths mean the same to the kernels only where the server is on this machine.
+  public let sharesFileSystem: Bool
+  /// A server of others may have any root directory, to which the paths that it takes are relative.
+  public let startsInDirectory = false
+  /// See `KernelProvider`.
+  public let overlapsKernels = false
+
+  private let location: ServerLocation
+  private let client: HTTPClient
+  private let kernelEnvironment: [String: String]
+  private let limits: KernelLimits
+  private let logger: Logger
+  private lazy var knownSpecs = Remembered { try await self.askForSpecs() }
+  private let isOurs: Bool
+  private var kernels: Set<String> = []
+  /// The names of the kernelspecs that say of their kernels that they keep their output, see `LocalKernelSpec`; nil before
+  /// the server was asked.
+  private var keepers: Set<String>?
+  /// The kernels whose output is to be taken at once.
+  private var droppers: Set<String> = []
+
+  /// - Parameters:
+  ///   - location: where the server is.
+  ///   - kernelEnvironment: sent with each start; gateways put it into the kernel's environment.
+  ///   - isOurs: true of a server that we have started. It slows down a kernel that keeps its output for a client that does
+  ///     not read, and takes all that others say, which we then take from it. What another server does with it is its own
+  ///     affair: most keep it, without a limit.
+  public init(
+    _ location: ServerLocation, kernelEnvironment: [String: String], limits: KernelLimits = KernelLimits(),
+    isOurs: Bool = false, logger: Logger
+  ) {
+    self.location = location
+    self.client = HTTPClient(location)
+    self.kernelEnvironment = kernelEnvironment
+    self.limits = limits
+    self.isOurs = isOurs
+    self.logger = logger
+    self.sharesFileSystem = location.isOnThisMachine
+  }
+
+  /// What the server has installed.
+  public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
+    try await knownSpecs.value(maximumAge: maximumAge)
+  }
+
+  private func askForSpecs() async throws -> [KernelSpec] {
+    let reply = try await ask("GET", "/api/kernelspecs", expecting: [200])
+    guard let list = reply?["kernelspecs"], list.kind == .object else {
+      throw KernelProviderError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
+    }
+    var specs: [KernelSpec] = []
+    var keepers: Set<String> = []
+    list.forEachMember { name, entry in
+      let spec = entry["spec"]
+      let longest = KernelSpec.longestName
+      guard let name = name.ascii(atMost: longest), let language = spec?["language"]?.ascii(atMost: longest)
+      else { return }
+      if spec?["metadata"]?["code_interpreter"]?["keeps_output"]?.bool == true { keepers.insert(name) }
+      specs.append(
+        KernelSpec(name: name, displayName: spec?["display_name"]?.excerpt() ?? name, language: language))
+    }
+    self.keepers = keepers
+    return specs
+  }
+
+  /// Starts a kernel and connects to it.
+  public func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    // One that was started again has not been asked yet.
+    if isOurs, keepers == nil { _ = try await specs(maximumAge: .zero) }
+    let body = startRequest(spec, in: directory, environment: environment)
+    let reply = try await ask(
+      "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
+    guard let identifier = reply?["id"]?.ascii(atMost: Self.longestIdentifier),
+      identifier.utf8.allSatisfy(Self.isIdentifierPart)
+    else {
+      throw KernelProviderError.unavailable("the Jupyter server's reply to a start names no kernel")
+    }
+    kernels.insert(identifier)
+    if isOurs, keepers?.contains(spec.name) != true { droppers.insert(identifier) }
+    do {
+      return KernelConnection(identifier: identifier, channel: try await open(identifier))
+    } catch {
+      await kill(identifier)
+      throw error
+    }
+  }
+
+  /// Connects again, where the server still has the kernel.
+  public func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    _ = try await ask("GET", "/api/kernels/\(identifier)", expecting: [200])
+    return try await open(identifier)
+  }
+
+  /// Interrupts what the kernel runs.
+  public func interrupt(_ identifier: String) async throws {
+    _ = try await ask("POST", "/api/kernels/\(identifier)/interrupt", expecting: [200, 204])
+  }
+
+  /// Ends the kernel; the server asks it, for as long as it is configured to.
+  public func shutDown(_ identifier: String, isBusy: Bool) async { await kill(identifier) }
+
+  /// The same: the server knows one way alone.
+  public func kill(_ identifier: String) async {
+    guard kernels.remove(identifier) != nil else { return }
+    droppers.remove(identifier)
+    for attempt in 1...Self.shutdownAttempts {
+      do {
+        _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
+        return
+      } catch KernelProviderError.kernelIsGone {
+        return
+      } catch {
+        // A Jupyter Server that is just bringing a dead kernel back answers 500, and would keep it.
+        guard attempt < Self.shutdownAttempts, await client.isReachable else {
+          logger.warning(
+            "kernel not shut down", metadata: ["kernel": "\(identifier)", "reason": "\(error)"])
+          return
+        }
+        try? await EventLoop.sleep(for: Self.shutdownPause)
+      }
+    }
+  }
+
+  /// Ends all kernels, and the server where it is ours.
+  public func close() async {
+    await withTaskGroup { group in
+      for kernel in kernels { group.addTask { await self.kill(kernel) } }
+    }
+  }
+
+  /// `path` counts for a Jupyter Server, the variables for gateways, which pass on `KERNEL_…` and what they allow.
+  private func startRequest(_ spec: KernelSpec, in directory: String, environment: [String: String]) -> Bytes
+  {
+    let variables = ["KERNEL_WORKING_DIR": directory].merging(kernelEnvironment) { $1 }
+      .merging(environment) { $1 }.sorted { $0.key < $1.key }
+      .map { "\(JSONString.quote($0.key)):\(JSONString.quote($0.value))" }.joined(separator: ",")
+    let path = JSONString.quote(String(directory.drop { $0 == "/" }))
+    return Bytes("{\"name\":\(JSONString.quote(spec.name)),\"path\":\(path),\"env\":{\(variables)}}")
+  }
+
+  /// Asks the REST API. Gives the JSON of the reply; nil where it is none.
+  ///
+  /// - Throws: `KernelProviderError`, whatever goes wrong.
+  private func ask(
+    _ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration = requestLimit,
+    expecting statuses: [Int]
+  ) async throws -> JSONSlice? {
+    let reply: HTTPClient.Reply
+    do {
+      reply = try await client.send(method, path, body: body, limit: limit)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw KernelProviderError.unavailable(
+        "the Jupyter server at \(location.hostField) does not answer: \(error)")
+    }
+    let json = try await Computation.run(over: reply.body.count) { try? JSONSlice.parse(reply.body) }
+    if statuses.contains(reply.status) { return json }
+    throw Self.error(for: reply, json, to: "\(method) \(path)")
+  }
+
+  private static func error(
+    for reply: HTTPClient.Reply, _ json: JSONSlice?, to request: String
+  ) -> KernelProviderError {
+    let message = json.flatMap(reason) ?? "no reason given"
+    switch reply.status {
+    case 401,
+      403 where !request.hasPrefix("POST") || reply.body.contains("_xsrf"):
+      // To a wrong token some servers answer that `_xsrf` is missing.
+      return .refused(
+        "the Jupyter server refuses the token, see --jupyter-token (\(reply.status) to \(request))")
+    case 404 where request.contains("/api/kernels/"): return .kernelIsGone
+    case 400..<500: return .refused("the Jupyter server answered \(reply.status) to \(request): \(message)")
+    default: return .unavailable("the Jupyter server answered \(reply.status) to \(request): \(message)")
+    }
+  }
+
+  private static func reason(in reply: JSONSlice) -> String? {
+    // Enterprise Gateway gives the reason beside an empty message.
+    return ["reason", "message"].compactMap { reply[$0]?.excerpt() }.first { !$0.isEmpty }
+  }
+
+  /// What stands in a path as it is.
+  private static func isIdentifierPart(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+      true
+    default: false
+    }
+  }
+
+  private func open(_ identifier: String) async throws -> any KernelChannel {
+    do {
+      let isForKeeping = droppers.contains(identifier)
+      let channel = try await WebSocketKernelChannel.open(
+        identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
+        logger: logger)
+      guard isOurs else { return channel }
+      return ReadAheadChannel(
+        channel, limit: limits.unreadOutput, keepsOutput: !isForKeeping, logger: logger)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw KernelProviderError.unavailable("no WebSocket to the kernel: \(error)")
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import Loop
+import Bytes
+import Wire
+
+/// A kernel that has shown that it takes code, and that belongs to nobody yet.
+@LoopActor
+struct WarmKernel {
+  let connection: KernelConnection
+
+  /// The connection, for whoever takes the kernel out of the pool.
+  var taken: KernelConnection {
+    var connection = connection
+    connection.isFromReserve = true
+    return connection
+  }
+
+  /// Waits until the kernel has run something, which also does what a kernel does once, before its first code. Nothing
+  /// of that can be seen afterwards: silent code is not counted and not remembered.
+  ///
+  /// - Throws: `KernelEnd`, `DeadlineExceeded`, what the channel throws.
+  init(_ connection: KernelConnection) async throws {
+    self.connection = connection
+    try await withDeadline(Kernel.startLimit) { try await Self.run("pass", on: connection.channel) }
+  }
+
+  /// Makes `directory` the kernel's, as if it had been started there: also where IPython and multiprocessing remember
+  /// where they started.
+  func move(to directory: String) async throws {
+    let code = """
+      (lambda new, os, sys, shell: (
+        os.chdir(new),
+        [setattr(module, "ORIGINAL_DIR", new) for module in [sys.modules.get("multiprocessing.process")] if module],
+        shell and shell.user_ns["_dh"].__setitem__(slice(None), [type(shell.user_ns["_dh"][0])(new)])
+      ))(\(JSONString.quote(directory)), __import__("os"), __import__("sys"),
+        getattr(__import__("builtins"), "get_ipython", lambda: None)())
+      """
+    let channel = connection.channel
+    try await withDeadline(Kernel.startLimit) { try await Self.run(code, on: channel) }
+  }
+
+  /// Runs silent code; a kernel that is not heard yet is asked again.
+  private static func run(_ code: String, on channel: any KernelChannel) async throws {
+    let session = MessageSession()
+    while true {
+      let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
+      try await channel.send(request)
+      do {
+        return try await withDeadline(.seconds(1)) { try await awaitEnd(of: request, on: channel) }
+      } catch is DeadlineExceeded {
+        continue
+      }
+    }
+  }
+
+  private static func awaitEnd(of request: KernelRequest, on channel: any KernelChannel) async throws {
+    var isReplied = false
+    var isIdle = false
+    while !(isReplied && isIdle) {
+      guard case .message(let message) = try await channel.next() else {
+        throw KernelProviderError.kernelIsGone
+      }
+      guard message.parentIdentifier == request.identifier else { continue }
+      let content = try message.content()
+      if message.channel == .shell {
+        isReplied = true
+        if content["status"]?.isString("ok") != true {
+          throw KernelProviderError.refused(
+            content["evalue"]?.excerpt() ?? "the kernel could not run code of ours")
+        }
+      }
+      if content["execution_state"]?.isString("idle") == true { isIdle = true }
+    }
+  }
+}

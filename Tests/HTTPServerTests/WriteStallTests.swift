@@ -1,0 +1,28 @@
+import Testing
+
+@testable import HTTPServer
+
+@Suite struct WriteStallTests {
+  @Test func aClientThatTakesNothingIsTimed() {
+    var stall = WriteStall()
+    #expect([10, 11, 70].map { stall.duration(at: 500, now: $0) } == [0, 1, 60])
+  }
+
+  @Test func aClientThatTakesSomethingIsOnlySlow() {
+    var stall = WriteStall()
+    for step in 0..<10 {
+      #expect(stall.duration(at: step, now: UInt64(step) * 59) == 0)
+      #expect(stall.duration(at: step, now: UInt64(step) * 59 + 58) == 58)
+    }
+  }
+
+  @Test func whatWaitsAnewIsTimedAnew() {
+    var stall = WriteStall()
+    #expect(stall.duration(at: 500, now: 0) == 0)
+    #expect(stall.duration(at: nil, now: 50) == 0)
+    #expect(stall.duration(at: nil, now: 500) == 0)
+    // The client has had all of it; what waits now is more.
+    #expect(stall.duration(at: 500, now: 510) == 0)
+    #expect(stall.duration(at: 500, now: 520) == 10)
+  }
+}

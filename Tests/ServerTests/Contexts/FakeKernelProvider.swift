@@ -1,0 +1,107 @@
+import Jupyter
+import Loop
+import Bytes
+import Wire
+
+@testable import Jupyter
+
+/// Makes kernels that answer questions and can be made to end, and counts them.
+@LoopActor
+final class FakeKernelProvider: KernelProvider {
+  let sharesFileSystem = true
+  let overlapsKernels = true
+  let startsInDirectory = true
+
+  /// The channels of all kernels ever started, the latest channel of each.
+  private(set) var channels: [String: FakeChannel] = [:]
+  /// Those that have not been ended.
+  private(set) var living: [String] = []
+  /// What starts wait for; nil for none.
+  var gate: Promise<Void>?
+  /// How many warm kernels have died without its knowing.
+  var deadWarmKernels = 0
+  /// How many kernels were asked for.
+  private(set) var startCount = 0
+  /// How many channels were asked for again.
+  private(set) var reconnectCount = 0
+  /// What `reconnect` does.
+  var onReconnect: @LoopActor (String) throws -> FakeChannel = { _ in throw KernelProviderError.kernelIsGone }
+
+  static let spec = KernelSpec(name: "fake", displayName: "Fake", language: "python")
+
+  /// What can be started.
+  var installed = [spec]
+
+  func specs(maximumAge: Duration) async throws -> [KernelSpec] { installed }
+
+  func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String]
+  ) async throws -> KernelConnection {
+    startCount += 1
+    try await gate?.get()
+    let identifier = "kernel-\(channels.count + 1)"
+    let isFromReserve = deadWarmKernels > 0
+    if isFromReserve { deadWarmKernels -= 1 }
+    let channel = FakeChannel(isDoomed: isFromReserve)
+    channels[identifier] = channel
+    living.append(identifier)
+    return KernelConnection(identifier: identifier, channel: channel, isFromReserve: isFromReserve)
+  }
+
+  func reconnect(_ identifier: String) async throws -> any KernelChannel {
+    reconnectCount += 1
+    let channel = try onReconnect(identifier)
+    channels[identifier] = channel
+    return channel
+  }
+
+  func interrupt(_ identifier: String) async throws {}
+  func shutDown(_ identifier: String, isBusy: Bool) async { await kill(identifier) }
+  func kill(_ identifier: String) async { living.removeAll { $0 == identifier } }
+  func close() async { living = [] }
+}
+
+/// A channel to nobody, which answers `kernel_info_request` itself.
+@LoopActor
+final class FakeChannel: KernelChannel {
+  private var events: [Result<KernelEvent, UVError>] = []
+  private var reader: CheckedContinuation<Void, Never>?
+  /// Tells the end of the kernel instead of its first answer.
+  private let isDoomed: Bool
+
+  init(isDoomed: Bool = false) { self.isDoomed = isDoomed }
+
+  func send(_ request: KernelRequest) async throws {
+    if isDoomed { return deliver(.success(.died("killed by SIGKILL"))) }
+    for (channel, type, content) in [
+      (KernelChannelName.iopub, "status", #"{"execution_state": "busy"}"#),
+      (.shell, "kernel_info_reply", "{}"), (.iopub, "status", #"{"execution_state": "idle"}"#),
+    ] {
+      deliver(
+        .success(
+          .message(
+            try Message(
+              channel: channel, header: Bytes(#"{"msg_id": "k", "msg_type": "\#(type)"}"#),
+              parentHeader: request.header, metadata: "{}", content: Bytes(content)))))
+    }
+  }
+
+  func next() async throws -> KernelEvent {
+    while events.isEmpty { await withCheckedContinuation { reader = $0 } }
+    return try events.removeFirst().get()
+  }
+
+  func close() async { breakOff() }
+
+  /// The kernel's process ends.
+  func die() { deliver(.success(.died("killed by SIGKILL"))) }
+
+  /// The way to the kernel is lost.
+  func breakOff() { deliver(.failure(.connectionReset)) }
+
+  private func deliver(_ event: Result<KernelEvent, UVError>) {
+    events.append(event)
+    reader?.resume()
+    reader = nil
+  }
+}

@@ -1,0 +1,164 @@
+import Glibc
+package import Logging
+package import Loop
+import Bytes
+import Synchronization
+import TestLoop
+package import Testing
+package import Wire
+
+package import HTTPServer
+
+/// A server on a free port, for one test.
+@LoopActor
+package struct HTTPTestServer {
+  package let server: HTTPServer
+  package let port: UInt16
+  package let log: CapturedLog
+
+  package func connect() async throws -> HTTPTestClient {
+    HTTPTestClient(try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10)))
+  }
+
+  /// What comes back for `text`, until the server closes the connection.
+  package func exchange(_ text: String) async throws -> String {
+    let client = try await connect()
+    try await client.send(text)
+    let answer = try await client.untilClosed()
+    await client.close()
+    return answer
+  }
+}
+
+/// Runs `body` beside a server, and checks that nothing of it is left in the end.
+package func withHTTPServer(
+  options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
+  handler: @escaping HTTPServer.Handler, _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
+) async throws {
+  try await TestLoop.run(sourceLocation: sourceLocation) {
+    try await runHTTPServer(options, sourceLocation, handler, body)
+  }
+}
+
+@LoopActor
+private func runHTTPServer(
+  _ options: HTTPServerOptions, _ location: SourceLocation, _ handler: @escaping HTTPServer.Handler,
+  _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
+) async throws {
+  let log = CapturedLog()
+  let server = HTTPServer(options: options, logger: log.logger, handler: handler)
+  let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
+  let port = try #require(listener.localAddress?.port)
+  let serving = LoopActor.task { await server.serve(listener) }
+  do {
+    try await body(HTTPTestServer(server: server, port: port, log: log))
+  } catch {
+    serving.cancel()
+    await serving.value
+    throw error
+  }
+  serving.cancel()
+  await serving.value
+  #expect(server.connectionCount == 0, sourceLocation: location)
+}
+
+/// One answer as a client reads it.
+package struct TestAnswer: Sendable {
+  package var head: HTTPResponseHead
+  package var body = ""
+}
+
+/// A client that reads what it is sent by the parser of the other role.
+@LoopActor
+package final class HTTPTestClient {
+  package let stream: SocketStream
+  private var parser = HTTPResponseParser()
+
+  package init(_ stream: SocketStream) { self.stream = stream }
+
+  package func send(_ text: String) async throws { try await stream.write([Bytes(text)]) }
+
+  package func close() async { await stream.close() }
+
+  /// The next answer to a request with `method`.
+  package func answer(to method: String = "GET") async throws -> TestAnswer {
+    parser.requestMethod = method
+    var answer: TestAnswer?
+    while true {
+      switch try await event() {
+      case .head(let head, _): answer = TestAnswer(head: head)
+      case .body(let bytes): answer?.body += String(bytes)
+      case .end: return try #require(answer)
+      case nil: throw HTTPProtocolError(.truncated, "the connection ended")
+      }
+    }
+  }
+
+  /// The next event; nil at the end of the connection.
+  package func event() async throws -> HTTPResponseParser.Event? {
+    while true {
+      if let event = try parser.next(&stream.inbound) { return event }
+      guard try await stream.fill() else { return try parser.finish() }
+    }
+  }
+
+  /// All that comes until the server closes the connection.
+  package func untilClosed() async throws -> String {
+    while try await stream.fill() {}
+    return String(stream.inbound.takeAll())
+  }
+
+  /// Reads until `count` bytes are there and takes them.
+  package func read(_ count: Int) async throws -> String {
+    while stream.inbound.count < count {
+      guard try await stream.fill() else { break }
+    }
+    return String(stream.inbound.take(min(count, stream.inbound.count)))
+  }
+}
+
+/// A log that keeps its lines.
+package final class CapturedLog: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  package var all: [String] { lines.withLock { $0 } }
+
+  package var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
+
+  private struct Handler: LogHandler {
+    let log: CapturedLog
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      let line = (["\(event.level)", "\(event.message)"] + fields).joined(separator: " ")
+      log.lines.withLock { $0.append(line) }
+    }
+  }
+}
+
+/// Something that a test waits for.
+@LoopActor
+package final class TestSignal {
+  package nonisolated init() {}
+
+  private var isSet = false
+  private var waiter: CheckedContinuation<Void, Never>?
+
+  package func set() {
+    isSet = true
+    waiter?.resume()
+    waiter = nil
+  }
+
+  package func wait() async {
+    if isSet { return }
+    await withCheckedContinuation { waiter = $0 }
+  }
+}
