@@ -1,4 +1,4 @@
-import Memory
+import Bytes
 import Testing
 
 @testable import Jupyter

@@ -1,5 +1,5 @@
 import DequeModule
-import Memory
+import Bytes
 
 /// The messages that a `ReadAheadSocket` has taken and its reader has not, up to a limit.
 ///
