@@ -72,7 +72,6 @@ public struct ServerLocation: Sendable {
       // Jupyter Server's WebSocket has Nagle's algorithm on: a peer that delays its acknowledgements waits 40 ms.
       let stream = try await SocketStream.connect(
         host: host, port: port, timeout: Self.connectLimit, quickAcknowledge: true)
-      stream.coalesceReads()
       // The server begins with a request while we tell our client that its code is on the way.
       stream.gathersWrites = false
       guard isSecure else { return stream }

@@ -35,8 +35,6 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var pump: JobPump?
   private var isRunning = false
   private var afterTurn: [@LoopActor () -> Void] = []
-  private var busyPolling = BusyPolling()
-  private var leavesProcessors = false
   /// How often a job was run with the wrong preference; for tests.
   private(set) var mismatchCount = 0
 
@@ -93,26 +91,13 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   func drain() {
     assert(isOnLoopThread)
     if !jobs.isEmpty {
-      let start = EventLoop.now
-      busyPolling.didReceiveWork(at: start)
-      let end = start + Self.longestTurn
+      let end = EventLoop.now + Self.longestTurn
       repeat { runQueuedJobs() } while !jobs.isEmpty && EventLoop.now < end
     }
     finishTurn()
     // With jobs left the next poll must not block.
-    pump?.keepTurning(!jobs.isEmpty || waitsAwake())
+    pump?.keepTurning(!jobs.isEmpty)
   }
-
-  private func waitsAwake() -> Bool {
-    guard busyPolling.shouldLookAgain(at: EventLoop.now), !leavesProcessors else { return false }
-    // Who else wants this processor gets it, such as a client on this machine.
-    sched_yield()
-    return true
-  }
-
-  /// Whether the loop sleeps whenever it has nothing to do, so that others have the processors, or may wait awake for what
-  /// is likely to come soon.
-  @LoopActor public func leaveProcessors(_ wanted: Bool) { leavesProcessors = wanted }
 
   private func runQueuedJobs() {
     let executor = asUnownedSerialExecutor()

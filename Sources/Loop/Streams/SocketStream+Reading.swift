@@ -20,8 +20,6 @@ final class InputState {
   var isStopping = false
   /// Bytes that are read before anybody asks for them.
   var readAheadLimit = StreamLimits.readAhead
-  /// Where reads of a steady flow are to be few.
-  var coalescing: ReadCoalescing?
   /// Where a long message has come.
   var largeReads: LargeReads?
 
@@ -141,7 +139,6 @@ extension SocketStream {
     if quickAcknowledge, let descriptor {
       setSocketOption(TCP_QUICKACK, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
     }
-    input.coalescing?.didRead(count)
     // Who has prepared for more can begin with nothing less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0

@@ -78,7 +78,6 @@ extension SocketStream {
   /// peer once; much is not kept back for that.
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
-    input.coalescing?.restart()
     let count = pieces.reduce(0) { $0 + $1.count }
     output.queuedCount += count
     output.totalCount &+= count

@@ -70,7 +70,6 @@ public final class SocketStream: Handle, ByteStream {
   }
 
   override func willClose() {
-    input.coalescing?.close()
     input.largeReads?.close()
     input.wakeAll()
     output.wakeAll()

@@ -16,12 +16,9 @@ final class ExecutionRuns {
   /// Counts `run` as under way while `body` runs it.
   func follow(_ run: ExecutionRun, _ body: @LoopActor () async -> Void) async {
     runs[ObjectIdentifier(run)] = run
-    // Kernels compute on the same processors, and what they say comes in its own time.
-    EventLoop.shared.leaveProcessors(true)
     await body()
     runs[ObjectIdentifier(run)] = nil
     if runs.isEmpty {
-      EventLoop.shared.leaveProcessors(false)
       onEmpty?.resume()
       onEmpty = nil
     }

@@ -47,40 +47,6 @@ extension LoopTests {
       }
     }
 
-    @Test func `the last of a steady flow is read soon, though nothing follows it`() async throws {
-      try await withPair { pair in
-        let coalescing = try await startFlow(pair)
-        #expect(coalescing.isWaiting)
-        try await pair.near.write("last")
-        #expect(try await pair.far.read(4) == "last")
-      }
-    }
-
-    @Test func `the answer to what is sent in a steady flow does not wait`() async throws {
-      try await withPair { pair in
-        let coalescing = try await startFlow(pair)
-        #expect(coalescing.isWaiting)
-        try await pair.far.write("question")
-        #expect(!coalescing.isWaiting)
-        _ = try await pair.near.read(8)
-        try await pair.near.write("answer")
-        #expect(try await pair.far.read(6) == "answer")
-      }
-    }
-
-    /// Has so much come from `near` that what comes next waits at `far`.
-    @LoopActor
-    private func startFlow(_ pair: SocketPair) async throws -> ReadCoalescing {
-      pair.far.coalesceReads()
-      let coalescing = try #require(pair.far.input.coalescing)
-      // Each is read before the next is sent, else they might come together.
-      for _ in 0..<1000 where !coalescing.isWaiting {
-        try await pair.near.write("x")
-        #expect(try await pair.far.read(1) == "x")
-      }
-      return coalescing
-    }
-
     @Test func `a fill that is cancelled before and while it waits loses nothing`() async throws {
       try await withPair { pair in
         let far = pair.far
