@@ -10,5 +10,11 @@ func onLoop<R: Sendable>(
   try await TestLoop.run(sourceLocation: sourceLocation, body)
 }
 
+/// Lets other tasks run until `isDone`.
+@LoopActor
+func until(_ isDone: () -> Bool) async {
+  while !isDone() { await LoopActor.task {}.value }
+}
+
 /// All tests of the loop stand in this suite, which runs one at a time.
 @Suite(.serialized) enum LoopTests {}

@@ -21,10 +21,11 @@ public final class LocalKernelProvider: KernelProvider {
   private let logger: Logger
   private let mark = RandomIdentifier.make()
   private var tags = ProcessTagSeries()
-  /// To start a process keeps the loop until the system has found time for that process, and a kernel that starts
-  /// wants a processor for itself: more at a time are not there sooner, and everybody else waits longer. One that hangs
-  /// must not keep others waiting.
-  private let gate = Gate(width: max(2, Processors.count), patience: .seconds(5))
+  /// Starting a process blocks the loop until the system has scheduled it, and a starting kernel needs a processor for
+  /// itself. More starts at the same time are not done sooner, and everybody else waits longer.
+  private let starts = Semaphore(permits: max(2, Processors.count))
+  /// A start that takes longer hangs, and does not keep others waiting.
+  private static let longestTurn: Duration = .seconds(5)
   private var sharedRuntime: Task<SharedRuntime, any Error>?
   private let installed: Remembered<[LocalKernelSpec]>
   /// The kernels that should take Unix sockets and do not, by name.
@@ -90,7 +91,7 @@ public final class LocalKernelProvider: KernelProvider {
       throw KernelProviderError.refused("there is no kernel '\(spec.name)' on this machine any more")
     }
     let identifier = RandomIdentifier.make()
-    return try await gate.pass {
+    return try await starts.withPermit(for: Self.longestTurn) {
       try await self.start(local, identifier, in: directory, environment: environment)
     }
   }

@@ -9,9 +9,7 @@ public enum Computation {
   public nonisolated static let longLength = 1 << 20
 
   /// The other half of the pool's four threads is for files.
-  private static let width = 2
-  private static var underWay = 0
-  private static let waiting = WaitQueue()
+  private static let threads = Semaphore(permits: 2)
 
   /// The result of `body`, which is about `count` bytes.
   ///
@@ -21,12 +19,6 @@ public enum Computation {
     over count: Int, _ body: @escaping @Sendable () throws -> Success
   ) async throws -> Success {
     guard count >= longLength else { return try body() }
-    try await waiting.wait { underWay < width }
-    underWay += 1
-    defer {
-      underWay -= 1
-      waiting.wakeFirst()
-    }
-    return try await Pending { Result(catching: body) }.value().get()
+    return try await threads.withPermit { try await Pending { Result(catching: body) }.value().get() }
   }
 }

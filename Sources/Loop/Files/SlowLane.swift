@@ -4,21 +4,13 @@
 /// and writing go on beside them.
 @LoopActor
 enum SlowLane {
-  private static let width = 2
-  private static var underWay = 0
-  private static let waiting = WaitQueue()
+  private static let threads = Semaphore(permits: 2)
 
   /// Waits for its turn and then for the result.
   /// - Throws: `UVError`, or `CancellationError` where the task was cancelled before the call began.
   static func run<Success: Sendable>(
     _ body: @escaping @Sendable () throws(UVError) -> Success
   ) async throws -> Success {
-    try await waiting.wait { underWay < width }
-    underWay += 1
-    defer {
-      underWay -= 1
-      waiting.wakeFirst()
-    }
-    return try await Pending(body).value()
+    try await threads.withPermit { try await Pending(body).value() }
   }
 }

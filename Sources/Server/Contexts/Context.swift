@@ -22,10 +22,10 @@ final class Context {
   nonisolated let directory: String
   /// It is the one of its language that is made on first use.
   nonisolated let isDefault: Bool
-  /// Who may use the kernel.
-  let turns = Turns()
-  /// The execution that has the turn, for what no request of ours asked for.
-  weak var current: ExecutionRun?
+  /// Held by the execution that may use the kernel.
+  let mutex = AsyncMutex()
+  /// The execution that holds the mutex, for messages that answer no request.
+  weak var current: ExecutionRun? { didSet { hasBeenUsed = true } }
 
   /// The directory was asked for: a kernel that cannot be in it is of no use.
   private let isDirectoryAsked: Bool
@@ -46,6 +46,9 @@ final class Context {
   private(set) var isReady = false
   /// True while the kernel's provider does not answer.
   private(set) var isAway = false
+
+  /// True once an execution has had the mutex.
+  private var hasBeenUsed = false
 
   /// Starts no kernel yet.
   init(
@@ -138,14 +141,14 @@ final class Context {
   }
 
   private func isUntouched(_ provision: Task<Kernel, any Error>) -> Bool {
-    kernel == provision && isReady && deletion == nil && !turns.hasBeenTaken
+    kernel == provision && isReady && deletion == nil && !hasBeenUsed
   }
 
   /// Ends the kernel and everything that waits for it; clients are told the reason.
   func delete(because reason: String) async {
     let deletion = KernelEnd.shutDown(reason)
     self.deletion = deletion
-    turns.close(deletion)
+    mutex.close(deletion)
     retries?.cancel()
     // Nobody knows when a provider that is away will answer.
     if isAway { kernel?.cancel() }

@@ -32,7 +32,7 @@ final class ExecutionRun {
   private let context: Context
   private let output: ExecutionOutput
   private let logger: Logger
-  private let ticket = Turns.Ticket()
+  private let waiter = AsyncMutex.Waiter()
   private var execution = Execution()
   private var kernel: Kernel?
   private var request: KernelRequest?
@@ -62,9 +62,9 @@ final class ExecutionRun {
   /// Runs to the end, whatever happens: the client's stream is finished when this returns.
   func run() async {
     // The head goes out at once, but where nothing is to be waited for the code goes to the kernel first.
-    if !(context.turns.isFree && context.isReady && order.environment == nil) { await output.begin() }
+    if context.mutex.isLocked || !context.isReady || order.environment != nil { await output.begin() }
     do {
-      try await context.turns.take(ticket)
+      try await context.mutex.lock(as: waiter)
     } catch {
       await fail(error)
       await output.finish()
@@ -86,7 +86,7 @@ final class ExecutionRun {
   /// The client is gone: nobody waits for this execution, so it is interrupted at once.
   func abandon() {
     isAbandoned = true
-    context.turns.withdraw(ticket)
+    context.mutex.cancel(waiter)
     interrupt()
   }
 
@@ -235,7 +235,7 @@ final class ExecutionRun {
     }
     if let endingKernel { await end(endingKernel) }
     context.current = nil
-    context.turns.pass()
+    context.mutex.unlock()
   }
 
   private func escalate() {

@@ -6,7 +6,8 @@ import Loop
 final class ExecutionRuns {
   private var runs: [ObjectIdentifier: ExecutionRun] = [:]
   private var isDraining = false
-  private var onEmpty: CheckedContinuation<Void, Never>?
+  /// Fulfilled when no execution is under way any more.
+  private var isEmpty: Promise<Void>?
 
   /// - Throws: `HTTPErrorResponse` 503 while the server drains.
   func admit() throws {
@@ -18,10 +19,7 @@ final class ExecutionRuns {
     runs[ObjectIdentifier(run)] = run
     await body()
     runs[ObjectIdentifier(run)] = nil
-    if runs.isEmpty {
-      onEmpty?.resume()
-      onEmpty = nil
-    }
+    if runs.isEmpty { isEmpty?.fulfil(()) }
   }
 
   /// Lets no new ones in, waits `grace` for those under way, interrupts the rest, and waits for them that long again
@@ -35,16 +33,12 @@ final class ExecutionRuns {
 
   private func becomeEmpty(within limit: Duration) async -> Bool {
     if runs.isEmpty { return true }
-    let deadline = Deadline { [weak self] in
-      self?.onEmpty?.resume()
-      self?.onEmpty = nil
-    }
+    let isEmpty = Promise<Void>()
+    self.isEmpty = isEmpty
+    let deadline = Deadline { isEmpty.fulfil(()) }
+    defer { deadline.close() }
     deadline.start(limit)
-    await withCheckedContinuation { continuation in
-      // Looked at again here, where nothing can come in between.
-      if runs.isEmpty { continuation.resume() } else { onEmpty = continuation }
-    }
-    deadline.close()
+    await isEmpty.getRegardless()
     return runs.isEmpty
   }
 }

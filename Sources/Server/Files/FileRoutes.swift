@@ -8,7 +8,7 @@ import Wire
 public struct FileRoutes {
   private let workspace: Directory
   /// Conditional writes of one file are done one after the other, so that each finds what the one before it has left.
-  private let places = KeyedMutex<FilePlace>()
+  private let locks = FileLocks()
 
   /// Routes for all that is beneath `workspace`.
   public init(_ workspace: Directory) { self.workspace = workspace }
@@ -81,7 +81,7 @@ public struct FileRoutes {
   ) async throws -> R {
     if condition.isEmpty { return try await asked.explaining(body) }
     let place = try await lock(asked)
-    defer { places.unlock(place) }
+    defer { locks.unlock(place) }
     try await check(condition, asked)
     return try await asked.explaining(body)
   }
@@ -90,15 +90,15 @@ public struct FileRoutes {
   private func lock(_ asked: RequestPath) async throws -> FilePlace {
     while true {
       let place = try await place(asked)
-      try await places.lock(place)
+      try await locks.lock(place)
       do {
         // Those who were first may have made directories, so that the path leads further.
         if try await self.place(asked) == place { return place }
       } catch {
-        places.unlock(place)
+        locks.unlock(place)
         throw error
       }
-      places.unlock(place)
+      locks.unlock(place)
     }
   }
 

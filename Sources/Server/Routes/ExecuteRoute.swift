@@ -22,7 +22,7 @@ struct ExecuteRoute {
     try runs.admit()
     let context = try await context(for: wanted)
     let environment = try await Self.environment(of: wanted, in: context)
-    guard context.turns.waiting < queueLimit else {
+    guard context.mutex.waitingCount < queueLimit else {
       throw HTTPErrorResponse(429, "\(queueLimit) executions wait in this context, and no more are allowed")
     }
     try runs.admit()

@@ -27,7 +27,7 @@ extension LoopTests {
 
     @Test func `the loop goes on meanwhile, and half of the pool is left to others`() async throws {
       try await onLoop {
-        let gate = Semaphore()
+        let gate = ThreadSemaphore()
         var works: [Task<Void, any Error>] = []
         for _ in 0..<3 {
           works.append(LoopActor.task { try await Computation.run(over: Self.long) { gate.wait() } })
@@ -59,8 +59,8 @@ extension LoopTests {
   }
 }
 
-/// A semaphore of the system, for work on other threads.
-private final class Semaphore: @unchecked Sendable {
+/// A semaphore that blocks the thread (`sem_wait`), for work on other threads.
+private final class ThreadSemaphore: @unchecked Sendable {
   private let raw = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
   init() { sem_init(raw, 0, 0) }
   deinit {

@@ -1,3 +1,17 @@
+extension EventLoop {
+  /// Waits for at least `duration`.
+  ///
+  /// - Throws: `CancellationError` as soon as the task is cancelled.
+  @LoopActor
+  public static func sleep(for duration: Duration) async throws {
+    let expiry = Promise<Void>()
+    let deadline = Deadline { expiry.fulfil(()) }
+    defer { deadline.close() }
+    deadline.start(duration)
+    try await expiry.get()
+  }
+}
+
 /// What `withDeadline` throws when time ran out.
 public struct DeadlineExceeded: Error, Equatable, CustomStringConvertible {
   /// The time that there was.

@@ -51,17 +51,3 @@ final class Timer: Handle {
     if isOpen { uv_timer_stop(pointer(as: uv_timer_t.self)) }
   }
 }
-
-extension Duration {
-  /// In whole milliseconds, rounded up, and one more as libuv's clock is rounded down: never early. What is negative
-  /// is zero, and what is beyond counting as long as can be.
-  var milliseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let fraction = UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
-    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1000)
-    // libuv adds the current time; a quarter of the range leaves room for that.
-    guard !overflow, product < UInt64.max / 4 else { return UInt64.max / 4 }
-    return self == .zero ? 0 : product + fraction + 1
-  }
-}

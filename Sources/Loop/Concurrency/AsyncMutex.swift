@@ -1,0 +1,51 @@
+/// Mutual exclusion between tasks on the loop: first come, first served.
+///
+/// A task that waits for it suspends. `Synchronization.Mutex` blocks the thread instead, and has the plain name.
+@LoopActor
+public final class AsyncMutex {
+  /// A task's wish for the mutex, by which others can end its wait.
+  public typealias Waiter = Promise<Result<Void, any Error>>
+
+  private let semaphore = Semaphore(permits: 1)
+  private var closingError: (any Error)?
+
+  /// A mutex that nobody holds.
+  public nonisolated init() {}
+
+  /// True while a task holds it.
+  public var isLocked: Bool { !semaphore.isAvailable }
+
+  /// How many tasks wait for it.
+  public var waitingCount: Int { semaphore.waitingCount }
+
+  /// Waits until no other task holds the mutex; `unlock` must follow.
+  ///
+  /// - Throws: `CancellationError` if the task is cancelled before its turn, what `close` was given; it does not hold the
+  ///   mutex then.
+  public func lock() async throws {
+    if let closingError { throw closingError }
+    try await semaphore.wait()
+  }
+
+  /// The same for a wait that `cancel` can end, too.
+  public func lock(as waiter: Waiter) async throws {
+    if let closingError { throw closingError }
+    try await semaphore.wait(as: waiter)
+  }
+
+  /// Gives the mutex to the task that has waited longest.
+  public func unlock() {
+    precondition(isLocked)
+    semaphore.signal()
+  }
+
+  /// Ends the wait of `waiter`, also if it has not begun yet: `lock` throws `CancellationError`. Without effect once `waiter`
+  /// has had the mutex.
+  public func cancel(_ waiter: Waiter) { semaphore.fail(waiter, CancellationError()) }
+
+  /// Lets no task lock it any more: those that wait, and those that come, get `error`.
+  public func close(_ error: any Error) {
+    closingError = error
+    semaphore.failAll(error)
+  }
+}
