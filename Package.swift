@@ -29,6 +29,7 @@ let package = Package(
         "CUV", "COpenSSL", "CZMQ", "Bytes", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: settings),
+    .target(name: "Workspace", dependencies: ["Loop", "Bytes"], swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: settings),
     .target(
       name: "HTTPServer",
@@ -49,7 +50,7 @@ let package = Package(
     .target(
       name: "Server",
       dependencies: [
-        "HTTPServer", "Jupyter", "Loop", "Wire", "Bytes",
+        "HTTPServer", "Jupyter", "Workspace", "Loop", "Wire", "Bytes",
         .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
@@ -73,6 +74,9 @@ let package = Package(
       path: "Tests/TestHTTPServer", swiftSettings: settings),
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: settings),
     .testTarget(name: "LoopTests", dependencies: ["TestLoop", "Loop", "Bytes"], swiftSettings: settings),
+    .testTarget(
+      name: "WorkspaceTests", dependencies: ["TestLoop", "Workspace", "Loop", "Bytes"],
+      swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["TestLoop", "Wire", "Bytes"], swiftSettings: settings),
     .testTarget(
       name: "JupyterTests",
@@ -87,7 +91,7 @@ let package = Package(
     .testTarget(
       name: "ServerTests",
       dependencies: [
-        "TestHTTPServer", "TestLoop", "Server", "HTTPServer", "Jupyter", "Loop", "Wire", "Bytes",
+        "TestHTTPServer", "TestLoop", "Server", "HTTPServer", "Jupyter", "Workspace", "Loop", "Wire", "Bytes",
       ],
       swiftSettings: settings),
   ]

@@ -4,6 +4,7 @@ public import Logging
 public import Loop
 import Bytes
 import Wire
+import Workspace
 
 /// The whole server: contexts on a provider of kernels, files of a workspace, and the routes to them.
 @LoopActor

@@ -118,7 +118,7 @@ struct ServeCommand: ParsableCommand {
   private func makeDefaultWorkspace() throws {
     guard workspace == Self.defaultWorkspace, !SmallFile.exists(workspace) else { return }
     do {
-      try Directory.make(workspace)
+      try SmallFile.makeDirectory(workspace)
     } catch {
       throw ValidationError(
         "the workspace \(workspace) does not exist and cannot be made (--workspace names another): \(error)")

@@ -319,7 +319,7 @@ public final class LocalKernelProvider: KernelProvider {
 
   private static func isMissing(_ directory: String) async -> Bool {
     do {
-      _ = try await Directory.open(directory)
+      _ = try await Pending { () throws(UVError) in try Descriptor.openDirectory(path: directory) }.value()
       return false
     } catch {
       return (error as? UVError).map { [.noEntry, .notDirectory].contains($0) } ?? false

@@ -42,7 +42,7 @@ public final class WaitQueue {
   }
 
   /// Suspends until `isDone`, whether cancelled or not: for the end of something that is under way already.
-  func waitRegardless(until isDone: () -> Bool) async {
+  public func waitRegardless(until isDone: () -> Bool) async {
     while !isDone() {
       _ = try? await withUnsafeThrowingContinuation { (continuation: Continuation) in
         if isDone() { continuation.resume() } else { waiters.append((0, continuation)) }
@@ -51,7 +51,7 @@ public final class WaitQueue {
   }
 
   /// Wakes who waits longest.
-  func wakeFirst() {
+  public func wakeFirst() {
     if !waiters.isEmpty { waiters.removeFirst().continuation.resume() }
   }
 

@@ -19,7 +19,7 @@ public actor LoopActor {
   }
 
   /// Runs `body` at once on the loop's thread, else as a job. For cancellation handlers, which run on any thread.
-  nonisolated static func perform(_ body: @escaping @LoopActor @Sendable () -> Void) {
+  public nonisolated static func perform(_ body: @escaping @LoopActor @Sendable () -> Void) {
     if EventLoop.shared.isOnLoopThread {
       enter(body)
     } else {

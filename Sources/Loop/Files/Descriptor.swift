@@ -1,72 +1,36 @@
+public import Bytes
 import CUV
 import Glibc
-import Bytes
 
-/// A file descriptor that is closed when nobody holds it any more.
+/// A file descriptor, which is closed with its last reference.
 ///
-/// Jobs on the thread pool hold it too, so that closing a file in the middle of an operation can not make that
-/// operation act on a stranger that got the same number.
-final class Descriptor: Sendable {
+/// A job on the thread pool holds a reference too. Otherwise a close during a system call would let the call act on
+/// another file that has got the same number.
+public final class Descriptor: Sendable {
   let number: CInt
 
   init(adopting number: CInt) { self.number = number }
 
   deinit { _ = Glibc.close(number) }
 
-  /// Opens `name`, which is one component, in this directory.
-  func open(_ name: PathName, _ flags: CInt, mode: mode_t = 0) throws(UVError) -> Descriptor {
-    Descriptor(
-      adopting: try retrying {
-        name.withPointer { Glibc.openat(number, $0, flags | O_CLOEXEC, mode) }
-      })
+  /// Opens the directory at `path`, which may be absolute and may contain links. Blocks.
+  /// - Throws: `UVError.invalidArgument` for a NUL byte, and the errors of open(2).
+  public static func openDirectory(path: String) throws(UVError) -> Descriptor {
+    if path.utf8.contains(0) { throw .invalidArgument }
+    return Descriptor(adopting: try retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
   }
 
-  /// Opens a path that can not leave this directory; links in it are followed as long as they are relative.
-  func openBeneath(_ path: PathName, _ flags: CInt) throws(UVError) -> Descriptor {
-    Descriptor(
-      adopting: try retrying {
-        path.withPointer { CUV.openBeneath(number, $0, flags | O_CLOEXEC, 0) }
-      })
-  }
-
-  /// What this descriptor stands for.
-  func status() throws(UVError) -> FileStatus {
+  /// The status of the file that is open (fstat(2)).
+  public func status() throws(UVError) -> FileStatus {
     var status = Glibc.stat()
     _ = try retrying { fstat(number, &status) }
     return FileStatus(status)
   }
-
-  /// What `name` in this directory is, a link itself included; nil where there is nothing.
-  func status(of name: PathName) throws(UVError) -> FileStatus? {
-    var status = Glibc.stat()
-    do {
-      _ = try retrying {
-        name.withPointer { fstatat(number, $0, &status, AT_SYMLINK_NOFOLLOW) }
-      }
-      return FileStatus(status)
-    } catch {
-      guard error == .noEntry else { throw error }
-      return nil
-    }
-  }
-
-  /// Where this link, opened as a place (`O_PATH`), points to.
-  func linkTarget() throws(UVError) -> [UInt8] {
-    var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let length = try retrying {
-      target.withUnsafeMutableBufferPointer { memory in
-        memory.withMemoryRebound(to: CChar.self) {
-          CInt(readlinkat(number, "", $0.baseAddress.unsafelyUnwrapped, $0.count))
-        }
-      }
-    }
-    return Array(target.prefix(Int(length)))
-  }
 }
 
 extension Descriptor {
-  /// At most `length` bytes from `offset`; fewer only at the end of the file.
-  func read(upTo length: Int, at offset: Int64) throws(UVError) -> Bytes {
+  /// Reads up to `length` bytes from `offset`. Returns fewer only at the end of the file.
+  public func read(upTo length: Int, at offset: Int64) throws(UVError) -> Bytes {
     let storage = ByteStorage(capacity: length)
     var count = 0
     while count < length {
@@ -80,7 +44,7 @@ extension Descriptor {
   }
 
   /// Writes all of `pieces`, one after the other, from `offset`.
-  func write(_ pieces: [Bytes], at offset: Int64) throws(UVError) {
+  public func write(_ pieces: [Bytes], at offset: Int64) throws(UVError) {
     var position = offset
     for piece in pieces {
       var rest = piece
@@ -94,14 +58,20 @@ extension Descriptor {
     }
   }
 
-  /// Has the disk begin with what was written to `range`, so that `synchronise` has less to wait for. An error would
-  /// come again there.
-  func beginWriteback(_ range: Range<Int64>) {
+  /// Starts the write-back of `range` to the disk, so that `synchronise` has less to wait for. `synchronise` reports
+  /// an error of the write-back again, so this ignores it.
+  public func beginWriteback(_ range: Range<Int64>) {
     _ = CUV.beginWriteback(number, range.lowerBound, Int64(range.count))
   }
 
-  /// Waits until data and size are on the disk.
-  func synchronise() throws(UVError) {
+  /// Waits until data and metadata are on the disk (fsync(2)).
+  public func synchronise() throws(UVError) {
     _ = try retrying { fsync(number) }
+  }
+
+  /// Gives this file the permissions of `other`, and its owner where that is allowed: only root may give files away.
+  public func takePermissions(of other: FileStatus) throws(UVError) {
+    _ = try retrying { fchmod(number, other.permissions) }
+    _ = fchown(number, other.owner, other.group)
   }
 }

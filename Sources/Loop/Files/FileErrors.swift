@@ -2,21 +2,21 @@ import CUV
 import Glibc
 
 extension UVError {
-  /// Neither a file nor a directory: a pipe, a socket, a device.
+  /// Neither a file nor a directory: a pipe, a socket or a device.
   public static let notAFile = UVError(UV_ENXIO)
-  /// It can not be removed or replaced now: a root, a mount point.
+  /// The file can not be removed or replaced now: it is a root or a mount point.
   public static let busy = UVError(UV_EBUSY)
-  /// The file system can only be read.
+  /// The file system is mounted read-only.
   public static let readOnly = UVError(UV_EROFS)
   /// The file would be larger than the file system or a limit allows.
   public static let fileTooLarge = UVError(UV_EFBIG)
-  /// Bytes that the file system does not take for a name.
+  /// The file system does not allow these bytes in a name.
   public static let illegalName = UVError(UV_EILSEQ)
-  /// The user's share of the disk is used up.
+  /// The disk quota of the user is exhausted.
   public static let quotaExceeded = UVError(systemError: EDQUOT)
 }
 
-/// Calls until a signal does not interrupt it, and makes an error of -1.
+/// Repeats a system call that a signal interrupts, and throws `errno` where it returns -1.
 func retrying<Result: SignedInteger>(_ call: () -> Result) throws(UVError) -> Result {
   while true {
     let result = call()

@@ -1,27 +1,28 @@
 import CUV
 import Glibc
 
-/// What a name in a directory stands for.
+/// The type of a file.
 public enum FileKind: Sendable {
   case file, directory, link
   /// A pipe, a socket or a device.
   case special
 }
 
-/// What is known of a file without reading it.
+/// The attributes of a file (stat(2)).
 public struct FileStatus: Sendable, Equatable {
-  /// What it is.
+  /// The type.
   public let kind: FileKind
-  /// Bytes.
+  /// The size in bytes.
   public let size: Int64
-  /// When its content was last changed: whole seconds since 1970.
+  /// The time of the last change of the content: whole seconds since 1970.
   public let modifiedSeconds: Int64
   /// The nanoseconds beyond `modifiedSeconds`.
   public let modifiedNanoseconds: Int64
-  /// The file's number on its device, which a replacement under the same name does not share.
+  /// The number of the file on its device. A replacement under the same name has another.
   public let inode: UInt64
+  /// The number of the device that the file is on.
+  public let device: UInt64
 
-  let device: UInt64
   let permissions: mode_t
   let owner: uid_t
   let group: gid_t
@@ -44,17 +45,6 @@ public struct FileStatus: Sendable, Equatable {
     group = status.st_gid
   }
 
-  /// When its content was last changed: seconds since 1970.
+  /// The time of the last change of the content, in seconds since 1970.
   public var modified: Double { Double(modifiedSeconds) + Double(modifiedNanoseconds) / 1e9 }
-
-  /// Throws where this is not a file that can be read and written: a directory as EISDIR, anything else as ENXIO,
-  /// which is what open(2) says of a socket.
-  func requireFile() throws(UVError) {
-    switch kind {
-    case .file: return
-    case .directory: throw UVError.isDirectory
-    case .link: throw UVError.tooManyLinks
-    case .special: throw UVError.notAFile
-    }
-  }
 }

@@ -2,12 +2,12 @@ import CUV
 import Glibc
 public import Bytes
 
-/// Whole files of a few kilobytes, by path. On libuv's thread pool, as all that may wait for a disk.
+/// Small files and directories, by path. Reads and writes run on libuv's thread pool, because they may wait for a disk.
 public enum SmallFile {
-  /// More than this is no small file: what is longer is cut.
+  /// The number of bytes that `read` returns at most. The rest of a longer file is ignored.
   public static let maximumLength = 1 << 20
 
-  /// What the file holds.
+  /// The content of a file.
   /// - Throws: `UVError`, `CancellationError`.
   @LoopActor
   public static func read(_ path: String) async throws -> Bytes {
@@ -17,10 +17,10 @@ public enum SmallFile {
     }.value()
   }
 
-  /// The first bytes of a file, `count` at the most; nil where it cannot be read.
+  /// The first bytes of a file, at most `count`; nil where it cannot be read.
   @LoopActor
   public static func beginning(of path: String, upTo count: Int) async -> Bytes? {
-    // Without waiting: it may be a pipe.
+    // O_NONBLOCK: the open of a pipe would wait for its writer.
     try? await Pending { () throws(UVError) in
       let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK
       let file = Descriptor(adopting: try retrying { Glibc.open(path, flags) })
@@ -28,8 +28,8 @@ public enum SmallFile {
     }.value()
   }
 
-  /// Makes a file that only its owner can read (mode 0600).
-  /// - Throws: `UVError.exists` where there is something already; `CancellationError`.
+  /// Creates a file that only its owner can read (mode 0600).
+  /// - Throws: `UVError.exists` where the path exists; `CancellationError`.
   @LoopActor
   public static func create(_ path: String, _ bytes: Bytes) async throws {
     try await Pending { () throws(UVError) in
@@ -39,40 +39,49 @@ public enum SmallFile {
     }.value()
   }
 
-  /// Removes files; those that are not there are no matter.
+  /// Removes files, and ignores errors.
   @LoopActor
   public static func remove(_ paths: [String]) async {
     _ = try? await Pending { for path in paths { Glibc.unlink(path) } }.valueRegardless()
   }
 
-  /// When a file or directory was last changed, in nanoseconds since 1970; nil where there is none. Does not wait for long:
-  /// what is asked for again and again is in the system's memory.
+  /// The time at which a file or directory was last changed, in nanoseconds since 1970; nil where there is none. Blocks
+  /// for a short time: callers ask again and again, so the system has it in memory.
   public static func modificationTime(_ path: String) -> Int64? {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
   }
 
-  /// The names in a directory; none where it cannot be read.
+  /// The names in a directory without `.` and `..`; none where it cannot be read.
   @LoopActor
   public static func names(in directory: String) async -> [String] {
-    (try? await Pending { systemNames(in: directory) }.valueRegardless()) ?? []
+    let names = try? await Pending { () throws(UVError) in
+      try Descriptor.openDirectory(path: directory).names()
+    }.valueRegardless()
+    return (names ?? []).map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 
-  /// True where there is something of that name. It does not wait: for directories in memory.
+  /// True if the path exists. Blocks for a short time: for directories that the system has in memory.
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-}
 
-/// The names in a directory in the order of the system, without `.` and `..`. Blocks.
-func systemNames(in directory: String) -> [String] {
-  guard let stream = opendir(directory) else { return [] }
-  defer { closedir(stream) }
-  var names: [String] = []
-  while let entry = readdir(stream) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
-      name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  /// Makes the directory at `path`, which is absolute, and the missing ones above it. Blocks: for the start of a program.
+  public static func makeDirectory(_ path: String) throws(UVError) {
+    var parent = ""
+    for name in path.split(separator: "/") {
+      parent += "/\(name)"
+      do {
+        _ = try retrying { mkdir(parent, 0o777) }
+      } catch {
+        guard error == .exists else { throw error }
+      }
     }
-    if name != "." && name != ".." { names.append(name) }
   }
-  return names
+
+  /// The absolute path without links (realpath(3)); nil where the path does not exist. Blocks.
+  public static func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
 }

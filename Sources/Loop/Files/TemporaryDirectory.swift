@@ -1,12 +1,12 @@
 import CUV
 import Glibc
 
-/// A directory of our own (mode 0700) below `$TMPDIR` or `/tmp`, for sockets and files that nobody else may see.
+/// A directory of our own (mode 0700) below `$TMPDIR` or `/tmp`, for sockets and files that other users must not see.
 public struct TemporaryDirectory: Sendable {
   /// Its absolute path.
   public let path: String
 
-  /// Makes one whose name begins with `prefix`.
+  /// Makes a directory whose name begins with `prefix`.
   ///
   /// - Throws: `UVError`.
   public init(prefix: String) throws(UVError) {
@@ -17,16 +17,15 @@ public struct TemporaryDirectory: Sendable {
     guard status == 0, let made = request.path else { throw UVError(rawValue: status) }
     path = String(cString: made)
   }
-}
 
-extension TemporaryDirectory {
-  /// Removes it with all it holds; what cannot be removed stays.
+  /// Removes it with everything in it; what cannot be removed stays.
   @LoopActor
   public func remove() async {
-    guard let slash = path.lastIndex(of: "/"),
-      let name = try? RelativePath(String(path[slash...].dropFirst())),
-      let parent = try? await Directory.open(String(path[..<slash]))
-    else { return }
-    try? await parent.remove(name)
+    guard let slash = path.lastIndex(of: "/") else { return }
+    let parent = String(path[..<slash])
+    let name = PathName(String(path[slash...].dropFirst()))
+    _ = try? await Pending { () throws(UVError) in
+      try Descriptor.openDirectory(path: parent).removeTree(name)
+    }.valueRegardless()
   }
 }

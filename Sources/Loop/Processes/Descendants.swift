@@ -13,7 +13,9 @@ struct Descendants {
 
   init(of signs: [ProcessSigns]) {
     let own = getpid()
-    let processes = systemNames(in: "/proc").compactMap { Int32($0) }.compactMap(ProcessEntry.init)
+    let names = (try? Descriptor.openDirectory(path: "/proc").names()) ?? []
+    let processes = names.compactMap { Int32(String(decoding: $0.bytes, as: UTF8.self)) }
+      .compactMap(ProcessEntry.init)
       .filter { $0.identifier != own && $0.identifier != 1 && !$0.isDead && $0.start >= Self.beginning }
     let children = Dictionary(grouping: processes, by: \.parent)
     found = signs.map { signs in

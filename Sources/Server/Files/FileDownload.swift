@@ -3,6 +3,7 @@ import FoundationEssentials
 import Loop
 import Bytes
 import Wire
+import Workspace
 
 /// One answer with a file, or with a part of it, or with the word that the client has it already.
 @LoopActor

@@ -1,4 +1,4 @@
-import Loop
+import Workspace
 import Bytes
 import Wire
 

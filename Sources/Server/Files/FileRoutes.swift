@@ -2,6 +2,7 @@ import HTTPServer
 public import Loop
 import Bytes
 import Wire
+public import Workspace
 
 /// The routes that list, read, write and delete what is in the workspace.
 @LoopActor

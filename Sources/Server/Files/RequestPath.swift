@@ -1,6 +1,7 @@
 import HTTPServer
 import Loop
 import Bytes
+import Workspace
 
 /// A path as a client wrote it, and what it wants there: makes answers of the errors that this leads to.
 struct RequestPath: Sendable {

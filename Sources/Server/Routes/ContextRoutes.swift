@@ -3,6 +3,7 @@ import Jupyter
 import Loop
 import Bytes
 import Wire
+import Workspace
 
 /// `/contexts`: kernels that clients make, list, restart and delete.
 @LoopActor

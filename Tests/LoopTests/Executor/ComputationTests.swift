@@ -1,4 +1,5 @@
 import Glibc
+import TestLoop
 import Testing
 
 @testable import Loop

@@ -1,3 +1,4 @@
+import TestLoop
 import Testing
 
 @testable import Loop

@@ -5,6 +5,7 @@ import Loop
 import Bytes
 import Testing
 import Wire
+import Workspace
 
 @testable import Server
 

@@ -7,6 +7,7 @@ import Bytes
 import TestLoop
 import Testing
 import Wire
+import Workspace
 
 @testable import Server
 

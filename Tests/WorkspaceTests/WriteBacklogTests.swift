@@ -1,7 +1,8 @@
 import Bytes
+import Loop
 import Testing
 
-@testable import Loop
+@testable import Workspace
 
 @Suite struct WriteBacklogTests {
   let backlog = WriteBacklog()

@@ -1,27 +1,27 @@
-import CUV
 public import Bytes
+public import Loop
 
-/// A file that is being written and takes its name, or the place of another file, whole or not at all.
+/// A file that is being written. It takes its name, or replaces another file, as a whole or not at all.
 ///
-/// Whoever begins one calls `commit` or `abandon`, also when the task has been cancelled.
+/// The owner calls `commit` or `abandon`, also in a cancelled task.
 @LoopActor
 public final class FileReplacement {
-  /// The disk begins with this much at a time, while more is coming.
+  /// The number of bytes after which their write-back to the disk begins, while more bytes arrive.
   nonisolated static let writebackSize: Int64 = 8 * 1024 * 1024
 
-  /// nil when it is over.
+  /// Nil after `commit` and `abandon`.
   private var replacement: Replacement?
   private let backlog = WriteBacklog()
-  /// Woken when there is room again, and when no job is left.
+  /// Woken when the backlog has room again, and when no job is left.
   private let progress = WaitQueue()
   private let reuse = BlockReuse()
 
-  /// Bytes that `write` has been given.
+  /// The number of bytes that were given to `write`.
   public private(set) var count: Int64 = 0
 
   init(_ replacement: Replacement) { self.replacement = replacement }
 
-  /// Appends `bytes`. Waits for the disk where much is behind; errors may come a call later.
+  /// Appends `bytes`. Waits for the disk if much has not been written yet. A later call may throw the error of this one.
   public func write(_ bytes: Bytes) async throws {
     guard let replacement else { throw UVError.cancelled }
     count += Int64(bytes.count)
@@ -29,8 +29,8 @@ public final class FileReplacement {
     try await progress.wait { backlog.hasRoom() }
   }
 
-  /// Puts the file under its name; when this returns it is on the disk.
-  /// - Returns: true where it is new, false where it took another's place.
+  /// Gives the file its name. The file is on the disk when this returns.
+  /// - Returns: true if the file is new, false if it replaced another.
   public func commit() async throws -> Bool {
     guard let replacement else { throw UVError.cancelled }
     if backlog.complete() { startWriting(to: replacement.file) }
@@ -41,9 +41,9 @@ public final class FileReplacement {
     return isNew
   }
 
-  /// Forgets what was written; nothing of it stays. Does nothing after a `commit` that succeeded.
+  /// Discards the file. Does nothing after a `commit` that succeeded.
   public func abandon() async {
-    // Taken away here, so that the job has the last reference: to close a large file frees its blocks, which lasts.
+    // The job gets the last reference, so that the pool closes the file: that frees its blocks, which takes time.
     guard let abandoned = replacement else { return }
     replacement = nil
     backlog.discard()
@@ -51,7 +51,7 @@ public final class FileReplacement {
     _ = try? await Pending { () throws(UVError) in abandoned.abandon() }.valueRegardless()
   }
 
-  /// Begins a job, and the next one when it has ended, for as long as the backlog wants one.
+  /// Starts a job, and another one after it as long as the backlog needs one.
   private func startWriting(to file: Descriptor) {
     let job = Pending { [backlog, progress] in
       Self.write(backlog, to: file) { LoopActor.perform { progress.wakeAll() } }
@@ -62,7 +62,7 @@ public final class FileReplacement {
     }
   }
 
-  /// Writes as long as the backlog gives blocks. On a thread of the pool.
+  /// Writes blocks until the backlog has no more for this job. Runs on the thread pool.
   private nonisolated static func write(
     _ backlog: WriteBacklog, to file: Descriptor, onRoom: () -> Void
   ) {
@@ -80,7 +80,7 @@ public final class FileReplacement {
 }
 
 extension WriteBacklog.Block {
-  /// Where this block fills the next stretch of `FileReplacement.writebackSize`: all of that.
+  /// The stretch of `FileReplacement.writebackSize` bytes that this block completes; nil if it completes none.
   fileprivate var rangeToWriteBack: Range<Int64>? {
     let size = FileReplacement.writebackSize
     let end = (offset + Int64(count)) / size * size

@@ -1,24 +1,24 @@
-import CUV
-import Glibc
+import Loop
 
-/// Follows a path one component at a time, every step from an open directory to a name in it and never through a
-/// link, so that no rename by somebody else can lead it out of the root.
+/// Follows a path component by component. Each step goes from an open directory to a name in it and never through a
+/// link, so that no rename by another process leads out of the root.
 ///
-/// It does what openat2(2) with `RESOLVE_BENEATH` does, and beyond that takes links that name the root itself: absolute
-/// ones, and those that climb out of it and come straight back. `..` goes back to the directory from which the walk came, not to where the kernel says that it is now.
+/// This does what openat2(2) with `RESOLVE_BENEATH` does. In addition it follows links that name the root itself:
+/// absolute ones, and those that climb out of the root and come straight back. `..` leads back to the directory that the
+/// walk came from, even if that has been moved since.
 struct PathWalk {
-  /// As many links as Linux follows in one path.
+  /// The number of links that Linux follows in one path (path_resolution(7)).
   static let maximumLinks = 40
-  /// Each level costs a descriptor while the walk lasts; a process commonly has 1024 of them.
+  /// Each level needs a descriptor during the walk, and a process often has no more than 1024.
   static let maximumDepth = 128
 
   private let tree: Tree
   private let followsLast: Bool
   private let acceptsMissingParents: Bool
   private var meansDirectory: Bool
-  /// What is still to be walked, the next at the end.
+  /// The names that are still to be followed, the next one last.
   private var pending: [PathName]
-  /// How many of them, at the front of the array, are of the path itself; the others are of links.
+  /// How many of `pending`, from its beginning, are of the path itself. The others are of links.
   private var pendingOfPath: Int
   private var levels: [(directory: Descriptor, name: PathName)] = []
   private var links = 0
@@ -32,9 +32,9 @@ struct PathWalk {
     self.pendingOfPath = path.names.count
   }
 
-  private var here: Descriptor { levels.last?.directory ?? tree.root }
+  private var current: Descriptor { levels.last?.directory ?? tree.root }
 
-  /// - Throws: `UVError` EXDEV where the path leaves the root, and what the system says.
+  /// - Throws: `UVError.crossesDevice` where the path leaves the root, and the errors of the system calls.
   mutating func run() throws(UVError) -> Location {
     while let name = pending.popLast() {
       let isOfLink = pending.count >= pendingOfPath
@@ -45,12 +45,12 @@ struct PathWalk {
         return location
       }
     }
-    return try whereItStands()
+    return try locationOfCurrentDirectory()
   }
 
   private mutating func ascend(byLink isOfLink: Bool) throws(UVError) {
     if levels.popLast() != nil { return }
-    // The rest of the link must lead back by the root's own name; what comes after the link does not count.
+    // The rest of the link itself must lead back into the root, by the root's own name.
     let restOfLink = pending[pendingOfPath...].reversed()
     guard isOfLink, let inside = tree.pathBeneathRoot(fromParent: Array(restOfLink)) else {
       throw UVError.crossesDevice
@@ -58,13 +58,13 @@ struct PathWalk {
     pending.replaceSubrange(pendingOfPath..., with: inside.reversed())
   }
 
-  /// The path ended in `..`, or is empty: the name of the directory that was come to.
-  private mutating func whereItStands() throws(UVError) -> Location {
-    let status = try here.status()
+  /// The location of a path that is empty or ends in `..`.
+  private mutating func locationOfCurrentDirectory() throws(UVError) -> Location {
+    let status = try current.status()
     guard let last = levels.popLast() else {
-      return Location(parent: tree.root, name: .here, status: status, isRoot: true)
+      return Location(parent: tree.root, name: .current, status: status, isRoot: true)
     }
-    return Location(parent: here, name: last.name, status: status)
+    return Location(parent: current, name: last.name, status: status)
   }
 
   private mutating func step(to name: PathName) throws(UVError) -> Location? {
@@ -83,12 +83,12 @@ struct PathWalk {
       if !isLast || meansDirectory { throw UVError.notDirectory }
     default: break
     }
-    return Location(parent: here, name: name, status: status)
+    return Location(parent: current, name: name, status: status)
   }
 
   private func place(_ name: PathName) throws(UVError) -> Descriptor? {
     do {
-      return try here.open(name, openPathOnly | O_NOFOLLOW)
+      return try current.openPlace(name)
     } catch {
       guard error == .noEntry else { throw error }
       return nil
@@ -96,9 +96,9 @@ struct PathWalk {
   }
 
   private func missing(_ name: PathName) throws(UVError) -> Location? {
-    if pending.isEmpty { return Location(parent: here, name: name, status: nil) }
+    if pending.isEmpty { return Location(parent: current, name: name, status: nil) }
     if !acceptsMissingParents || pending.contains(where: \.isParent) { throw UVError.noEntry }
-    return Location(parent: here, name: name, status: nil, missingDirectory: name)
+    return Location(parent: current, name: name, status: nil, missingDirectory: name)
   }
 
   private mutating func follow(_ link: Descriptor) throws(UVError) {
@@ -107,7 +107,7 @@ struct PathWalk {
     let target = try link.linkTarget()
     guard let first = target.first else { throw UVError.noEntry }
     var path = RelativePath(parsing: target[...])
-    if first == slash {
+    if first == UInt8(ascii: "/") {
       guard let inside = tree.pathBeneathRoot(path) else { throw UVError.crossesDevice }
       path = inside
       levels.removeAll()

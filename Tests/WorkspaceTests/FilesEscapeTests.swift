@@ -1,7 +1,8 @@
 import Glibc
+import Loop
 import Testing
 
-@testable import Loop
+@testable import Workspace
 
 @Suite struct FilesEscapeTests {
   let workplace = Workplace()

@@ -1,8 +1,9 @@
-import Glibc
 import Bytes
+import Glibc
+import Loop
 import Testing
 
-@testable import Loop
+@testable import Workspace
 
 @Suite struct FilesReplacementTests {
   let workplace = Workplace()
@@ -52,7 +53,7 @@ import Testing
   @Test func `On file systems without unnamed files a hidden one stands in, and goes with the upload`() throws
   {
     var tree = try workplace.tree()
-    tree.canNameFilesLater = false
+    tree.canLinkUnnamedFiles = false
     let replacement = try Replacement(tree, RelativePath("directory/new"))
     #expect(try workplace.names().allSatisfy { $0.hasPrefix(".") })
     replacement.abandon()

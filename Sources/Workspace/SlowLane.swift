@@ -1,3 +1,5 @@
+import Loop
+
 /// Calls on the thread pool that may take seconds: waiting for the disk, clearing away or listing large directories.
 ///
 /// They get no more than half of libuv's four threads, as libuv itself does with the resolution of names, so that reading

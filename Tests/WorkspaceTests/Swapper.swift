@@ -1,7 +1,6 @@
-import CUV
 import Glibc
 
-@testable import Loop
+@testable import Workspace
 
 private final class Swap {
   let first: String

@@ -1,8 +1,8 @@
 import CUV
 
-/// A call that blocks, on one of libuv's threads. It is under way from the moment it is made.
+/// A call that blocks, on libuv's thread pool (uv_queue_work). It is queued by `init`.
 ///
-/// `@unchecked Sendable`: `body` belongs to the pool's thread until libuv calls back on the loop.
+/// `@unchecked Sendable`: only the pool's thread uses `body`, until libuv calls back on the loop.
 final class PoolJob: @unchecked Sendable {
   private let request = UnsafeMutablePointer<uv_work_t>.allocate(capacity: 1)
   private var body: (() -> Void)?
@@ -15,17 +15,17 @@ final class PoolJob: @unchecked Sendable {
     submit()
   }
 
-  /// Apart from `init`, whose isolation its closures would inherit, which the pool's threads can not have.
+  /// Not in `init`: its closures would inherit the isolation to the loop, and the pool's threads do not have it.
   private func submit() {
     let status = uv_queue_work(
       EventLoop.shared.raw, request, { PoolJob.at($0)?.run() }, { request, _ in PoolJob.finish(request) })
-    precondition(status == 0, "libuv takes every job that has a function")
+    precondition(status == 0, "uv_queue_work fails only without a function")
   }
 
   deinit { request.deallocate() }
 
-  /// Waits for the end also when the task is cancelled: a call that has begun can not be stopped. One that waits for
-  /// a thread is not begun any more then.
+  /// Waits for the end of the call. A cancellation of the task removes a call that still waits for a thread; a call that
+  /// has begun cannot be stopped (uv_cancel).
   @LoopActor func finish() async {
     await withTaskCancellationHandler {
       await finishRegardless()
@@ -34,7 +34,7 @@ final class PoolJob: @unchecked Sendable {
     }
   }
 
-  /// Waits for the end and does not cancel: for clearing away.
+  /// Waits for the end of the call, also in a cancelled task: for clean-up.
   @LoopActor func finishRegardless() async {
     await finished.waitRegardless { isFinished }
   }
@@ -49,7 +49,7 @@ final class PoolJob: @unchecked Sendable {
 
   private func run() {
     body?()
-    // Here and not on the loop, as the last reference to a descriptor closes it, which may take its time.
+    // Not on the loop: this may be the last reference to a descriptor, and to close a file may take time.
     body = nil
   }
 
@@ -63,10 +63,10 @@ final class PoolJob: @unchecked Sendable {
   }
 }
 
-/// What a call on the thread pool will have brought.
+/// The result of a call on libuv's thread pool, four threads by default. `init` queues the call.
 @LoopActor
-struct Pending<Success: Sendable> {
-  /// `@unchecked Sendable`: written before the job is finished, read after.
+public struct Pending<Success: Sendable> {
+  /// `@unchecked Sendable`: the pool's thread writes it before the job is finished, and the loop reads it afterwards.
   private final class Outcome: @unchecked Sendable {
     var result: Result<Success, UVError>?
   }
@@ -74,25 +74,24 @@ struct Pending<Success: Sendable> {
   private let outcome: Outcome
   private let job: PoolJob
 
-  /// Begins with `body` at once, or as soon as a thread is free.
-  init(_ body: @escaping @Sendable () throws(UVError) -> Success) {
+  /// Queues `body`. It begins as soon as a thread is free.
+  public init(_ body: @escaping @Sendable () throws(UVError) -> Success) {
     let outcome = Outcome()
     self.outcome = outcome
     job = PoolJob { outcome.result = Result(catching: body) }
   }
 
-  /// True when `value` will not wait.
-  var isFinished: Bool { job.isFinished }
-
+  /// Waits for the result.
   /// - Throws: `UVError`, or `CancellationError` where the task was cancelled before the call began.
-  func value() async throws -> Success {
+  public func value() async throws -> Success {
     await job.finish()
     guard let result = outcome.result else { throw CancellationError() }
     return try result.get()
   }
 
-  /// The same for what must be done even though the task is cancelled.
-  func valueRegardless() async throws -> Success {
+  /// Waits for the result, also in a cancelled task: for clean-up.
+  /// - Throws: `UVError`.
+  public func valueRegardless() async throws -> Success {
     await job.finishRegardless()
     guard let result = outcome.result else { throw UVError.cancelled }
     return try result.get()

@@ -1,16 +1,17 @@
 import Glibc
+public import Loop
 
-@testable import Loop
-
-/// Holds all of libuv's threads, so that what is queued for them waits, and lets them go one by one.
+/// Occupies all of libuv's threads, so that what is queued for them waits, and frees them one by one.
 @LoopActor
-final class PoolPlug {
+public final class PoolPlug {
   private let ends: (read: CInt, write: CInt)
   private var jobs: [Pending<Void>] = []
 
-  init() throws {
+  /// Occupies the threads as soon as they are free.
+  /// - Throws: `UVError` where the process has no descriptors left.
+  public init() throws(UVError) {
     var ends: [CInt] = [-1, -1]
-    _ = try retrying { pipe(&ends) }
+    if pipe(&ends) != 0 { throw .tooManyOpenFiles }
     let read = ends[0]
     self.ends = (read, ends[1])
     for _ in 0..<4 {
@@ -22,11 +23,11 @@ final class PoolPlug {
     }
   }
 
-  /// Lets one thread go, which is then the only one for all that waits.
-  func releaseOne() { release(1) }
+  /// Frees one thread, which then does all the work that waits.
+  public func releaseOne() { release(1) }
 
-  /// Lets all threads go and waits until they are free.
-  func remove() async {
+  /// Frees all threads and waits until they are free.
+  public func remove() async {
     release(jobs.count)
     for job in jobs { _ = try? await job.valueRegardless() }
     close(ends.read)

@@ -1,10 +1,12 @@
-import Glibc
 import Bytes
+import Glibc
+import TestLoop
 import Testing
 
 @testable import Loop
+@testable import Workspace
 
-extension LoopTests {
+extension WorkspaceTests {
   @Suite struct UploadsOnLoop {
     static let block = Bytes(repeatElement(7, count: WriteBacklog.blockSize))
     static let bytesPerJob = Int64(WriteBacklog.blocksPerJob * WriteBacklog.blockSize)
@@ -13,7 +15,7 @@ extension LoopTests {
 
     @Test func `Other work gets its turn while an upload always has more to write`() async throws {
       let tree = try workplace.tree()
-      try await onLoop {
+      try await TestLoop.run {
         let plug = try PoolPlug()
         let replacement = try Replacement(tree, RelativePath("file"))
         let upload = FileReplacement(replacement)
@@ -30,7 +32,7 @@ extension LoopTests {
 
     @Test func `An error in a later job reaches the commit`() async throws {
       let tree = try workplace.tree()
-      try await onLoop {
+      try await TestLoop.run {
         let plug = try PoolPlug()
         let replacement = try Replacement(tree, RelativePath("file"))
         let upload = FileReplacement(replacement)
@@ -48,7 +50,7 @@ extension LoopTests {
 
     @Test func `A full disk is told to who goes on writing`() async throws {
       let tree = try workplace.tree()
-      try await onLoop {
+      try await TestLoop.run {
         let upload = try fullUpload(tree)
         let blocksOfLimit = WriteBacklog.limit / WriteBacklog.blockSize
         await #expect(throws: UVError.noSpace) {
@@ -62,7 +64,7 @@ extension LoopTests {
 
     @Test func `A full disk is told at the end where that is the first to come to it`() async throws {
       let tree = try workplace.tree()
-      try await onLoop {
+      try await TestLoop.run {
         let upload = try fullUpload(tree)
         try await upload.write("little")
         await #expect(throws: UVError.noSpace) { try await upload.commit() }
@@ -73,8 +75,8 @@ extension LoopTests {
 
     @Test func `What is given up while a job writes leaves neither a name nor an open file`() async throws {
       var tree = try workplace.tree()
-      tree.canNameFilesLater = false  // so that there is a name that could stay
-      try await onLoop { [tree] in
+      tree.canLinkUnnamedFiles = false  // so that there is a name that could stay
+      try await TestLoop.run { [tree] in
         for blocks in [0, 4, 5, 15] {
           let (upload, file) = try watchedUpload(tree)
           for _ in 0..<blocks { try await upload.write(Self.block) }
@@ -90,7 +92,7 @@ extension LoopTests {
       async throws
     {
       let tree = try workplace.tree()
-      try await onLoop {
+      try await TestLoop.run {
         let plug = try PoolPlug()
         let upload = FileReplacement(try Replacement(tree, RelativePath("file")))
         let writers = await fill(upload, blocks: WriteBacklog.blocksPerJob * 2)
@@ -114,7 +116,7 @@ extension LoopTests {
 @LoopActor
 private func fill(_ upload: FileReplacement, blocks: Int) async -> [Task<Void, any Error>] {
   let writers = (0..<blocks).map { _ in
-    LoopActor.task { try await upload.write(LoopTests.UploadsOnLoop.block) }
+    LoopActor.task { try await upload.write(WorkspaceTests.UploadsOnLoop.block) }
   }
   let total = Int64(blocks * WriteBacklog.blockSize)
   while upload.count < total { await Task.yield() }

@@ -1,10 +1,12 @@
-import Glibc
 import Bytes
+import Glibc
+import Loop
+import TestLoop
 import Testing
 
-@testable import Loop
+@testable import Workspace
 
-extension LoopTests {
+extension WorkspaceTests {
   @Suite struct FilesOnLoop {
     let workplace = Workplace()
 
@@ -14,7 +16,7 @@ extension LoopTests {
 
     @Test func `A large file goes in by pieces and comes out by blocks`() async throws {
       let root = workplace.root
-      try await onLoop {
+      try await TestLoop.run {
         let directory = try await Directory.open(root)
         let upload = try await directory.replaceFile(RelativePath("a/large"))
         for start in stride(from: 0, to: Self.large.count, by: 10_007) {
@@ -38,7 +40,7 @@ extension LoopTests {
     @Test func `A file that shrinks while it is read is an error, not a short answer`() async throws {
       let root = workplace.root
       workplace.write("0123456789", to: "file")
-      try await onLoop {
+      try await TestLoop.run {
         let file = try await Directory.open(root).openFile(RelativePath("file"))
         truncate(root + "/file", 4)
         let blocks = file.blocks(0..<10)
@@ -49,7 +51,7 @@ extension LoopTests {
 
     @Test func `An upload whose task is cancelled leaves nothing`() async throws {
       let root = workplace.root
-      try await onLoop {
+      try await TestLoop.run {
         let directory = try await Directory.open(root)
         let begun = WaitQueue()
         var hasBegun = false
@@ -77,7 +79,7 @@ extension LoopTests {
       async throws
     {
       let root = workplace.root
-      try await onLoop {
+      try await TestLoop.run {
         let directory = try await Directory.open(root)
         let upload = try await directory.replaceFile(RelativePath("file"))
         let task = Task { @LoopActor in
@@ -95,7 +97,7 @@ extension LoopTests {
     @Test func `More calls at once than the pool has threads all come to their end`() async throws {
       let root = workplace.root
       workplace.write("content", to: "file")
-      try await onLoop {
+      try await TestLoop.run {
         let directory = try await Directory.open(root)
         let tasks = (0..<100).map { _ in
           Task { @LoopActor in try await directory.list(RelativePath("")).count }
@@ -107,7 +109,7 @@ extension LoopTests {
     @Test func `What is done on the loop reports what the calls beneath say`() async throws {
       let root = workplace.root
       workplace.makeDirectory("directory")
-      try await onLoop {
+      try await TestLoop.run {
         let directory = try await Directory.open(root)
         await #expect(throws: UVError.noEntry) { try await directory.status(of: RelativePath("nothing")) }
         await #expect(throws: UVError.isDirectory) { try await directory.openFile(RelativePath("directory")) }

@@ -1,8 +1,9 @@
 import Glibc
 import Bytes
+import Loop
 import Testing
 
-@testable import Loop
+@testable import Workspace
 
 @Suite struct FilesTests {
   let workplace = Workplace()
@@ -14,14 +15,6 @@ import Testing
     #expect(String(try file.read(upTo: 4, at: 3)) == "3456")
     #expect(String(try file.read(upTo: 4, at: 8)) == "89")
     #expect(try file.read(upTo: 4, at: 10).isEmpty)
-  }
-
-  @Test func `A directory is made with those above it, and errors say what is in the way`() throws {
-    let path = workplace.root + "/a/b/c"
-    for _ in 0..<2 { try Directory.make(path) }
-    #expect(try workplace.tree().status(RelativePath("a/b/c")).kind == .directory)
-    workplace.write("x", to: "file")
-    #expect(throws: UVError.notDirectory) { try Directory.make(workplace.root + "/file/below") }
   }
 
   @Test func `What is missing, a directory or below a file is told apart`() throws {
@@ -115,10 +108,10 @@ import Testing
   }
 
   @Test func `A tree that is deeper than descriptors and path names reach is removed`() throws {
-    var directory = Descriptor(adopting: Glibc.open(workplace.root, O_RDONLY | O_DIRECTORY))
+    var directory = try Descriptor.openDirectory(path: workplace.root)
     for _ in 0..<3000 {
-      mkdirat(directory.number, "d", 0o755)
-      directory = try directory.open(PathName("d".utf8), O_RDONLY | O_DIRECTORY)
+      try directory.makeDirectory(PathName("d"))
+      directory = try directory.openDirectory(PathName("d"))
     }
     let tree = try workplace.tree()
     try tree.remove("d")

@@ -1,9 +1,10 @@
 public import Bytes
+public import Loop
 
-/// A file that is open for reading. Whoever opened it goes on reading the same file when another takes its name.
+/// A file that is open for reading. It stays the same file when another one takes its name.
 @LoopActor
 public final class File {
-  /// The file when it was opened.
+  /// The status at the time of the open.
   public let status: FileStatus
   private var descriptor: Descriptor?
 
@@ -12,15 +13,15 @@ public final class File {
     self.status = status
   }
 
-  /// At most `length` bytes from `offset`; fewer, or none, only at the end of the file.
+  /// Reads up to `length` bytes from `offset`. Returns fewer, or none, only at the end of the file.
   public func read(upTo length: Int, at offset: Int64) async throws -> Bytes {
     try await startReading(length, at: offset).value()
   }
 
-  /// The bytes of `range`, a block after the other.
+  /// The bytes of `range`, block by block.
   public func blocks(_ range: Range<Int64>) -> FileBlocks { FileBlocks(self, range) }
 
-  /// Closes the file as soon as no read is under way. Idempotent. A file that nobody holds any more closes itself.
+  /// Closes the file when no read is under way. Idempotent. The file also closes with its last reference.
   public func close() { descriptor = nil }
 
   func startReading(_ length: Int, at offset: Int64) throws(UVError) -> Pending<Bytes> {
@@ -29,10 +30,12 @@ public final class File {
   }
 }
 
-/// Part of a file in blocks, each read while the one before is still being sent: at most two are in memory.
+/// A range of a file, block by block. One block is read while the one before it is being sent, so that at most two are
+/// in memory.
 @LoopActor
 public final class FileBlocks {
-  /// Large enough that the way to the thread pool and back does not show, small enough for many at a time.
+  /// The size of a block in bytes: so large that the way to the thread pool and back costs little, and so small that
+  /// many downloads fit in memory.
   public static let blockSize = BlockReuse.blockSize
 
   private let file: File
@@ -46,7 +49,7 @@ public final class FileBlocks {
   }
 
   /// The next block; nil at the end of the range.
-  /// - Throws: `UVError.endOfFile` where the file has become shorter than the range.
+  /// - Throws: `UVError.endOfFile` if the file has become shorter than the range.
   public func next() async throws -> Bytes? {
     if pending == nil { try startReading() }
     guard let block = try await pending?.value() else { return nil }

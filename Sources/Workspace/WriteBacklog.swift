@@ -1,4 +1,5 @@
 import Bytes
+import Loop
 import Synchronization
 
 /// Bytes on their way to a file: the loop appends to them, and a job on another thread takes block after block for as

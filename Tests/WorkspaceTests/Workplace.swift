@@ -1,7 +1,8 @@
-import Glibc
 import Bytes
+import Glibc
+import Loop
 
-@testable import Loop
+@testable import Workspace
 
 /// A directory for one test, with `root` in it, beside which lies what nobody may reach.
 final class Workplace {
@@ -53,8 +54,9 @@ final class Workplace {
 
   /// All names directly in a directory, hidden ones too.
   func names(in name: String = ".") throws -> [String] {
-    let directory = Descriptor(adopting: Glibc.open("\(root)/\(name)", O_RDONLY | O_DIRECTORY))
-    return try tree().names(in: directory).map { String(decoding: $0.bytes, as: UTF8.self) }.sorted()
+    try Descriptor.openDirectory(path: "\(root)/\(name)").names().map {
+      String(decoding: $0.bytes, as: UTF8.self)
+    }.sorted()
   }
 }
 

@@ -1,15 +1,18 @@
-/// An open directory, and files beneath it: nothing that is given to it as a path, no link and no rename by others can
-/// lead out of it. Everything that may block happens on libuv's thread pool.
+public import Loop
+
+/// An open directory and the files beneath it. No path, no link and no rename by another process leads out of it. All
+/// calls that may block run on libuv's thread pool.
 ///
-/// Errors of paths are `UVError`: `crossesDevice` where one leaves the directory, `noEntry`, `isDirectory`,
-/// `notDirectory`, `notAFile` for pipes, sockets and devices, `tooManyLinks`, `nameTooLong`, or what the system says.
+/// Calls with a path throw `UVError`: `crossesDevice` where it leaves the directory, `noEntry`, `isDirectory`,
+/// `notDirectory`, `notAFile` for pipes, sockets and devices, `tooManyLinks`, `nameTooLong`, or another error of the
+/// system calls.
 @LoopActor
 public final class Directory {
-  let tree: Tree
+  private let tree: Tree
 
   private init(_ tree: Tree) { self.tree = tree }
 
-  /// Opens the directory at `path`, which may be absolute and go through links.
+  /// Opens the directory at `path`, which may be absolute and may contain links.
   public static func open(_ path: String) async throws -> Directory {
     Directory(try await Pending { () throws(UVError) in try Tree(path: path) }.value())
   }
@@ -22,24 +25,31 @@ public final class Directory {
     return File(descriptor, status)
   }
 
-  /// What `path` leads to.
+  /// The status of the file or directory that `path` leads to.
   public func status(of path: RelativePath) async throws -> FileStatus {
     try await Pending { [tree] () throws(UVError) in try tree.status(path) }.value()
   }
 
-  /// What the directory at `path` holds: directories first, then by the bytes of the names.
+  /// The entries of the directory at `path`: directories first, then sorted by the bytes of the names.
   public func list(_ path: RelativePath) async throws -> [DirectoryEntry] {
     try await SlowLane.run { [tree] () throws(UVError) in try tree.list(path) }
   }
 
-  /// Removes a file, a link (not what it points to) or a directory with all that it holds.
+  /// The identity of what `path` leads to, which need not exist.
+  public func place(of path: RelativePath) async throws -> FilePlace {
+    try await Pending { [tree] () throws(UVError) in
+      try FilePlace(tree.locate(path, acceptsMissingParents: true))
+    }.value()
+  }
+
+  /// Removes a file, a link (not its target) or a directory with everything in it.
   /// - Throws: `UVError.busy` for this directory itself.
   public func remove(_ path: RelativePath) async throws {
     try await SlowLane.run { [tree] () throws(UVError) in try tree.remove(path) }
   }
 
-  /// Begins a file that will take the place of what is at `path`, or of nothing. A link at the end of the path is
-  /// written through.
+  /// Begins a new file that takes the place of the one at `path`, if there is one. If the path ends in a link, the link
+  /// stays and the file that it leads to is replaced.
   public func replaceFile(_ path: RelativePath) async throws -> FileReplacement {
     FileReplacement(
       try await Pending { [tree] () throws(UVError) in try Replacement(tree, path) }.value())

@@ -1,35 +1,28 @@
-import CUV
-import Glibc
+import Loop
 
-/// A directory and all beneath it, by calls that block: for the thread pool. `Directory` is the same for the loop.
+/// A directory and everything beneath it, with calls that block. `Directory` runs them on the thread pool.
 struct Tree: Sendable {
-  /// How often a path is looked up again after somebody changed it between the look and the use.
+  /// How often a path is looked up again after another process has changed it between the look-up and the use.
   static let attempts = 16
 
   let root: Descriptor
-  /// The names by which absolute links may call the root: as it was given, and as the system knows it.
+  /// The names of the root in absolute links: its path as it was given, and its real path.
   private let rootNames: [[PathName]]
   private let realRootName: [PathName]
-  /// A file without a name gets one through procfs, which a container may lack.
-  var canNameFilesLater: Bool
+  /// False if a replacement needs a hidden name while it is written.
+  var canLinkUnnamedFiles = Descriptor.canLinkUnnamedFiles
 
   /// - Throws: `UVError` where `path` is not a directory that can be opened.
   init(path: String) throws(UVError) {
-    let name = PathName(path.utf8)
-    if path.utf8.contains(0) { throw UVError.invalidArgument }
-    let opened = try retrying {
-      name.withPointer { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    }
-    root = Descriptor(adopting: opened)
-    let real = realPath(path) ?? path
+    root = try Descriptor.openDirectory(path: path)
+    let real = SmallFile.realPath(path) ?? path
     realRootName = RelativePath(parsing: Array(real.utf8)[...]).names
     rootNames = [path, real].filter { $0.hasPrefix("/") }.map {
       RelativePath(parsing: Array($0.utf8)[...]).names
     }
-    canNameFilesLater = access("/proc/self/fd", X_OK) == 0
   }
 
-  /// The rest of an absolute path that begins with the root's own; nil where it does not.
+  /// The rest of an absolute path that begins with the root's own path; nil for another.
   func pathBeneathRoot(_ absolute: RelativePath) -> RelativePath? {
     for rootName in rootNames where absolute.names.starts(with: rootName) {
       return RelativePath(
@@ -38,9 +31,9 @@ struct Tree: Sendable {
     return nil
   }
 
-  /// The rest of a path that begins in the directory above the root and leads into the root; nil where it does not.
+  /// The rest of a path that begins in the parent of the root and leads into the root; nil for another.
   ///
-  /// There are no links in the root's real name, so that `..` takes away what stands before it.
+  /// The real path of the root contains no links, so each `..` takes away one name of it.
   func pathBeneathRoot(fromParent names: [PathName]) -> [PathName]? {
     let climbs = names.prefix(while: \.isParent).count
     let down = Array(realRootName.suffix(climbs + 1))
@@ -59,17 +52,16 @@ struct Tree: Sendable {
     do {
       return try walk.run()
     } catch {
-      // A path that leaves is refused as such also where something on the way out does not exist.
+      // A path that leads out is EXDEV, also where something on its way out does not exist.
       let isMissing = error == .noEntry || error == .notDirectory
       throw isMissing && path.climbsOut ? .crossesDevice : error
     }
   }
 
-  /// The common case in two calls; nil where it takes the walk to get there or to say why not.
+  /// The common case, in two system calls; nil where `PathWalk` has to find the way, or the error.
   private func locateByKernel(_ path: RelativePath, followsLast: Bool) -> Location? {
     guard let name = path.names.last, !name.isParent,
-      let parent = try? root.openBeneath(
-        PathName(joining: path.names.dropLast()), openPathOnly | O_DIRECTORY),
+      let parent = try? root.openDirectoryBeneath(PathName(joining: path.names.dropLast())),
       let status = try? parent.status(of: name)
     else { return nil }
     if status.kind == .link && followsLast { return nil }
@@ -77,37 +69,39 @@ struct Tree: Sendable {
     return Location(parent: parent, name: name, status: status)
   }
 
-  /// Opens a file for reading. Anything but a file is refused without being opened (a pipe would wake its writer).
+  /// Opens a file for reading. The type is checked before the open, because to open a pipe wakes its writer.
   func openFile(_ path: RelativePath) throws(UVError) -> (Descriptor, FileStatus) {
-    try whileChanging { () throws(UVError) in
+    try retryingChangedLinks { () throws(UVError) in
       let location = try locate(path)
       guard let status = location.status else { throw UVError.noEntry }
       try status.requireFile()
-      let file = try location.parent.open(
-        location.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+      let file = try location.parent.openFile(location.name)
       let opened = try file.status()
       try opened.requireFile()
       return (file, opened)
     }
   }
 
-  /// What `path` leads to.
+  /// The status of the file or directory that `path` leads to.
   func status(_ path: RelativePath) throws(UVError) -> FileStatus {
     guard let status = try locate(path).status else { throw UVError.noEntry }
     return status
   }
 
-  /// Tries again where a link was put under a name between the look and the use of it.
-  func whileChanging<R>(_ body: () throws(UVError) -> R) throws(UVError) -> R {
+  /// Removes a file, a link (not its target) or a directory with everything in it.
+  /// - Throws: `UVError.busy` for the root itself.
+  func remove(_ path: RelativePath) throws(UVError) {
+    let location = try locate(path, followsLast: false)
+    if location.isRoot { throw UVError.busy }
+    if location.status == nil { throw UVError.noEntry }
+    try location.parent.removeTree(location.name)
+  }
+
+  /// Tries again where another process puts a link under a name between the look-up and the open.
+  func retryingChangedLinks<R>(_ body: () throws(UVError) -> R) throws(UVError) -> R {
     for _ in 1..<Self.attempts {
       do { return try body() } catch { guard error == .tooManyLinks else { throw error } }
     }
     return try body()
   }
-}
-
-private func realPath(_ path: String) -> String? {
-  guard let resolved = realpath(path, nil) else { return nil }
-  defer { free(resolved) }
-  return String(cString: resolved)
 }
