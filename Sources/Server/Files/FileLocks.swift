@@ -1,4 +1,5 @@
 import Loop
+import Workspace
 
 /// A mutex for each file that is written under a condition: a write waits for those of the same file only.
 @LoopActor
