@@ -1,6 +1,7 @@
 import Loop
 import TestLoop
 import Testing
+import Workspace
 
 @testable import Server
 
