@@ -1,80 +1,128 @@
 public import Logging
 public import Loop
 import Bytes
+import DequeModule
+import Wire
 
-/// An HTTP/1.1 server: connections from a listener, requests to a handler.
+/// An HTTP/1.1 server: accepts connections from a listener and gives their requests to a handler.
 @LoopActor
 public final class HTTPServer {
-  /// Answers one request. It may throw `HTTPErrorResponse` to refuse it; other errors are answered with 500 and logged. Where
-  /// it returns without having answered to the end, the answer is ended for it.
+  /// Answers one request. What it throws becomes an error response: `HTTPErrorResponse` as it says, and other errors as
+  /// 500, with a line in the log. A response that it leaves open is finished when it returns.
   public typealias Handler = @LoopActor @Sendable (Request, ResponseWriter) async throws -> Void
+
+  /// How many connections over the limit may be open at once; each takes a descriptor for at most two seconds.
+  static let maximumConnectionsOverLimit = 64
 
   /// How connections are treated.
   public let options: HTTPServerOptions
   /// True once `drain` was called.
   public private(set) var isDraining = false
 
-  let handler: Handler
+  let connectionOptions: HTTPServerConnection.Options
+  let timeouts: ConnectionTimeouts
   let log: AccessLog
-  let watch: ConnectionTimeouts
   let date = DateHeaderCache()
   let bodyMemory: BodyMemory
-  /// The last `Host` that was found to be allowed: mostly it is the same again.
-  var knownHost: Bytes?
+  private let before: Handler?
+  private let handler: Handler
+  private var hostCheck: HostCheck
   private var listeners: [Listener] = []
-  private var surplus = SurplusConnections()
+  /// The oldest first.
+  private var overLimit: Deque<HTTPConnection> = []
   private let requestIDPrefix: String
   private var requestCount: UInt64 = 0
 
-  /// A server that gives its requests to `handler`. A line is logged for each of them, at info.
-  public init(options: HTTPServerOptions = HTTPServerOptions(), logger: Logger, handler: @escaping Handler) {
+  /// A server that gives its requests to `handler`, and logs a line for each of them at info.
+  /// - Parameter before: runs before `handler`, which gets no request for which this throws: the place for
+  ///   authentication, quotas and the like. Nothing of the body has been read then. It may set the response's
+  ///   `standingFields`, but sends no response.
+  public init(
+    options: HTTPServerOptions = HTTPServerOptions(), logger: Logger, before: Handler? = nil,
+    handler: @escaping Handler
+  ) {
     self.options = options
+    self.before = before
     self.handler = handler
-    self.log = AccessLog(logger)
-    self.watch = ConnectionTimeouts(HTTPTimeouts(options))
-    self.bodyMemory = BodyMemory(
+    log = AccessLog(logger)
+    hostCheck = HostCheck(allowedHosts: options.allowedHosts)
+    connectionOptions = HTTPServerConnection.Options(options)
+    timeouts = ConnectionTimeouts(connectionOptions.timeouts, write: options.writeTimeout)
+    bodyMemory = BodyMemory(
       limit: options.maximumBodyMemory, longestBody: options.maximumCollectedBody,
       patience: options.bodyTimeout)
     // Two servers, or two runs of one, do not give the same name to their requests.
     let random = String(UInt32.random(in: .min ... .max), radix: 16)
-    self.requestIDPrefix = String(repeating: "0", count: 8 - random.utf8.count) + random + "-"
+    requestIDPrefix = String(repeating: "0", count: 8 - random.utf8.count) + random + "-"
   }
 
   /// How many connections are open.
-  public var connectionCount: Int { watch.count }
+  public var connectionCount: Int { timeouts.count }
 
-  /// Serves what connects to `listener`, until `drain` is called and all connections have ended, or until the task is
-  /// cancelled, which breaks them off. The listener is closed then.
+  /// Serves the connections of `listener` until `drain` is called and all have ended, or until the task is cancelled,
+  /// which breaks them off. Closes the listener.
   public func serve(_ listener: Listener) async {
     listeners.append(listener)
     await withDiscardingTaskGroup { group in
       while !isDraining, let stream = await accept(from: listener) {
-        let connection = HTTPConnection(
-          stream, from: stream.peerAddress, to: self, isSurplus: isFull)
-        if connection.isSurplus { surplus.add(connection) }
-        watch.add(connection)
-        group.addTask { await self.run(connection) }
+        let connection = admit(stream)
+        group.addTask {
+          await connection.run()
+          await self.remove(connection)
+        }
       }
     }
     listeners.removeAll { $0 === listener }
     await listener.close()
   }
 
-  /// True where a further connection would be one too many.
-  private var isFull: Bool { watch.count - surplus.count >= options.maximumConnections }
-
-  private func run(_ connection: HTTPConnection) async {
-    await connection.run()
-    watch.remove(connection)
-    if connection.isSurplus { surplus.remove(connection) }
+  /// Adds a connection. One over the limit is open for as long as it takes to refuse it, and the oldest of these makes
+  /// room for the newest: clients that connect and send nothing do not keep health checks away.
+  private func admit(_ stream: SocketStream) -> HTTPConnection {
+    let isOverLimit = timeouts.count - overLimit.count >= options.maximumConnections
+    let connection = HTTPConnection(stream, to: self, overLimit: isOverLimit ? tooManyConnections : nil)
+    timeouts.add(connection)
+    guard isOverLimit else { return connection }
+    if overLimit.count == Self.maximumConnectionsOverLimit { overLimit.popFirst()?.evict() }
+    overLimit.append(connection)
+    return connection
   }
 
-  /// Begins to end: listens no more, closes connections that wait for a next request, and the others when their
-  /// answer is given. `serve` returns when all are gone.
+  private func remove(_ connection: HTTPConnection) {
+    timeouts.remove(connection)
+    if connection.http.isOverLimit { overLimit.removeAll { $0 === connection } }
+  }
+
+  private var tooManyConnections: HTTPProtocolError {
+    HTTPProtocolError(
+      .tooManyConnections,
+      "\(options.maximumConnections) connections are open, and no more are allowed; try again")
+  }
+
+  /// Gives a request to the handler, unless something before refuses it.
+  func respond(
+    to request: Request, with response: ResponseWriter, on connection: HTTPConnection
+  ) async throws {
+    do {
+      try hostCheck.check(request.target, request.fields)
+      if connection.http.isOverLimit, request.target.path != options.pathServedOverLimit {
+        throw HTTPErrorResponse(tooManyConnections)
+      }
+    } catch {
+      // A client that is refused for this gets no second request on this connection.
+      connection.http.closeAfterResponse()
+      throw error
+    }
+    if let before { try await before(request, response) }
+    try await handler(request, response)
+  }
+
+  /// Begins to end: stops listening, closes idle connections, and others after their response. `serve` returns when all
+  /// are closed.
   public func drain() async {
     guard !isDraining else { return }
     isDraining = true
-    watch.abortIdle()
+    timeouts.drain()
     for listener in listeners { await listener.close() }
   }
 
@@ -94,9 +142,21 @@ public final class HTTPServer {
         return nil
       } catch {
         log.cannotAccept(error)
-        // The next one may do better, but must not be tried at full speed.
+        // Out of descriptors, for one: try again, but not at full speed.
         do { try await EventLoop.sleep(for: .milliseconds(50)) } catch { return nil }
       }
     }
+  }
+}
+
+extension HTTPServerConnection.Options {
+  fileprivate init(_ options: HTTPServerOptions) {
+    self.init()
+    limits = options.limits
+    maximumBodyLength = options.maximumBodyLength
+    timeouts.idle = options.idleTimeout.nanoseconds
+    timeouts.head = options.headTimeout.nanoseconds
+    timeouts.body = options.bodyTimeout.nanoseconds
+    timeouts.linger = options.lingerTimeout.nanoseconds
   }
 }

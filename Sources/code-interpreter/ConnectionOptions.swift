@@ -1,5 +1,6 @@
 import HTTPServer
 import ArgumentParser
+import Bytes
 import Logging
 import Loop
 import Server
@@ -55,6 +56,7 @@ struct ConnectionOptions: ParsableArguments {
   func serverOptions(openFiles: UInt64, listeningHost: String, logger: Logger) -> HTTPServerOptions {
     var options = HTTPServerOptions()
     options.writeTimeout = .seconds(writeTimeout)
+    options.pathServedOverLimit = "/health"
     options.maximumConnections = min(maxConnections, Int(clamping: max(openFiles / 2, 1)))
     if options.maximumConnections < maxConnections {
       logger.notice(

@@ -57,7 +57,7 @@ extension HTTPServerTests {
         defer { ended.set() }
         try await response.start(200)
         let piece = Bytes([UInt8](repeating: 0, count: 1 << 16))
-        await #expect(throws: ClientIsGone.self) { while true { try await response.write([piece]) } }
+        await #expect(throws: ClientDisconnected.self) { while true { try await response.write([piece]) } }
       }) { server async throws in
         let client = try await server.connect()
         try await client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -82,7 +82,7 @@ extension HTTPServerTests {
           let writer = LoopActor.task { while true { try await response.write([piece]) } }
           await response.untilClientIsGone()
           #expect(response.isClientGone)
-          await #expect(throws: ClientIsGone.self) { try await writer.value }
+          await #expect(throws: ClientDisconnected.self) { try await writer.value }
         }
       ) { server async throws in
         let client = try await server.connect()
@@ -151,6 +151,39 @@ extension HTTPServerTests {
         // The end of the test cancels the server, and counts what is left.
         await client.close()
       }
+    }
+
+    @Test func aTaskThatOutlivesItsRequestCannotTouchTheNextOne() async throws {
+      let isLate = TestSignal()
+      let mayEnd = TestSignal()
+      let task = Late()
+      try await withHTTPServer(handler: { request, response in
+        if request.target.path == "/first" {
+          task.task = LoopActor.task {
+            await isLate.wait()
+            await #expect(throws: HTTPProtocolError.self) { try await response.write(["stray"]) }
+            await #expect(throws: HTTPErrorResponse.self) { _ = try await request.body.next() }
+            mayEnd.set()
+          }
+        } else {
+          isLate.set()
+          await mayEnd.wait()
+        }
+        try await response.send(200, body: try await request.body.collect(limit: 10))
+      }) { server async throws in
+        let client = try await server.connect()
+        try await client.send("GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect(try await client.answer().body == "")
+        try await client.send("PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc")
+        #expect(try await client.answer().body == "abc")
+        await task.task?.value
+        await client.close()
+      }
+    }
+
+    @LoopActor private final class Late {
+      var task: Task<Void, Never>?
+      nonisolated init() {}
     }
 
     @Test func manyConnectionsAreServedAtOnce() async throws {

@@ -65,6 +65,25 @@ extension HTTPServerTests {
       }
     }
 
+    @Test func whatRunsBeforeTheHandlerRefusesOrAdds() async throws {
+      let before: HTTPServer.Handler = { request, response in
+        response.standingFields = ["X-Before": "yes"]
+        if request.fields.first("Authorization") != "Bearer a" { throw HTTPErrorResponse(401, "no token") }
+      }
+      try await withHTTPServer(before: before, handler: count) { server async throws in
+        let client = try await server.connect()
+        for (token, status) in [("b", 401), ("a", 200), ("b", 401)] {
+          try await client.send(
+            "PUT / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\nContent-Length: 2\r\n\r\nab"
+          )
+          let answer = try await client.answer()
+          #expect(answer.head.status == status && answer.body == (status == 200 ? "2" : "no token\n"))
+          #expect(answer.head.fields.first("X-Before") == (status == 200 ? "yes" : nil))
+        }
+        await client.close()
+      }
+    }
+
     @Test func aFaultOfOursIsNamedInTheAnswerAndInTheLog() async throws {
       struct Secret: Error {}
       try await withHTTPServer(handler: { _, _ in throw Secret() }) { server async throws in

@@ -33,20 +33,22 @@ package struct HTTPTestServer {
 /// Runs `body` beside a server, and checks that nothing of it is left in the end.
 package func withHTTPServer(
   options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
-  handler: @escaping HTTPServer.Handler, _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
+  before: HTTPServer.Handler? = nil, handler: @escaping HTTPServer.Handler,
+  _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
   try await TestLoop.run(sourceLocation: sourceLocation) {
-    try await runHTTPServer(options, sourceLocation, handler, body)
+    try await runHTTPServer(options, sourceLocation, before, handler, body)
   }
 }
 
 @LoopActor
 private func runHTTPServer(
-  _ options: HTTPServerOptions, _ location: SourceLocation, _ handler: @escaping HTTPServer.Handler,
+  _ options: HTTPServerOptions, _ location: SourceLocation, _ before: HTTPServer.Handler?,
+  _ handler: @escaping HTTPServer.Handler,
   _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
   let log = CapturedLog()
-  let server = HTTPServer(options: options, logger: log.logger, handler: handler)
+  let server = HTTPServer(options: options, logger: log.logger, before: before, handler: handler)
   let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
   let port = try #require(listener.localAddress?.port)
   let serving = LoopActor.task { await server.serve(listener) }

@@ -1,18 +1,26 @@
 import Loop
+import Wire
 
-/// Ends connections that wait too long. One timer serves them all: a connection only notes what it waits for and since
-/// when, so that a request costs no timer and no look at the clock.
+/// The open connections, and one timer that looks at all of them. A connection only notes since when it waits, so that a
+/// request costs no timer and no look at the clock.
 @LoopActor
 final class ConnectionTimeouts {
+  /// How long a client may take nothing, in nanoseconds.
+  let write: UInt64
+  private let period: Duration
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
-  private let timeouts: HTTPTimeouts
   private var deadline: Deadline?
   private var lastTick: UInt64 = 0
 
-  init(_ timeouts: HTTPTimeouts) { self.timeouts = timeouts }
+  init(_ timeouts: HTTPServerConnection.Timeouts, write: Duration) {
+    self.write = write.nanoseconds
+    let shortest = min(timeouts.head, timeouts.body, timeouts.idle, timeouts.linger, self.write)
+    // Time-outs are for what has gone wrong, so a second more does not matter.
+    period = .nanoseconds(Int64(min(max(shortest / 2, 5_000_000), 1_000_000_000)))
+  }
 
   /// About the present, in nanoseconds: never behind, and ahead by at most one period.
-  var now: UInt64 { lastTick + timeouts.period.nanoseconds }
+  var now: UInt64 { lastTick + period.nanoseconds }
 
   var count: Int { connections.count }
 
@@ -31,13 +39,13 @@ final class ConnectionTimeouts {
     deadline = nil
   }
 
-  func abortIdle() {
-    for connection in connections.values { connection.abortIfIdle() }
+  func drain() {
+    for connection in connections.values { connection.drain() }
   }
 
   private func tick() {
     lastTick = EventLoop.now
-    for connection in connections.values { connection.expire(at: lastTick, timeouts) }
-    deadline?.start(timeouts.period)
+    for connection in connections.values { connection.checkTimeouts(at: lastTick) }
+    deadline?.start(period)
   }
 }

@@ -9,23 +9,18 @@ public final class Request {
   public let head: HTTPRequestHead
   /// What it is about.
   public let target: RequestTarget
-  /// Names the request in the log, and in the `X-Request-ID` field of its answer.
+  /// Names the request in the log, and in the `X-Request-ID` field of its response.
   public let id: String
   /// Its body.
   public let body: RequestBody
-  /// Who sent it; nil for Unix sockets.
-  public let peerAddress: SocketAddress?
   /// What stood in the place of the braces in the route's pattern, percent-decoded once: UTF-8 without NUL.
   public internal(set) var parameters: [String: Bytes] = [:]
 
-  init(
-    head: HTTPRequestHead, target: RequestTarget, id: String, body: RequestBody, peerAddress: SocketAddress?
-  ) {
+  init(head: HTTPRequestHead, target: RequestTarget, id: String, body: RequestBody) {
     self.head = head
     self.target = target
     self.id = id
     self.body = body
-    self.peerAddress = peerAddress
   }
 
   /// The method.

@@ -1,37 +1,24 @@
 public import Loop
 public import Bytes
-public import Wire
+import Wire
 
-/// The body of a request, read when it is asked for: as long as nobody asks, the client has to wait.
+/// The body of a request, read when it is asked for: until then the client has to wait.
 ///
-/// What has not been read when the answer begins is passed over.
+/// What has not been read when the response begins is passed over.
 @LoopActor
 public final class RequestBody {
   /// How its end is found.
-  public let framing: BodyFraming
-
-  private enum State {
-    case unread
-    case reading
-    case ended
-    case abandoned
-  }
-
+  let framing: BodyFraming
   private let connection: HTTPConnection
-  private let expectsContinue: Bool
-  private var state: State
-  private var received: Int64 = 0
   /// Its share of the memory of bodies, once it has one.
   private var memory: BodyMemoryAccount.Body?
 
-  init(_ framing: BodyFraming, of connection: HTTPConnection, expectsContinue: Bool) {
+  init(_ framing: BodyFraming, of connection: HTTPConnection) {
     self.framing = framing
     self.connection = connection
-    self.expectsContinue = expectsContinue
-    self.state = .unread
   }
 
-  /// The length where it is known before reading; nil for chunked bodies.
+  /// The length in bytes where it is known before reading; nil for chunked bodies.
   public var length: Int64? {
     switch framing {
     case .none: 0
@@ -42,24 +29,21 @@ public final class RequestBody {
 
   /// The next bytes, nil at the end. A client that waits for `100 Continue` is sent it first.
   ///
-  /// Throws `HTTPErrorResponse` where the body breaks off (400), stands still (408), is too long (413) or not well formed
-  /// (400), and `ClientIsGone`.
+  /// Throws `HTTPErrorResponse` where the body breaks off (400), stops (408), is too long (413) or malformed (400), and
+  /// `ClientDisconnected`.
   public func next() async throws -> Bytes? {
-    switch state {
-    case .unread: try await begin()
-    case .reading: break
-    case .ended: return nil
-    case .abandoned:
-      throw HTTPErrorResponse(500, "The body of a request was asked for after the answer had begun")
-    }
     while true {
-      switch try take() {
-      case .part(let bytes): return bytes
+      // A task that outlives its request must not read the next one.
+      guard connection.body === self else {
+        throw HTTPErrorResponse(500, "The body of a request was asked for after its response")
+      }
+      switch connection.nextEvent() {
+      case .body(let bytes): return bytes
       case .end: return nil
-      case .notYet:
-        guard try await connection.fillBody() else {
-          throw HTTPErrorResponse(400, "The request's body ends before its end")
-        }
+      case .send(let bytes): try await connection.write([bytes])
+      case .needsData: try await connection.fill()
+      case .failed(let error, _): throw HTTPErrorResponse(error)
+      case .request, .shutdownOutput, .close: throw CancellationError()
       }
     }
   }
@@ -91,7 +75,7 @@ public final class RequestBody {
     return try await collector.takeAll()
   }
 
-  /// The request is answered: what was collected is in memory no more.
+  /// The request is answered: the memory of the collected body is free.
   func freeMemory() {
     if let memory { connection.server.bodyMemory.free(memory) }
     memory = nil
@@ -102,52 +86,10 @@ public final class RequestBody {
     guard count > 0 else { return }
     let memory = self.memory ?? connection.server.bodyMemory.newBody()
     self.memory = memory
-    try await connection.server.bodyMemory.take(count, for: memory) { connection.stopReading() }
+    try await connection.server.bodyMemory.take(count, for: memory) { connection.pauseInput() }
   }
 
   private func endMemory() {
     if let memory { connection.server.bodyMemory.end(memory) }
-  }
-
-  /// Passes over what has arrived of it; true when that was all, so that the connection can go on.
-  func passOver() -> Bool {
-    guard state != .ended else { return true }
-    defer { if state != .ended { state = .abandoned } }
-    while let taken = try? take() {
-      switch taken {
-      case .part: continue
-      case .end: return true
-      case .notYet: return false
-      }
-    }
-    return false
-  }
-
-  private func begin() async throws {
-    state = .reading
-    guard framing != .none, expectsContinue, connection.hasNothingUnread else { return }
-    try await connection.write([RequestBody.continueLine])
-  }
-
-  private static let continueLine: Bytes = "HTTP/1.1 100 Continue\r\n\r\n"
-
-  private enum Taken {
-    case part(Bytes)
-    case end
-    case notYet
-  }
-
-  /// The next part of what has arrived.
-  private func take() throws(HTTPErrorResponse) -> Taken {
-    switch try connection.nextEvent() {
-    case .body(let bytes):
-      received += Int64(bytes.count)
-      guard received <= connection.options.maximumBodyLength else { throw connection.bodyTooLong }
-      return .part(bytes)
-    case .end:
-      state = .ended
-      return .end
-    case .head, nil: return .notYet
-    }
   }
 }

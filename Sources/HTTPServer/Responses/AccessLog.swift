@@ -3,15 +3,14 @@ import Loop
 import Bytes
 import Wire
 
-/// Tells the log about requests. Never more of one than its path: queries, bodies and the code that is run are nobody
-/// else's business.
+/// Logs requests. Of a request's contents only the path: queries, bodies and code are private.
 @LoopActor
 struct AccessLog {
   private let logger: Logger
 
   init(_ logger: Logger) { self.logger = logger }
 
-  /// The line that each request gets, also one that was none. It is written when the client has its answer.
+  /// Writes the line of a request, or of what was none, after the response has gone out.
   func finished(_ response: ResponseWriter) {
     guard logger.logLevel <= .info else { return }
     let microseconds = (EventLoop.now - response.began) / 1000
@@ -34,7 +33,6 @@ struct AccessLog {
       ])
   }
 
-  /// A fault of ours.
   func failed(_ error: any Error, _ response: ResponseWriter) {
     logger.error(
       "request failed",
@@ -44,10 +42,9 @@ struct AccessLog {
       ])
   }
 
-  /// A client that takes nothing of its answer any more.
   func stalled(_ response: ResponseWriter?) {
     logger.info(
-      "a client took nothing for too long and counts as gone",
+      "a client took nothing of its response for too long and is disconnected",
       metadata: [
         "method": "\(response?.head?.method ?? "-")", "path": "\(path(response?.head))",
         "request-id": "\(response?.id ?? "-")",
@@ -58,11 +55,11 @@ struct AccessLog {
     logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
   }
 
-  /// What is logged for a request whose client went away before it was answered; nginx has the same.
+  /// The status that nginx logs for a client that went away before it got a response.
   private static let clientClosedRequest = 499
 
-  /// The path without the query. It holds no ASCII control characters; beyond ASCII there are some that terminals
-  /// obey, so all that is encoded.
+  /// The path without the query. The parser lets no ASCII control characters in; beyond ASCII there are some that
+  /// terminals obey, so all of that is encoded.
   private func path(_ head: HTTPRequestHead?) -> String {
     guard let target = head?.target else { return "-" }
     let path = target.prefix(upTo: UInt8(ascii: "?"))

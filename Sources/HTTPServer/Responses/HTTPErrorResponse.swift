@@ -1,24 +1,28 @@
 public import Wire
 
-/// A refusal. Thrown by a handler, it becomes the answer: one line of `text/plain`.
+/// An error response: one line of `text/plain`. A handler throws it.
 public struct HTTPErrorResponse: Error, Sendable, Equatable {
   /// The status, 400 to 599.
   public let status: Int
   /// What was wrong and, where there is one, the way out; one line.
   public let message: String
-  /// Fields that the answer has beyond the usual ones, such as `Allow`.
+  /// Fields beyond the usual ones, such as `Allow`.
   public let fields: HTTPFields
 
-  /// A refusal with `status` and what to tell the client.
+  /// An error response with `status` and what to tell the client.
   public init(_ status: Int, _ message: String, fields: HTTPFields = HTTPFields()) {
     self.status = status
     self.message = message
     self.fields = fields
   }
 
-  init(_ error: HTTPProtocolError) { self.init(error.statusHint, error.message) }
+  init(_ error: HTTPProtocolError) {
+    self =
+      error.statusHint == 503
+      ? .unavailable(error.message) : HTTPErrorResponse(error.statusHint, error.message)
+  }
 
-  /// 503 with the advice to try again in a second: the server drains, or its kernels are away.
+  /// 503 with `Retry-After`: the client may try again in a second.
   public static func unavailable(_ message: String) -> HTTPErrorResponse {
     HTTPErrorResponse(503, message, fields: ["Retry-After": "1"])
   }
@@ -29,10 +33,10 @@ extension HTTPErrorResponse: CustomStringConvertible {
   public var description: String { message }
 }
 
-/// The client is not there any more, so nothing can be read from it or written to it. For handlers to pass on: it is
-/// nobody's fault and has no answer.
-public struct ClientIsGone: Error, Sendable {
-  /// What the connection said.
+/// The connection broke or was closed, so nothing can be read from the client or written to it. Handlers pass it on: no
+/// response can be sent, and nothing is logged as an error.
+public struct ClientDisconnected: Error, Sendable {
+  /// What the connection threw.
   public let cause: any Error
 
   /// An error that `cause` led to.

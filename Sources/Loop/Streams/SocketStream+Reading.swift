@@ -11,6 +11,8 @@ final class InputState {
   var isReading = false
   /// Bytes came in since `fill` last returned.
   var hasNews = false
+  /// `fill` is to return although nothing came.
+  var isWoken = false
   /// Why nothing more will come; `endOfFile` for an orderly end.
   var ending: UVError?
   /// What `prepare` asked for, until it is there; else zero. Nobody is woken before.
@@ -37,8 +39,9 @@ extension SocketStream {
   public func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
-      let hasNews = input.hasNews && !inbound.isEmpty
+      let hasNews = input.isWoken || (input.hasNews && !inbound.isEmpty)
       input.hasNews = false
+      input.isWoken = false
       if hasNews { return true }
       guard isOpen else { throw UVError.cancelled }
       if let ending = input.ending {
@@ -46,8 +49,15 @@ extension SocketStream {
         throw ending
       }
       startReading()
-      try await input.readers.wait { input.hasNews || input.ending != nil || !isOpen }
+      try await input.readers.wait { input.hasNews || input.isWoken || input.ending != nil || !isOpen }
     }
+  }
+
+  /// Lets `fill` return true although nothing came, at once or the next time: something else has happened that its caller
+  /// looks at, such as a time-out.
+  public func wakeReader() {
+    input.isWoken = true
+    input.readers.wakeAll()
   }
 
   /// Makes room for `count` bytes in one run, and reads that far.

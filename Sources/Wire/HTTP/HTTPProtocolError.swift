@@ -26,8 +26,18 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
     case unknownTransferCoding
     /// A major version other than 1.
     case unknownVersion
+    /// A body over its limit.
+    case bodyTooLong
+    /// An `Expect` other than `100-continue` (RFC 9110, 10.1.1).
+    case unsupportedExpectation
+    /// A part of a request that did not come in time.
+    case timedOut
+    /// A connection over the server's limit.
+    case tooManyConnections
     /// Something of ours that cannot be written down, such as a line break in a field's value.
     case unwritable
+    /// A response that the server must not send now, such as a second one: a fault of ours, not of the peer.
+    case misuse
   }
 
   /// What kind of fault it is.
@@ -47,11 +57,15 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
     case .malformedStartLine, .malformedField, .malformedLineEnding, .malformedHost, .malformedTarget,
       .ambiguousLength, .malformedChunk, .truncated:
       400
+    case .timedOut: 408
+    case .bodyTooLong: 413
     case .targetTooLong: 414
+    case .unsupportedExpectation: 417
     case .fieldsTooLong: 431
     case .unknownTransferCoding: 501
     case .unknownVersion: 505
-    case .unwritable: 500
+    case .tooManyConnections: 503
+    case .unwritable, .misuse: 500
     }
   }
 }
