@@ -1,5 +1,5 @@
 import Bytes
-import Wire
+@testable import Wire
 
 /// A stream of requests, whole and in pieces: both must be understood alike, and no head that was let in may be read
 /// in two ways when it is written again.

@@ -14,10 +14,8 @@ public final class HTTPServer {
   /// How many connections over the limit may be open at once; each takes a descriptor for at most two seconds.
   static let maximumConnectionsOverLimit = 64
 
-  /// How connections are treated.
-  public let options: HTTPServerOptions
-  /// True once `drain` was called.
-  public private(set) var isDraining = false
+  let options: HTTPServerOptions
+  private(set) var isDraining = false
 
   let connectionOptions: HTTPServerConnection.Options
   let timeouts: ConnectionTimeouts
@@ -56,8 +54,8 @@ public final class HTTPServer {
     requestIDPrefix = String(repeating: "0", count: 8 - random.utf8.count) + random + "-"
   }
 
-  /// How many connections are open.
-  public var connectionCount: Int { timeouts.count }
+  /// How many connections are open; for tests.
+  package var connectionCount: Int { timeouts.count }
 
   /// Serves the connections of `listener` until `drain` is called and all have ended, or until the task is cancelled,
   /// which breaks them off. Closes the listener.

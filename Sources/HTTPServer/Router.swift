@@ -2,10 +2,10 @@ import Loop
 import Bytes
 import Wire
 
-/// Finds the handler for a method and a path.
+/// Finds the handler of a method and a path.
 ///
-/// A pattern is a path whose parts may be names in braces: `/contexts/{id}` takes any one part that is not empty,
-/// `/files/{path...}` all that follows, slashes and nothing included.
+/// A pattern is a path whose parts may be names in braces: `/contexts/{id}` matches any one part that is not empty,
+/// `/files/{path...}` the whole rest, which may be empty or have slashes.
 public struct Router: Sendable {
   private typealias Methods = [String: HTTPServer.Handler]
 
@@ -29,14 +29,14 @@ public struct Router: Sendable {
     }
   }
 
-  /// Paths without names, which one look-up finds.
+  /// Paths without names.
   private var literals: [Bytes: Methods] = [:]
   private var patterns: [Pattern] = []
 
-  /// A router that knows no routes.
+  /// A router without routes.
   public init() {}
 
-  /// Gives requests for `pattern` with `method` to `handler`; what answers `GET` answers `HEAD` too.
+  /// Gives requests for `pattern` with `method` to `handler`. A handler of `GET` answers `HEAD` too.
   public mutating func on(_ method: String, _ pattern: String, _ handler: @escaping HTTPServer.Handler) {
     let parts = Self.parts(of: Bytes(pattern)).map(Part.init)
     let isLiteral = parts.allSatisfy { if case .literal = $0 { true } else { false } }
@@ -49,7 +49,7 @@ public struct Router: Sendable {
     }
   }
 
-  /// Answers a request by its handler. Throws `HTTPErrorResponse` 404 and 405, and what the handler throws.
+  /// Calls the handler of a request. Throws `HTTPErrorResponse` 404 and 405, and what the handler throws.
   @LoopActor
   public func handle(_ request: Request, _ response: ResponseWriter) async throws {
     try await handler(for: request)(request, response)
@@ -65,7 +65,7 @@ public struct Router: Sendable {
       request.parameters = parameters
       return try choose(from: pattern.methods, for: request.method)
     }
-    // The same path may have been written with more of it encoded than needed.
+    // A path may have more percent-encoding than needed.
     if path.firstIndex(of: UInt8(ascii: "%")) != nil, let methods = literals[try request.target.decodedPath()]
     {
       return try choose(from: methods, for: request.method)
@@ -78,10 +78,10 @@ public struct Router: Sendable {
     var allowed = Set(methods.keys)
     if allowed.contains("GET") { allowed.insert("HEAD") }
     let list = allowed.sorted().joined(separator: ", ")
-    throw HTTPErrorResponse(405, "\(method) does not work here. What does: \(list)", fields: ["Allow": list])
+    throw HTTPErrorResponse(405, "\(method) is not allowed here. Allowed: \(list)", fields: ["Allow": list])
   }
 
-  /// The parameters where the parts of a path are those of a pattern; nil where they are not.
+  /// The parameters if a path matches a pattern, else nil.
   private func match(_ parts: [Bytes], _ pattern: [Part]) throws -> [String: Bytes]? {
     var parameters: [String: Bytes] = [:]
     for (index, expected) in pattern.enumerated() {

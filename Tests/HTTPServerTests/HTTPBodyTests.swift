@@ -2,7 +2,7 @@ import TestHTTPServer
 import Loop
 import Bytes
 import Testing
-import Wire
+@testable import Wire
 
 @testable import HTTPServer
 

@@ -1,7 +1,7 @@
 import Loop
 
-/// Lets bodies of requests be collected in memory, up to a limit for all of them together. A body that would exceed it is
-/// not read on until others are done with, and after a while it is refused.
+/// Limits the memory of all bodies that are collected. A body that would exceed it is not read on until others are done
+/// with, and refused if that takes too long.
 @LoopActor
 final class BodyMemory {
   private var account: BodyMemoryAccount
@@ -18,10 +18,9 @@ final class BodyMemory {
     self.patience = patience
   }
 
-  /// How many bytes are taken.
+  /// In bytes.
   var used: Int { account.used }
 
-  /// How many bodies wait for memory.
   var waitingCount: Int { account.waitingCount }
 
   func newBody() -> BodyMemoryAccount.Body {
@@ -29,10 +28,10 @@ final class BodyMemory {
     return lastBody
   }
 
-  /// Takes `count` bytes for `body`, at once where `body` is among those that may go on. `free` must follow.
+  /// Takes `count` more bytes for `body`, or waits for them. `free` must follow.
   ///
-  /// - Parameter whenWaiting: called where it has to wait.
-  /// - Throws: `HTTPErrorResponse` 503 where nothing became free for too long; `CancellationError`.
+  /// - Parameter whenWaiting: called if it has to wait.
+  /// - Throws: `HTTPErrorResponse` 503 if too little became free in time; `CancellationError`.
   func take(_ count: Int, for body: BodyMemoryAccount.Body, whenWaiting: () -> Void) async throws {
     if account.take(count, for: body) { return }
     whenWaiting()
@@ -47,10 +46,10 @@ final class BodyMemory {
     }
   }
 
-  /// `body` is whole.
+  /// `body` is complete.
   func end(_ body: BodyMemoryAccount.Body) { wake(account.end(body)) }
 
-  /// `body` is in memory no more.
+  /// The memory of `body` is free.
   func free(_ body: BodyMemoryAccount.Body) { wake(account.free(body)) }
 
   private func wake(_ bodies: [BodyMemoryAccount.Body]) {

@@ -1,10 +1,10 @@
 import DequeModule
 
-/// How much memory the bodies of requests take that are collected in it, and who waits for more. It waits for nothing itself.
+/// The memory of collected bodies, and the queue for more: the pure part of `BodyMemory`.
 ///
 /// All bodies together take at most `limit` bytes. The last `reserve` bytes of these, as many as one body may need, are for
-/// one body at a time: when half-sent bodies fill the rest, that one comes to its end, and then the next one does.
-/// Bodies that are whole count until their requests are answered, since they are in memory until then.
+/// one body at a time: if half-sent bodies fill the rest, that body can be completed, and then the next one. Complete
+/// bodies count until their requests are answered, since they are in memory until then.
 struct BodyMemoryAccount {
   /// Names a body.
   typealias Body = UInt64
@@ -25,24 +25,23 @@ struct BodyMemoryAccount {
     self.reserve = min(reserve, limit)
   }
 
-  /// How many bodies wait.
   var waitingCount: Int { waiting.count }
 
-  /// Gives `count` more bytes to `body`; false where it has to wait, until `end` or `free` of another body names it.
+  /// Gives `count` more bytes to `body`. False if it has to wait, until `end` or `free` of another body returns it.
   mutating func take(_ count: Int, for body: Body) -> Bool {
-    // Nobody overtakes, but for the one that all others wait for.
+    // First come, first served, except for the one that all others wait for.
     if waiting.isEmpty || favored == body, give(count, to: body) { return true }
     waiting.append((body, count))
     return false
   }
 
-  /// `body` is whole, and takes no more. Returns the bodies that have what they waited for.
+  /// `body` is complete and takes no more. Returns the bodies that now have what they waited for.
   mutating func end(_ body: Body) -> [Body] {
     if favored == body { favored = nil }
     return admit()
   }
 
-  /// `body` is in memory no more, and waits no more. Returns the bodies that have what they waited for.
+  /// The memory of `body` is free, and it does not wait. Returns the bodies that now have what they waited for.
   mutating func free(_ body: Body) -> [Body] {
     used -= held.removeValue(forKey: body) ?? 0
     waiting.removeAll { $0.body == body }

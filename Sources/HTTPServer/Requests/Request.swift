@@ -5,15 +5,15 @@ public import Wire
 /// One request.
 @LoopActor
 public final class Request {
-  /// The request's start line and fields.
+  /// The start line and fields.
   public let head: HTTPRequestHead
-  /// What it is about.
+  /// The parsed request target.
   public let target: RequestTarget
   /// Names the request in the log, and in the `X-Request-ID` field of its response.
   public let id: String
-  /// Its body.
+  /// The body.
   public let body: RequestBody
-  /// What stood in the place of the braces in the route's pattern, percent-decoded once: UTF-8 without NUL.
+  /// The parts of the path that match names of the route's pattern, percent-decoded once: UTF-8 without NUL.
   public internal(set) var parameters: [String: Bytes] = [:]
 
   init(head: HTTPRequestHead, target: RequestTarget, id: String, body: RequestBody) {

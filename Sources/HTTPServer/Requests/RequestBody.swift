@@ -7,7 +7,6 @@ import Wire
 /// What has not been read when the response begins is passed over.
 @LoopActor
 public final class RequestBody {
-  /// How its end is found.
   let framing: BodyFraming
   private let connection: HTTPConnection
   /// Its share of the memory of bodies, once it has one.
@@ -18,7 +17,7 @@ public final class RequestBody {
     self.connection = connection
   }
 
-  /// The length in bytes where it is known before reading; nil for chunked bodies.
+  /// In bytes; nil for chunked bodies.
   public var length: Int64? {
     switch framing {
     case .none: 0
@@ -50,8 +49,8 @@ public final class RequestBody {
 
   /// The whole body, of at most `limit` bytes. It counts as memory of bodies until the request is answered.
   ///
-  /// Throws as `next` does, 413 at once where the length is known and too much, and `HTTPErrorResponse` 503 where other bodies
-  /// leave no memory for too long.
+  /// Throws as `next` does, 413 before reading if the length is known and too large, and `HTTPErrorResponse` 503 if other
+  /// bodies leave no memory for too long.
   public func collect(limit: Int) async throws -> Bytes {
     let tooLong = HTTPErrorResponse(413, "The request's body is longer than \(limit) bytes")
     if let length, length > limit { throw tooLong }
@@ -81,7 +80,7 @@ public final class RequestBody {
     memory = nil
   }
 
-  /// While the body waits for memory nothing more of it is read, so its client waits, too.
+  /// Nothing is read while the body waits for memory, so the client has to wait too.
   private func takeMemory(_ count: Int) async throws {
     guard count > 0 else { return }
     let memory = self.memory ?? connection.server.bodyMemory.newBody()

@@ -3,13 +3,13 @@ import Loop
 import Bytes
 import Wire
 
-/// The `Date` field as a line, written anew once a second.
+/// The line of the `Date` field, formatted once a second.
 @LoopActor
 final class DateHeaderCache {
   private var line = Bytes()
   private var expiry: UInt64 = 0
 
-  /// The line for now, with its line break.
+  /// With its line break.
   var current: Bytes {
     let now = EventLoop.now
     if now >= expiry { renew(at: now) }

@@ -1,5 +1,4 @@
-/// The classes of bytes that RFC 9110 and RFC 9112 name. They are decided by masks, not tables, so that nothing has to
-/// be initialised or looked up in memory.
+/// The classes of bytes of RFC 9110 and RFC 9112. Masks decide them instead of tables, which would be read from memory.
 extension UInt8 {
   static let carriageReturn: UInt8 = 0x0D
   static let lineFeed: UInt8 = 0x0A
@@ -7,29 +6,29 @@ extension UInt8 {
   static let tab: UInt8 = 0x09
   static let colon: UInt8 = 0x3A
 
-  /// tchar: what methods and field names are made of (RFC 9110, 5.6.2).
+  /// tchar: a byte of a method or field name (RFC 9110, 5.6.2).
   @inline(__always)
   var isToken: Bool {
-    // Bits stand for ! # $ % & ' * + - . and digits below 64, for letters and ^ _ ` | ~ from there.
+    // Below 64 ! # $ % & ' * + - . and digits, above it letters and ^ _ ` | ~.
     let low: UInt64 = 0x03FF_6CFA_0000_0000
     let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
     guard self < 128 else { return false }
     return ((self < 64 ? low : high) >> UInt64(self & 63)) & 1 == 1
   }
 
-  /// What a field's value is made of: visible characters, obs-text, space and tab (RFC 9110, 5.5).
+  /// A byte of a field's value: visible characters, obs-text, space and tab (RFC 9110, 5.5).
   @inline(__always)
   var isFieldContent: Bool { (self >= 0x20 && self != 0x7F) || self == 0x09 }
 
-  /// What a request target is made of: visible ASCII but `#`, which never travels. Bytes beyond ASCII are let in too,
-  /// since `curl` sends them as they were typed; the target must be UTF-8 then.
+  /// A byte of a request target: visible ASCII except `#`, which is never sent. `curl` sends bytes beyond ASCII as they
+  /// were typed, so they are allowed in targets that are UTF-8.
   @inline(__always)
   var isTarget: Bool { self > 0x20 && self != 0x7F && self != 0x23 }
 
   @inline(__always)
   var isBlank: Bool { self == 0x20 || self == 0x09 }
 
-  /// True for a digit of ASCII.
+  /// True for an ASCII digit.
   @inline(__always)
   public var isDigit: Bool { self >= 0x30 && self <= 0x39 }
 

@@ -1,16 +1,15 @@
 public import Bytes
 
-/// What a `Range` field asks for of a representation (RFC 9110, 14.2).
+/// The part of a representation that a `Range` field asks for (RFC 9110, 14.2).
 public enum ByteRange: Sendable, Equatable {
-  /// All of it (200): there is no range, or one that is not understood and so must be passed over, or several, which
-  /// a server may answer with the whole.
+  /// All of it (200): no range; a malformed one, which must be ignored; or several, which a server may ignore.
   case whole
   /// These bytes (206), at least one.
   case part(Range<Int64>)
-  /// Nothing that exists (416).
+  /// None of it (416).
   case unsatisfiable
 
-  /// What `value` asks for of a representation of `size` bytes. Numbers of any length are taken.
+  /// The part that `value` asks for, of `size` bytes. Numbers may have any length.
   public init(_ value: Bytes?, size: Int64) {
     self = value.flatMap { Self.parse($0, size: size) } ?? .whole
   }
@@ -50,6 +49,6 @@ public enum ByteRange: Sendable, Equatable {
     return .part(first..<min(last, size - 1) + 1)
   }
 
-  /// The number that `digits` are, or the largest where it is larger.
+  /// The number, or the largest one if it is larger.
   private static func number(_ digits: Bytes) -> Int64 { Int64(String(digits)) ?? .max }
 }

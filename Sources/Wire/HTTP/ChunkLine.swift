@@ -1,13 +1,13 @@
 /// A chunk's size with its extensions: `1A;name=value` and CRLF.
 struct ChunkLine {
-  /// How many bytes the chunk holds; 0 for the last.
+  /// The length of the chunk's data; 0 for the last chunk.
   let size: Int64
-  /// The bytes of the line with its line break.
+  /// The length of the line with its line break.
   let length: Int
-  /// The bytes between size and line break.
+  /// The length between size and line break.
   let extensionLength: Int
 
-  /// The line at the front of `span`; nil when it is not whole.
+  /// The line at the front of `span`; nil if it is not complete.
   static func parse(_ span: borrowing Span<UInt8>, limit: Int) throws(HTTPProtocolError) -> ChunkLine? {
     var digits = 0
     let size = try parseSize(span, &digits)
@@ -19,7 +19,7 @@ struct ChunkLine {
     while end < span.count, span[end].isFieldContent { end += 1 }
     guard end < span.count else { return try nilUnlessTooLong(span, limit) }
     guard span[end] == .carriageReturn, end + 1 == span.count || span[end + 1] == .lineFeed else {
-      throw HTTPProtocolError(.malformedChunk, "A chunk extension holds a control character")
+      throw HTTPProtocolError(.malformedChunk, "A chunk extension has a control character")
     }
     guard end + 1 < span.count else { return try nilUnlessTooLong(span, limit) }
     guard end + 2 <= limit else { throw tooLong }
@@ -32,9 +32,9 @@ struct ChunkLine {
     var size: Int64 = 0
     while digits < span.count, let digit = span[digits].hexadecimalValue {
       let (shifted, overflow) = size.multipliedReportingOverflow(by: 16)
-      // The low four bits are free, so the addition cannot overflow. Sixteen digits are enough for leading zeros.
+      // The low four bits are free, so the addition cannot overflow.
       guard !overflow, digits < 16 else {
-        throw HTTPProtocolError(.malformedChunk, "A chunk's size is too large")
+        throw HTTPProtocolError(.malformedChunk, "A chunk's size has more than 63 bits")
       }
       size = shifted + Int64(digit)
       digits += 1
@@ -50,6 +50,6 @@ struct ChunkLine {
   }
 
   private static var tooLong: HTTPProtocolError {
-    HTTPProtocolError(.malformedChunk, "A chunk's first line is too long")
+    HTTPProtocolError(.malformedChunk, "A chunk's first line is longer than the limit")
   }
 }

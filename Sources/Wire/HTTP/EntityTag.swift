@@ -2,29 +2,29 @@ public import Bytes
 
 /// An entity tag: `"abc"`, or weak `W/"abc"` (RFC 9110, 8.8.3).
 public struct EntityTag: Sendable, Equatable {
-  /// What stands between the quotes.
+  /// The text between the quotes.
   public let opaque: Bytes
-  /// True when equal tags promise the same meaning only, not the same bytes.
-  public let isWeak: Bool
+  /// True if equal tags mean equivalent representations, not the same bytes.
+  let isWeak: Bool
 
-  /// A tag; `opaque` must hold neither quotes nor white space nor control characters.
+  /// A tag; `opaque` has no quotes, white space or control characters.
   public init(opaque: Bytes, isWeak: Bool = false) {
     self.opaque = opaque
     self.isWeak = isWeak
   }
 
-  /// The tag as it stands in a field.
+  /// The tag as fields have it.
   public var fieldValue: String { isWeak ? "W/\"\(opaque)\"" : "\"\(opaque)\"" }
 
   /// The weak comparison, for `If-None-Match` (RFC 9110, 8.8.3.2).
-  public func weaklyMatches(_ other: EntityTag) -> Bool { opaque == other.opaque }
+  func weaklyMatches(_ other: EntityTag) -> Bool { opaque == other.opaque }
 
   /// The strong comparison, for `If-Match` and `If-Range`.
   public func stronglyMatches(_ other: EntityTag) -> Bool {
     !isWeak && !other.isWeak && opaque == other.opaque
   }
 
-  /// The tags of a list such as `"a", W/"b"`; nil where it is not such a list (`*` is for the caller to know).
+  /// The tags of a list such as `"a", W/"b"`; nil if it is malformed. `*` is left to the caller.
   public static func list(_ value: Bytes) -> [EntityTag]? {
     var tags: [EntityTag] = []
     var rest = value.trimmingBlanks()
@@ -41,14 +41,13 @@ public struct EntityTag: Sendable, Equatable {
     return tags
   }
 
-  /// True when an `If-Match` of `value` is met by `current`: it lists the tag, or is `*`. A value that is not understood is
-  /// met by nothing.
+  /// True if `current` meets an `If-Match` of `value`: it lists the tag, or is `*`. Nothing meets a malformed value.
   public static func match(_ value: Bytes, isMetBy current: EntityTag) -> Bool {
     isAny(value) || list(value)?.contains(where: current.stronglyMatches) ?? false
   }
 
-  /// True when an `If-None-Match` of `value` is met by `current`, so that the answer is 304: it lists the tag, or is
-  /// `*`. A value that is not understood matches nothing.
+  /// True if `current` is one of `If-None-Match`, so that the response is 304: `value` lists the tag, or is `*`. A
+  /// malformed value lists nothing.
   public static func noneMatch(_ value: Bytes, isMetBy current: EntityTag) -> Bool {
     isAny(value) || list(value)?.contains(where: current.weaklyMatches) ?? false
   }

@@ -1,6 +1,18 @@
-import Bytes
+public import Bytes
 
-/// Takes a body apart, whichever way it is framed.
+/// What a parser has read.
+public enum HTTPEvent<Head: Sendable>: Sendable {
+  /// The start line and fields, and the framing of the body that follows.
+  case head(Head, body: BodyFraming)
+  /// The next bytes of the body; never empty. They share the memory that they were read into.
+  case body(Bytes)
+  /// The end of the message. Only chunked bodies have trailers.
+  case end(trailers: HTTPFields)
+}
+
+extension HTTPEvent: Equatable where Head: Equatable {}
+
+/// Parses a body of any framing.
 struct HTTPBodyParser {
   private enum State {
     case ended
@@ -24,12 +36,11 @@ struct HTTPBodyParser {
     }
   }
 
-  /// True where the end of the connection is the end of the body.
   var endsWithConnection: Bool {
     if case .untilClose = state { true } else { false }
   }
 
-  /// The next part, or the end; nil when it has not arrived.
+  /// The next part, or the end; nil if it has not been received.
   mutating func next<Head>(
     _ buffer: inout ByteBuffer, _ limits: HTTPLimits
   ) throws(HTTPProtocolError) -> HTTPEvent<Head>? {
@@ -55,7 +66,7 @@ struct HTTPBodyParser {
     return .body(data)
   }
 
-  /// Takes a chunk's size and extensions (RFC 9112, 7.1). These are passed over, but not without being looked at.
+  /// Takes a chunk's size and extensions (RFC 9112, 7.1). Extensions are checked and ignored.
   private mutating func takeChunkLine(
     _ buffer: inout ByteBuffer, _ limits: HTTPLimits
   ) throws(HTTPProtocolError) -> Bool {

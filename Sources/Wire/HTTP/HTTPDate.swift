@@ -2,10 +2,10 @@ public import Bytes
 
 /// Dates in fields (RFC 9110, 5.6.7), as seconds since 1970-01-01T00:00:00Z without leap seconds.
 public enum HTTPDate {
-  /// What an IMF-fixdate can say: from the year 0 to the end of the year 9999.
+  /// An IMF-fixdate has the years 0 to 9999.
   private static let writable: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
 
-  /// `seconds` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`; the nearest that there is for what is out of its years.
+  /// `seconds` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`; the nearest possible one if that is out of range.
   public static func format(_ seconds: Int64) -> String {
     let seconds = min(max(seconds, writable.lowerBound), writable.upperBound)
     let days = floorDivided(seconds, by: 86_400)
@@ -16,8 +16,8 @@ public enum HTTPDate {
     return "\(weekday), \(pad(date.day)) \(months[Int(date.month) - 1]) \(pad(date.year, to: 4)) \(clock) GMT"
   }
 
-  /// The date that `value` says in any of the three forms that are to be understood; nil for anything else. The day of
-  /// the week is not checked. `now` (seconds since 1970) decides the century of the form that has two digits for it.
+  /// Parses any of the three forms of RFC 9110, 5.6.7; nil for others. The day of the week is not checked. `now` (seconds
+  /// since 1970) decides the century of two-digit years.
   public static func parse(_ value: Bytes, now: Int64) -> Int64? {
     guard let text = value.ascii(atMost: longestLength) else { return nil }
     let words = text.utf8.split { $0 == .space || $0 == UInt8(ascii: "-") }.map { String(Substring($0)) }
@@ -32,7 +32,7 @@ public enum HTTPDate {
     }
   }
 
-  /// More than any of the forms has: `Wednesday, 09-Nov-94 08:49:37 GMT`.
+  /// No form is longer: `Wednesday, 09-Nov-94 08:49:37 GMT`.
   private static let longestLength = 40
   private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
   private static let months = [
@@ -49,7 +49,7 @@ public enum HTTPDate {
     return days * 86_400 + hour * 3600 + minute * 60 + second
   }
 
-  /// A year of four digits, or of two: that of this century, unless it is more than 50 years ahead.
+  /// A year of four digits, or of two: of this century, unless that is more than 50 years ahead (RFC 9110, 5.6.7).
   private static func year(_ digits: String, now: Int64) -> Int64? {
     guard let number = number(digits) else { return nil }
     guard digits.utf8.count == 2 else { return digits.utf8.count == 4 ? number : nil }
@@ -58,7 +58,6 @@ public enum HTTPDate {
     return year > thisYear + 50 ? year - 100 : year
   }
 
-  /// The number that up to four digits are.
   private static func number(_ text: String) -> Int64? {
     guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy(\.isDigit) else { return nil }
     return Int64(text)

@@ -1,10 +1,10 @@
 import Bytes
 
-/// Parses field lines (RFC 9112, 5) without any of the leniency that the RFC leaves to the recipient.
+/// Parses field lines (RFC 9112, 5), without the leniency that the RFC allows recipients.
 enum HTTPFieldParser {
-  /// The fields between `range`'s ends: whole lines, the empty one not among them.
+  /// The fields of `range`: whole lines, without the empty one.
   ///
-  /// They are copied once, so that a request that takes long does not hold the memory of all that was read with it.
+  /// They are copied once: a long request then does not keep the memory of all that was read together with it.
   static func parse(
     _ span: borrowing Span<UInt8>, in range: Range<Int>, maximumCount: Int
   ) throws(HTTPProtocolError) -> HTTPFields {
@@ -25,8 +25,8 @@ enum HTTPFieldParser {
     return fields
   }
 
-  /// Takes a name and the colon. White space on either side of the name is refused: before it stands for a folded
-  /// line, and after it some peers would see another name (RFC 9112, 5.1 and 5.2).
+  /// Takes a name and the colon. White space around the name is refused: before it, it means a folded line; after it,
+  /// some peers would see another name (RFC 9112, 5.1 and 5.2).
   private static func parseName(
     _ span: borrowing Span<UInt8>, at position: inout Int
   ) throws(HTTPProtocolError) -> String {
@@ -53,10 +53,10 @@ enum HTTPFieldParser {
     if span[end] == .carriageReturn {
       return HTTPProtocolError(.malformedField, "A header line has no colon")
     }
-    return HTTPProtocolError(.malformedField, "A header field's name holds a byte that is not allowed")
+    return HTTPProtocolError(.malformedField, "A header field's name has a byte that is not allowed")
   }
 
-  /// Takes a value and the line break. The section ends in CRLF, so the loops find CR before the section's end.
+  /// Takes a value and the line break. The section ends in CRLF, so the loops stop before its end.
   private static func parseValue(
     _ span: borrowing Span<UInt8>, at position: inout Int
   ) throws(HTTPProtocolError) -> Range<Int> {
@@ -65,7 +65,7 @@ enum HTTPFieldParser {
     var end = start
     while span[end].isFieldContent { end += 1 }
     guard span[end] == .carriageReturn, span[end + 1] == .lineFeed else {
-      throw HTTPProtocolError(.malformedField, "A header field's value holds a control character")
+      throw HTTPProtocolError(.malformedField, "A header field's value has a control character")
     }
     position = end + 2
     while end > start, span[end - 1].isBlank { end -= 1 }
@@ -74,7 +74,7 @@ enum HTTPFieldParser {
 }
 
 extension Span<UInt8> {
-  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  /// The bytes as text. Invalid UTF-8 becomes U+FFFD.
   @inline(__always)
   func string(_ range: Range<Int>) -> String {
     extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }

@@ -1,12 +1,16 @@
 public import Bytes
 
 /// Header or trailer fields in the order they came. Names are compared without case (RFC 9110, 5.1).
+///
+/// Not those of swift-http-types, whose values are `String`: values are any bytes beyond control characters (obs-text),
+/// and here all of a head share one block of memory, without a `String` for each. Names keep the case in which they came
+/// and fields their order; `HTTPField.Name` has a second, lowercase string for each name.
 public struct HTTPFields: Sendable {
   /// One field line.
   public struct Field: Sendable, Equatable {
-    /// The name as it was written, which is ASCII wherever it was parsed.
+    /// The name in the case in which it came. Parsed names are ASCII.
     public var name: String
-    /// The value without the white space around it. It may be long and need not be UTF-8, so it stays bytes.
+    /// The value without the white space around it. It need not be UTF-8.
     public var value: Bytes
 
     /// A field with `name` and `value`.
@@ -21,10 +25,9 @@ public struct HTTPFields: Sendable {
   /// No fields.
   public init() {}
 
-  /// Makes room for `count` fields.
   mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
 
-  /// Adds a field after the others, also where there is one of that name.
+  /// Adds a field after the others, even if there is one of that name.
   public mutating func append(_ name: String, _ value: Bytes) {
     fields.append(Field(name: name, value: value))
   }
@@ -43,7 +46,7 @@ public struct HTTPFields: Sendable {
     fields.filter { Self.isSame($0.name, name) }.map(\.value)
   }
 
-  /// All that the fields called `name` list, in one value (RFC 9110, 5.3); nil where there are none.
+  /// The values of all fields called `name`, joined with commas (RFC 9110, 5.3); nil if there are none.
   public func list(_ name: String) -> Bytes? {
     let values = all(name)
     return values.isEmpty ? nil : Bytes.join(values, separator: ",")
@@ -64,13 +67,13 @@ public struct HTTPFields: Sendable {
     fields.removeAll { Self.isSame($0.name, name) }
   }
 
-  /// Puts one field in the place of all that are called `name`.
+  /// Replaces all fields called `name` with one.
   public mutating func set(_ name: String, _ value: Bytes) {
     remove(name)
     append(name, value)
   }
 
-  /// True when a field called `name` lists `token`, compared without case, between commas (RFC 9110, 5.6.1).
+  /// True if a field called `name` has `token` in its comma-separated list, compared without case (RFC 9110, 5.6.1).
   public func list(_ name: String, contains token: StaticString) -> Bool {
     for field in fields where Self.isSame(field.name, name) {
       for element in field.value.split(separator: UInt8(ascii: ",")) {
@@ -80,7 +83,6 @@ public struct HTTPFields: Sendable {
     return false
   }
 
-  /// True when both names are the same without case.
   static func isSame(_ left: String, _ right: String) -> Bool {
     guard left.utf8.count == right.utf8.count else { return false }
     return isSame(left.utf8.span, right.utf8.span)
@@ -102,7 +104,7 @@ extension HTTPFields: RandomAccessCollection {
 }
 
 extension HTTPFields: Equatable {
-  /// True when both have the same fields in the same order, names compared without case.
+  /// True if both have the same fields in the same order, names compared without case.
   public static func == (left: HTTPFields, right: HTTPFields) -> Bool {
     left.elementsEqual(right) { isSame($0.name, $1.name) && $0.value == $1.value }
   }

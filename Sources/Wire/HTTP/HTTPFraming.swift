@@ -1,7 +1,19 @@
 import Bytes
 
-/// Decides how long a body is (RFC 9112, 6.3). What could be read in two ways is refused: a proxy before us may have
-/// read it in the other.
+/// What tells the end of a body (RFC 9112, 6.3).
+public enum BodyFraming: Sendable, Equatable {
+  /// No body.
+  case none
+  /// The number of bytes, at least one.
+  case length(Int64)
+  /// Chunks, each after its length.
+  case chunked
+  /// The end of the connection; only in responses.
+  case untilClose
+}
+
+/// Decides how a body is framed (RFC 9112, 6.3). Ambiguous messages are refused: a proxy before us may have read them
+/// in the other way, which is request smuggling.
 enum HTTPFraming {
   static func ofRequest(version: HTTPVersion, fields: HTTPFields) throws(HTTPProtocolError) -> BodyFraming {
     let length = try contentLength(fields)
@@ -29,7 +41,6 @@ enum HTTPFraming {
     return .length(length)
   }
 
-  /// The value of `Transfer-Encoding`, nil where there is none.
   private static func transferCodings(
     _ version: HTTPVersion, _ fields: HTTPFields, hasLength: Bool
   ) throws(HTTPProtocolError) -> Bytes? {
@@ -47,18 +58,18 @@ enum HTTPFraming {
     return codings
   }
 
-  /// Codings that end in chunked have a length that we could find, but a content that we could not read (501);
-  /// all others leave the length open (400).
+  /// Codings that end in chunked are well-formed but unsupported (501). All others leave the length open (400).
   private static func codingError(_ codings: Bytes) -> HTTPProtocolError {
     let names = codings.split(separator: UInt8(ascii: ",")).map { $0.trimmingBlanks() }
     let chunked = names.filter { $0.isEqual(ignoringCaseTo: "chunked") }
     guard names.count > 1, chunked.count == 1, let last = names.last, last.isEqual(ignoringCaseTo: "chunked"),
       names.allSatisfy({ !$0.isEmpty })
-    else { return HTTPProtocolError(.ambiguousLength, "Transfer-Encoding is not chunked, once and last") }
-    return HTTPProtocolError(.unknownTransferCoding, "No transfer coding but chunked is known here")
+    else { return HTTPProtocolError(.ambiguousLength, "Transfer-Encoding must be chunked, once and last") }
+    return HTTPProtocolError(
+      .unknownTransferCoding, "Unsupported Transfer-Encoding. Only chunked is supported")
   }
 
-  /// The value of `Content-Length`: once, digits only. RFC 9110, 8.6 would let equal ones repeat; nobody needs it.
+  /// `Content-Length`, once and in digits. RFC 9110, 8.6 allows equal ones to repeat; no client needs that.
   private static func contentLength(_ fields: HTTPFields) throws(HTTPProtocolError) -> Int64? {
     let (value, count) = fields.occurrences("Content-Length")
     guard let text = value else { return nil }

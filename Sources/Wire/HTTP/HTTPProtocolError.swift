@@ -1,6 +1,6 @@
-/// What is wrong with a message, and the status that a server answers it with.
+/// A fault of a message, with the status of the response to it.
 public struct HTTPProtocolError: Error, Sendable, Equatable {
-  /// The kinds of fault, each with one status.
+  /// Each kind has one status.
   public enum Kind: Sendable, Equatable {
     /// A request or status line that does not have the form of RFC 9112, 3 or 4.
     case malformedStartLine
@@ -12,7 +12,7 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
     case malformedHost
     /// A request target in none of the forms of RFC 9112, 3.2, or with a wrong percent-encoding.
     case malformedTarget
-    /// `Content-Length` and `Transfer-Encoding` that leave the length in doubt (RFC 9112, 6.3).
+    /// `Content-Length` and `Transfer-Encoding` that make the length ambiguous (RFC 9112, 6.3).
     case ambiguousLength
     /// A chunk that does not have the form of RFC 9112, 7.1.
     case malformedChunk
@@ -34,13 +34,13 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
     case timedOut
     /// A connection over the server's limit.
     case tooManyConnections
-    /// Something of ours that cannot be written down, such as a line break in a field's value.
+    /// A message of ours that cannot be encoded, such as one with a line break in a field's value.
     case unwritable
-    /// A response that the server must not send now, such as a second one: a fault of ours, not of the peer.
+    /// A response of ours at the wrong time, such as a second one to the same request.
     case misuse
   }
 
-  /// What kind of fault it is.
+  /// The kind of fault.
   public let kind: Kind
   /// One line for people.
   public let message: String
@@ -51,7 +51,7 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
     self.message = message
   }
 
-  /// The status to answer with, where there is somebody to answer.
+  /// The status to answer the peer's fault with; 500 for a fault of ours.
   public var statusHint: Int {
     switch kind {
     case .malformedStartLine, .malformedField, .malformedLineEnding, .malformedHost, .malformedTarget,

@@ -2,11 +2,11 @@ public import Bytes
 
 /// A request's start line and fields.
 public struct HTTPRequestHead: Sendable, Equatable {
-  /// The method, in the case it was sent (methods are case-sensitive, RFC 9110, 9.1).
+  /// The method. Methods are case-sensitive (RFC 9110, 9.1).
   public var method: String
-  /// The request target as it was sent; `RequestTarget` takes it apart.
+  /// The request target as it was sent; `RequestTarget` parses it.
   public var target: Bytes
-  /// The version of the peer.
+  /// The client's version.
   public var version: HTTPVersion
   /// The header fields.
   public var fields: HTTPFields
@@ -28,19 +28,19 @@ public struct HTTPRequestHead: Sendable, Equatable {
     self.init(method: method, target: Bytes(target), version: version, fields: fields)
   }
 
-  /// True when the peer wants the connection to go on after this message (RFC 9112, 9.3).
-  public var keepsConnection: Bool { HTTPConnectionOption.keeps(version, fields) }
+  /// True if the client keeps the connection open after this request (RFC 9112, 9.3).
+  var keepsConnection: Bool { fields.keepConnection(version) }
 
   /// Writes the head with its empty line.
   ///
-  /// Throws `unwritable` where it would not be one head any more: line breaks, white space in the target.
+  /// Throws `unwritable` if the result would not be one head: line breaks, white space in the target.
   public func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
       throw HTTPProtocolError(.unwritable, "A method that is not a token")
     }
     guard !target.isEmpty, target.allSatisfy(\.isTarget) else {
       throw HTTPProtocolError(
-        .unwritable, "A request target that is empty or holds white space or control characters")
+        .unwritable, "A request target that is empty or has white space or control characters")
     }
     buffer.append(method)
     buffer.append(.space)

@@ -1,12 +1,10 @@
-public import Bytes
+import Bytes
 
-/// The server's side of a connection: bytes in, requests out.
+/// Parses the requests of a connection.
 ///
-/// After `.end` the next call begins with the next request, so a server that answers one after the other just does
-/// not call before it has answered. An error is final: where the message ends is not known any more.
-public struct HTTPRequestParser: Sendable {
-  /// What `next` returns.
-  public typealias Event = HTTPEvent<HTTPRequestHead>
+/// After `.end` the next call begins with the next request. An error is final: the end of the message is not known then.
+struct HTTPRequestParser: Sendable {
+  typealias Event = HTTPEvent<HTTPRequestHead>
 
   private enum State {
     case head(HTTPSectionScanner)
@@ -18,11 +16,10 @@ public struct HTTPRequestParser: Sendable {
   private var state = State.head(HTTPSectionScanner())
   private var emptyLines = 0
 
-  /// A parser at the beginning of a connection.
-  public init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
+  init(limits: HTTPLimits = HTTPLimits()) { self.limits = limits }
 
-  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`.
-  public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Event? {
+  /// The next event, which is taken from `buffer`; nil if it has not been received.
+  mutating func next(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Event? {
     do throws(HTTPProtocolError) {
       switch state {
       case .head(let scanner): return try nextHead(&buffer, scanner)
@@ -48,7 +45,7 @@ public struct HTTPRequestParser: Sendable {
     _ buffer: inout ByteBuffer, _ scanner: HTTPSectionScanner
   ) throws(HTTPProtocolError) -> Event? {
     if scanner.isAtStart { try skipEmptyLines(&buffer) }
-    // A CR alone may be the first half of an empty line.
+    // A lone CR may be the first half of an empty line.
     if buffer.isEmpty || (buffer.count == 1 && buffer[0] == .carriageReturn) { return nil }
     var scanner = scanner
     let limits = limits
@@ -66,7 +63,7 @@ public struct HTTPRequestParser: Sendable {
     return .head(head, body: framing)
   }
 
-  /// Passes over the line breaks that old clients send after a body (RFC 9112, 2.2).
+  /// Old clients send line breaks after a body (RFC 9112, 2.2).
   private mutating func skipEmptyLines(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     while buffer.count >= 2, buffer[0] == .carriageReturn, buffer[1] == .lineFeed {
       emptyLines += 1
@@ -87,7 +84,7 @@ public struct HTTPRequestParser: Sendable {
       return nil
     }
     guard let end else {
-      // A start line that is wrong is answered at once, not only when the fields have come.
+      // A malformed start line is refused at once, not only after the fields.
       if !hadLine { _ = try HTTPStartLine.parseRequest(span.extracting(0..<lineEnd), limits: limits) }
       try checkFieldsLength(span.count - lineEnd, limits)
       return nil
@@ -101,17 +98,17 @@ public struct HTTPRequestParser: Sendable {
     )
   }
 
-  /// Refuses what cannot become a request line as soon as that is known.
+  /// Refuses what cannot become a request line.
   private static func checkBeginning(
     _ span: borrowing Span<UInt8>, _ limits: HTTPLimits
   ) throws(HTTPProtocolError) {
     guard span[0].isToken else {
-      throw HTTPProtocolError(.malformedStartLine, "This is not HTTP")
+      throw HTTPProtocolError(.malformedStartLine, "The request does not begin with a method")
     }
     var method = 0
     while method < span.count, span[method].isToken { method += 1 }
     guard method <= limits.methodLength else { throw HTTPStartLine.methodTooLong }
-    // What is left of the line: two spaces, the version, CR.
+    // The rest of the line: two spaces, the version, CR.
     guard span.count <= method + limits.targetLength + 11 else { throw HTTPStartLine.targetTooLong(limits) }
   }
 

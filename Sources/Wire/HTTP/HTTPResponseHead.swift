@@ -4,14 +4,14 @@ public import Bytes
 public struct HTTPResponseHead: Sendable, Equatable {
   /// The status, of three digits.
   public var status: Int
-  /// The reason phrase, for people alone; may be empty.
+  /// The reason phrase, for people; may be empty.
   public var reason: String
-  /// The version of the peer.
+  /// The server's version.
   public var version: HTTPVersion
   /// The header fields.
   public var fields: HTTPFields
 
-  /// A response head; without a `reason` the registered one of `status` is taken.
+  /// A response head. The default `reason` is the registered one of `status`.
   public init(
     status: Int, reason: String? = nil, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
   ) {
@@ -21,20 +21,20 @@ public struct HTTPResponseHead: Sendable, Equatable {
     self.fields = fields
   }
 
-  /// True when the peer lets the connection go on after this message (RFC 9112, 9.3).
-  public var keepsConnection: Bool { HTTPConnectionOption.keeps(version, fields) }
+  /// True if the server keeps the connection open after this response (RFC 9112, 9.3).
+  var keepsConnection: Bool { fields.keepConnection(version) }
 
   /// Writes the head with its empty line.
   ///
-  /// Throws `unwritable` where it would not be one head any more.
-  public func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
+  /// Throws `unwritable` if the result would not be one head.
+  func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     try Self.encodeStatusLine(status, reason: reason, version: version, into: &buffer)
     try fields.encode(into: &buffer)
   }
 
-  /// Writes a status line on its own, for heads that are put together from parts that are ready.
+  /// Writes only a status line, for heads that are put together from encoded parts.
   ///
-  /// Throws `unwritable` where it would not be one line of that form.
+  /// Throws `unwritable` if the result would not be one line of that form.
   public static func encodeStatusLine(
     _ status: Int, reason: String? = nil, version: HTTPVersion = .http11, into buffer: inout ByteBuffer
   ) throws(HTTPProtocolError) {
@@ -50,39 +50,37 @@ public struct HTTPResponseHead: Sendable, Equatable {
   }
 
   /// The head with its empty line; throws as `encode(into:)` does.
-  public func encode() throws(HTTPProtocolError) -> Bytes {
+  func encode() throws(HTTPProtocolError) -> Bytes {
     var buffer = ByteBuffer()
     try encode(into: &buffer)
     return buffer.takeAll()
   }
 }
 
-/// What `Connection` says about the connection's life.
-enum HTTPConnectionOption {
-  static func keeps(_ version: HTTPVersion, _ fields: HTTPFields) -> Bool {
-    if fields.list("Connection", contains: "close") { return false }
-    return version == .http11 || fields.list("Connection", contains: "keep-alive")
-  }
-}
-
 extension HTTPFields {
+  /// What `Connection` says about the connection's life (RFC 9112, 9.3).
+  func keepConnection(_ version: HTTPVersion) -> Bool {
+    if list("Connection", contains: "close") { return false }
+    return version == .http11 || list("Connection", contains: "keep-alive")
+  }
+
   /// Writes the fields and the empty line after them; throws as `encodeLines` does.
   func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     try encodeLines(into: &buffer)
     buffer.append("\r\n")
   }
 
-  /// Writes the fields, a line each, and nothing after them.
+  /// Writes the fields, a line each, without the empty line.
   ///
-  /// Throws `unwritable` where a field would not be one: nothing may break out of its line, so CR and LF are refused
-  /// with all other control characters, and names must be tokens.
+  /// Throws `unwritable` for control characters, CR and LF among them, which could begin another field, and for names
+  /// that are no tokens.
   public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
-    // Room for the empty line too.
+    // With room for the empty line.
     buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.count + 4 })
     for field in self {
       guard field.isWritable else {
         throw HTTPProtocolError(
-          .unwritable, "A field with a name or value that is not one: \(field.name.debugDescription)")
+          .unwritable, "A field with a malformed name or value: \(field.name.debugDescription)")
       }
       buffer.append(field.name)
       buffer.append(": ")

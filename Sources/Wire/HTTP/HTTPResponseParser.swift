@@ -1,9 +1,9 @@
 public import Bytes
 
-/// The client's side of a connection: bytes in, responses out.
+/// Parses the responses of a connection.
 ///
-/// Interim responses (1xx) are passed over, but for 101: after its `.end` the bytes in the buffer belong to the other
-/// protocol, and `next` leaves them alone. An error is final.
+/// Interim responses (1xx) are skipped, except 101: the bytes after its `.end` belong to the other protocol and stay in
+/// the buffer. An error is final.
 public struct HTTPResponseParser: Sendable {
   /// What `next` returns.
   public typealias Event = HTTPEvent<HTTPResponseHead>
@@ -16,21 +16,21 @@ public struct HTTPResponseParser: Sendable {
     case failed(HTTPProtocolError)
   }
 
-  /// The method of the request that is answered next: a response to `HEAD` has no body, whatever its fields say. Set
-  /// it before each request on a kept connection.
+  /// The method of the request whose response comes next: a response to `HEAD` has no body, whatever its fields say. Set
+  /// it before each request.
   public var requestMethod: String
 
   private let limits: HTTPLimits
   private var state = State.head(HTTPSectionScanner())
   private var interimResponses = 0
 
-  /// A parser for the answer to a request with `requestMethod`.
+  /// A parser for the response to a request with `requestMethod`.
   public init(requestMethod: String = "GET", limits: HTTPLimits = HTTPLimits()) {
     self.requestMethod = requestMethod
     self.limits = limits
   }
 
-  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`.
+  /// The next event, which is taken from `buffer`; nil if it has not been received.
   public mutating func next(_ buffer: inout ByteBuffer) throws(HTTPProtocolError) -> Event? {
     do throws(HTTPProtocolError) {
       switch state {
@@ -48,8 +48,8 @@ public struct HTTPResponseParser: Sendable {
     }
   }
 
-  /// What the end of the connection means: the end of a body that lasts until then, nothing between two messages, and
-  /// otherwise the error `truncated`. Call it when `next` has returned nil.
+  /// The connection has ended, and `next` has returned nil: the end of a close-delimited body, or nil between two
+  /// messages. Throws `truncated` within a message.
   public mutating func finish() throws(HTTPProtocolError) -> Event? {
     switch state {
     case .body(let parser) where parser.endsWithConnection:
@@ -110,14 +110,14 @@ public struct HTTPResponseParser: Sendable {
     let end = try scanner.endOfSection(in: span)
     let lineEnd = scanner.firstLineEnd ?? span.count
     guard lineEnd <= limits.statusLineLength else {
-      throw HTTPProtocolError(.malformedStartLine, "The status line is too long")
+      throw HTTPProtocolError(.malformedStartLine, "The status line is longer than the limit")
     }
     guard (end ?? span.count) - lineEnd <= limits.fieldSectionLength else {
       throw HTTPProtocolError(
         .fieldsTooLong, "The header section is longer than \(limits.fieldSectionLength) bytes")
     }
     guard span[0] == UInt8(ascii: "H") else {
-      throw HTTPProtocolError(.malformedStartLine, "This is not HTTP")
+      throw HTTPProtocolError(.malformedStartLine, "The response does not begin with an HTTP version")
     }
     guard let end else { return nil }
     let line = try HTTPStartLine.parseStatus(span.extracting(0..<lineEnd))

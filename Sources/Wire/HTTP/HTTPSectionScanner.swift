@@ -1,16 +1,15 @@
-/// Finds the empty line that ends a head or a trailer section. It goes on where it stopped, so that a section which
-/// arrives byte by byte is looked at once only.
+/// Finds the empty line that ends a head or a trailer section. It continues where it stopped, so that a section that
+/// comes byte by byte is scanned only once.
 struct HTTPSectionScanner {
-  /// Where the first line ends, after its line break; nil while it is not whole.
+  /// The offset after the first line's line break; nil until that is found.
   private(set) var firstLineEnd: Int?
   private var scanned = 0
   private var lineStart = 0
 
-  /// True while nothing has arrived.
   var isAtStart: Bool { scanned == 0 }
 
-  /// The offset after the empty line; nil when that has not arrived. Each LF must have a CR before it: to take LF
-  /// alone, as RFC 9112, 2.2 allows, is what request smuggling is made of.
+  /// The offset after the empty line; nil until that is found. A lone LF, which RFC 9112, 2.2 allows, is refused:
+  /// recipients that differ in it can be used for request smuggling.
   mutating func endOfSection(in span: borrowing Span<UInt8>) throws(HTTPProtocolError) -> Int? {
     var position = scanned
     while let lineFeed = span.firstLineFeed(from: position) {
@@ -32,7 +31,7 @@ struct HTTPSectionScanner {
 }
 
 extension Span<UInt8> {
-  /// The index of the first LF at or after `start`. Eight bytes are looked at together.
+  /// The index of the first LF at or after `start`, eight bytes at a time.
   func firstLineFeed(from start: Int) -> Int? {
     var position = start
     while position + 8 <= count {

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The start lines of both directions (RFC 9112, 3 and 4), each one whole line with its line break.
+/// Parses start lines of both directions (RFC 9112, 3 and 4), each a whole line with its line break.
 enum HTTPStartLine {
   struct Request {
     let method: String
@@ -14,7 +14,7 @@ enum HTTPStartLine {
     let reason: String
   }
 
-  /// `method SP target SP version CRLF`, with one space each: RFC 9112, 3 lets others be taken, and so two peers could
+  /// `method SP target SP version CRLF`, with one space each. RFC 9112, 3 allows other white space; then two peers could
   /// see two targets.
   static func parseRequest(
     _ span: borrowing Span<UInt8>, limits: HTTPLimits
@@ -36,7 +36,7 @@ enum HTTPStartLine {
     guard targetEnd - target <= limits.targetLength else { throw targetTooLong(limits) }
     guard targetEnd > target, span[targetEnd] == .space else {
       throw HTTPProtocolError(
-        .malformedStartLine, "The request target is empty or holds a byte that is not allowed")
+        .malformedStartLine, "The request target is empty or has a byte that is not allowed")
     }
     let version = try parseVersion(span, from: targetEnd + 1, to: span.count - 2)
     guard allBits < 128 || UTF8Check.isValid(span.extracting(target..<targetEnd)) else {
@@ -47,7 +47,7 @@ enum HTTPStartLine {
       version: version)
   }
 
-  /// `version SP status SP reason CRLF`. The space before an empty reason is often left out, so it may be.
+  /// `version SP status SP reason CRLF`. The space before an empty reason is often missing.
   static func parseStatus(_ span: borrowing Span<UInt8>) throws(HTTPProtocolError) -> Status {
     let end = span.count - 2
     let version = try parseVersion(span, from: 0, to: min(end, 8))
@@ -65,7 +65,7 @@ enum HTTPStartLine {
   }
 
   static var methodTooLong: HTTPProtocolError {
-    HTTPProtocolError(.malformedStartLine, "The method is too long")
+    HTTPProtocolError(.malformedStartLine, "The method is longer than the limit")
   }
 
   static func targetTooLong(_ limits: HTTPLimits) -> HTTPProtocolError {
@@ -79,10 +79,27 @@ enum HTTPStartLine {
       span[start + 2] == UInt8(ascii: "T"), span[start + 3] == UInt8(ascii: "P"),
       span[start + 4] == UInt8(ascii: "/"), span[start + 5].isDigit, span[start + 6] == UInt8(ascii: "."),
       span[start + 7].isDigit
-    else { throw HTTPProtocolError(.malformedStartLine, "No HTTP version where one belongs") }
+    else { throw HTTPProtocolError(.malformedStartLine, "The start line has no HTTP version") }
     guard span[start + 5] == UInt8(ascii: "1") else {
-      throw HTTPProtocolError(.unknownVersion, "Only HTTP/1.1 and HTTP/1.0 are spoken here")
+      throw HTTPProtocolError(
+        .unknownVersion, "Unsupported HTTP version. Only HTTP/1.1 and HTTP/1.0 are supported")
     }
     return span[start + 7] == UInt8(ascii: "0") ? .http10 : .http11
+  }
+}
+
+/// The supported versions of HTTP. A later minor version is treated as 1.1 (RFC 9110, 2.5).
+public enum HTTPVersion: Sendable, Equatable {
+  /// HTTP/1.0: no chunked coding, and one request a connection without `Connection: keep-alive`.
+  case http10
+  /// HTTP/1.1.
+  case http11
+
+  /// As a start line has it.
+  var name: StaticString {
+    switch self {
+    case .http10: "HTTP/1.0"
+    case .http11: "HTTP/1.1"
+    }
   }
 }

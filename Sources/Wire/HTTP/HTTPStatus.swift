@@ -1,7 +1,7 @@
 /// Status codes and their registered reason phrases (RFC 9110, 15).
-public enum HTTPStatus {
-  /// The reason phrase of `status`; empty where it is not one of those that are used here.
-  public static func reason(of status: Int) -> String {
+enum HTTPStatus {
+  /// The reason phrase of `status`; empty for statuses that are not used here.
+  static func reason(of status: Int) -> String {
     switch status {
     case 100: "Continue"
     case 101: "Switching Protocols"

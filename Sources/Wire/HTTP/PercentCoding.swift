@@ -2,8 +2,8 @@ public import Bytes
 
 /// Percent-encoding (RFC 3986, 2.1).
 public enum PercentCoding {
-  /// `text` decoded once. Throws `malformedTarget` for a `%` without two hexadecimal digits. What comes out is bytes:
-  /// they need not be UTF-8 and may hold NUL.
+  /// `text` decoded once. Throws `malformedTarget` for a `%` without two hexadecimal digits. The result need not be UTF-8
+  /// and may have NUL.
   public static func decode(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPProtocolError) -> Bytes {
     let isPlain = text.allSatisfy { $0 != UInt8(ascii: "%") && !(plusIsSpace && $0 == UInt8(ascii: "+")) }
     if isPlain { return text }
@@ -29,7 +29,7 @@ public enum PercentCoding {
     return Bytes(decoded)
   }
 
-  /// `text` decoded once, as text. Throws `malformedTarget` as `decode` does, and where the bytes are not UTF-8.
+  /// `text` decoded once, as UTF-8. Throws `malformedTarget` as `decode` does, and if the result is not UTF-8.
   public static func decodeText(_ text: Bytes, plusIsSpace: Bool = false) throws(HTTPProtocolError) -> Bytes {
     let decoded = try decode(text, plusIsSpace: plusIsSpace)
     guard decoded.withSpan(UTF8Check.isValid) else {
@@ -38,7 +38,7 @@ public enum PercentCoding {
     return decoded
   }
 
-  /// `text` with all bytes encoded but the unreserved ones of RFC 3986, 2.3 and those of `keeping`.
+  /// `text` with all bytes encoded except the unreserved ones of RFC 3986, 2.3 and those of `keeping`.
   public static func encode(_ text: Bytes, keeping: StaticString = "") -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     let kept = keeping.withUTF8Buffer { Array($0) }

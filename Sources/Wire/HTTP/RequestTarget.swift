@@ -1,24 +1,23 @@
 public import Bytes
 
-/// What a request is about: its target taken apart (RFC 9112, 3.2). All of it stays bytes, which are UTF-8.
+/// The parts of a request target (RFC 9112, 3.2), as UTF-8 bytes.
 public struct RequestTarget: Sendable, Equatable {
-  /// The path as it was sent, not decoded; begins with `/`, or is `*` for a request about the server as a whole.
+  /// The path as it was sent, not decoded. It begins with `/`, or is `*` for a request about the whole server.
   public let path: Bytes
-  /// What follows the first `?`, as it was sent; nil where there is none.
+  /// The text after the first `?`, as it was sent; nil if there is none.
   public let query: Bytes?
-  /// The host of a target in absolute form, which stands above the `Host` field (RFC 9112, 3.2.2).
+  /// The host of a target in absolute form, which overrides the `Host` field (RFC 9112, 3.2.2).
   public let host: HTTPHost?
 
   /// One `name=value` of a query, decoded.
-  public struct QueryItem: Sendable, Equatable {
-    /// What stands before the first `=`.
-    public let name: Bytes
-    /// What stands after it; empty where there is no `=`.
-    public let value: Bytes
+  struct QueryItem: Equatable {
+    let name: Bytes
+    /// Empty if there is no `=`.
+    let value: Bytes
   }
 
-  /// Takes `target` apart: origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for all others,
-  /// `CONNECT`'s among them.
+  /// Parses `target` in origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for others, such as
+  /// that of `CONNECT`.
   public init(_ target: Bytes, method: String) throws(HTTPProtocolError) {
     let isOfServer = method == "OPTIONS" && target.isEqual(to: "*")
     if isOfServer || (!target.isEmpty && target[0] == UInt8(ascii: "/")) {
@@ -37,21 +36,21 @@ public struct RequestTarget: Sendable, Equatable {
     query = path.count < origin.count ? origin[(path.count + 1)...] : nil
   }
 
-  /// The path decoded once. Throws `malformedTarget` where it is not well encoded, not UTF-8, or holds NUL.
+  /// The path decoded once. Throws `malformedTarget` if it is malformed, not UTF-8, or has NUL.
   public func decodedPath() throws(HTTPProtocolError) -> Bytes { try Self.decode(path) }
 
   /// A part of the path decoded once; throws as `decodedPath` does.
   public static func decode(_ part: Bytes) throws(HTTPProtocolError) -> Bytes {
     let decoded = try PercentCoding.decodeText(part)
     guard decoded.firstIndex(of: 0) == nil else {
-      throw HTTPProtocolError(.malformedTarget, "The path holds NUL")
+      throw HTTPProtocolError(.malformedTarget, "The path has NUL")
     }
     return decoded
   }
 
-  /// The items of the query as forms write them (`+` is a space), in their order. Throws `malformedTarget` where
-  /// they are not well encoded.
-  public func queryItems() throws(HTTPProtocolError) -> [QueryItem] {
+  /// The items of the query in their order, in the encoding of forms (`+` is a space). Throws `malformedTarget` if that is
+  /// malformed.
+  func queryItems() throws(HTTPProtocolError) -> [QueryItem] {
     var items: [QueryItem] = []
     for item in (query ?? Bytes()).split(separator: UInt8(ascii: "&")) where !item.isEmpty {
       let name = item.prefix(upTo: UInt8(ascii: "="))
@@ -78,7 +77,7 @@ public struct RequestTarget: Sendable, Equatable {
     let afterScheme = rest[(scheme.count + schemeEnd.count)...]
     let authority = afterScheme.prefix(upTo: UInt8(ascii: "/")).prefix(upTo: UInt8(ascii: "?"))
     guard let host = HTTPHost(authority) else {
-      throw HTTPProtocolError(.malformedTarget, "The request target names no host")
+      throw HTTPProtocolError(.malformedTarget, "The request target has no host")
     }
     rest = afterScheme[authority.count...]
     return host
