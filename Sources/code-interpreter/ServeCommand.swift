@@ -77,7 +77,7 @@ struct ServeCommand: ParsableCommand {
       logger.error("a handle was forgotten, which is a bug", metadata: ["what": "\($0)"])
     }
     var options = connections.serverOptions(
-      openFiles: OpenFileLimit.raise(), listeningHost: host, logger: logger)
+      openFiles: ProcessLimits.raiseOpenFiles(), listeningHost: host, logger: logger)
     options.maximumBodyMemory = maxBodyMemory
     options.maximumCollectedBody = maxBody
     let status = EventLoop.shared.run { await serve(options, logger: logger) }

@@ -64,7 +64,7 @@ final class LocalKernel {
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
       // Before code of users runs, which may start anything.
-      if !plan.tag.put(on: process.identifier) {
+      if !plan.tag.apply(to: process.identifier) {
         logger.notice("the system lets no limits be set: a kernel's daemons may outlive it")
       }
       let kernel = LocalKernel(plan, process, directory, logger: logger)
@@ -127,7 +127,7 @@ final class LocalKernel {
         let channel = try await ZeroMQKernelChannel.open(
           plan.connection, by: plan.maker, keepsOutput: plan.spec.keepsOutput,
           limits: plan.limits, logger: logger,
-          hasEnded: { [process] in process.exitStatus != nil || ProcessTable.isDying(process.identifier) })
+          hasEnded: { [process] in process.exitStatus != nil || ProcessEntry.hasEnded(process.identifier) })
         self.channel = channel
         // It may have ended meanwhile, and nobody is told of that a second time.
         if process.exitStatus != nil { throw startFailure }
@@ -238,7 +238,7 @@ final class LocalKernel {
 
   private func clear() async {
     let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
-    let left = await ProcessTable.end(session: process.identifier, tag: plan.tag, mark: plan.mark)
+    let left = await Descendants(session: process.identifier, tag: plan.tag, variable: plan.mark).kill()
     if !left.isEmpty {
       logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
     }

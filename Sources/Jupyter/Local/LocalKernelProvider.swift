@@ -23,7 +23,7 @@ public final class LocalKernelProvider: KernelProvider {
   private var tags = ProcessTagSeries()
   /// Starting a process blocks the loop until the system has scheduled it, and a starting kernel needs a processor for
   /// itself. More starts at the same time are not done sooner, and everybody else waits longer.
-  private let starts = Semaphore(permits: max(2, Processors.count))
+  private let starts = Semaphore(permits: max(2, CurrentProcess.processorCount))
   /// A start that takes longer hangs, and does not keep others waiting.
   private static let longestTurn: Duration = .seconds(5)
   private var sharedRuntime: Task<SharedRuntime, any Error>?

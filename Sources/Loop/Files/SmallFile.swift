@@ -17,6 +17,25 @@ public enum SmallFile {
     }.value()
   }
 
+  /// The content of a file of procfs, whose size is not known before; nil where it cannot be read. Blocks, for some
+  /// microseconds.
+  public static func readProcFile(_ path: String) -> [UInt8]? {
+    guard let number = try? retrying({ open(path, O_RDONLY | O_CLOEXEC) }) else { return nil }
+    let file = Descriptor(adopting: number)
+    var bytes: [UInt8] = []
+    while bytes.count < maximumLength {
+      var count = 0
+      let part = [UInt8](unsafeUninitializedCapacity: 4096) { memory, initialised in
+        count = (try? retrying { Glibc.read(file.number, memory.baseAddress, memory.count) }) ?? -1
+        initialised = max(0, count)
+      }
+      if count < 0 { return nil }
+      if count == 0 { break }
+      if bytes.isEmpty { bytes = part } else { bytes += part }
+    }
+    return bytes
+  }
+
   /// The first bytes of a file, at most `count`; nil where it cannot be read.
   @LoopActor
   public static func beginning(of path: String, upTo count: Int) async -> Bytes? {

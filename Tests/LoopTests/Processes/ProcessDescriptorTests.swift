@@ -32,33 +32,6 @@ extension LoopTests {
         Issue.record("no number was used again")
       }
     }
-
-    @Test func `It knows whose child a process is`() async throws {
-      try await onLoop {
-        let child = try ChildProcess.spawn(executable: "cat", standardInput: .pipe)
-        let process = try ProcessDescriptor(child.processIdentifier)
-        #expect(process.isChild(of: getpid()))
-        let other = try ProcessDescriptor(getppid())
-        #expect(!other.isChild(of: getpid()))
-        await child.standardInput?.close()
-        _ = await child.exit()
-        #expect(!process.isChild(of: getpid()))
-      }
-    }
-
-    @Test func `What counts of a process is read behind its name, whatever that is`() throws {
-      let rest = (4...52).map { "\($0)" }.joined(separator: " ")
-      let entry = try #require(ProcessEntry.Fields(Array("12 (a) Z 1 (b) S \(rest)\n".utf8)))
-      #expect(!entry.isDead && entry.parent == 4 && entry.session == 6 && entry.start == 22)
-      #expect(ProcessEntry.Fields(Array("12 (a) Z \(rest)".utf8))?.isDead == true)
-    }
-
-    @Test(arguments: [
-      "", "12", "12 (a)", "12 (a) S 1 2 3", "12 (a) S x 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
-    ])
-    func `What is no process is none`(stat: String) {
-      #expect(ProcessEntry.Fields(Array(stat.utf8)) == nil)
-    }
   }
 
   @Suite struct MissingFacilities {

@@ -152,7 +152,7 @@ final class ForkServer {
     } catch {
       // One that signals cannot reach is none that we could have.
       logger.warning("a kernel was forked in vain", metadata: ["reason": "\(error)"])
-      ProcessDescriptor.send(.kill, toNumber: process)
+      ProcessDescriptor.send(.kill, toIdentifier: process)
       birth.child.fulfil(nil)
     }
   }

@@ -1,0 +1,146 @@
+import Loop
+
+/// What a kernel has started and left behind: processes that have its tag, and what those have started.
+///
+/// Some systems deny the tagging. There the session and an environment variable tell the processes, both of which a
+/// process can lose.
+struct Descendants: Sendable {
+  /// The session that the kernel led.
+  let session: Int32
+  let tag: ProcessTag
+  /// A `NAME=value` in the environment of the kernel.
+  let variable: [UInt8]
+
+  init(session: Int32, tag: ProcessTag, variable: String) {
+    self.session = session
+    self.tag = tag
+    self.variable = Array(variable.utf8)
+  }
+
+  /// True if this process was started by the kernel, not taking its parents into account.
+  private func contains(_ process: ProcessEntry) -> Bool {
+    if process.session == session || process.tag == tag { return true }
+    // A process with another tag of the series descends from another kernel.
+    if let other = process.tag, other.isSibling(of: tag) { return false }
+    return process.hasVariable(variable)
+  }
+
+  /// The processes of the kernel among `processes`.
+  private func search(
+    _ processes: [ProcessEntry], children: [Int32: [ProcessEntry]]
+  ) -> [ProcessEntry] {
+    var found = processes.filter(contains)
+    var identifiers = Set(found.map(\.identifier))
+    var next = 0
+    while next < found.count {
+      for child in children[found[next].identifier] ?? []
+      where identifiers.insert(child.identifier).inserted {
+        found.append(child)
+      }
+      next += 1
+    }
+    return found
+  }
+}
+
+// MARK: On the thread pool
+
+extension Descendants {
+  /// How long to wait for the end of killed processes. They end within 2 ms, unless a disk holds them up.
+  private static let endLimit: Duration = .milliseconds(20)
+  /// The start of this process. Earlier processes are none of ours.
+  private static let beginning = ProcessEntry(CurrentProcess.identifier)?.start ?? 0
+
+  /// Reads the process table once, kills the descendants of several kernels, and waits for a moment until they have
+  /// ended. Blocks.
+  /// - Returns: for each kernel, the processes that were found.
+  private static func killFound(_ kernels: [Descendants]) -> [[Int32]] {
+    let processes = self.processes()
+    let children = Dictionary(grouping: processes, by: \.parent)
+    let found = kernels.map { $0.search(processes, children: children) }
+    let killed = found.joined().compactMap { process -> ProcessDescriptor? in
+      guard let descriptor = try? ProcessDescriptor(process.identifier),
+        ProcessEntry(process.identifier)?.start == process.start
+      else { return nil }
+      descriptor.send(.kill)
+      return descriptor
+    }
+    ProcessDescriptor.awaitEnds(of: killed, for: endLimit)
+    return found.map { $0.map(\.identifier) }
+  }
+
+  /// The processes that may be descendants of kernels.
+  private static func processes() -> [ProcessEntry] {
+    let names = (try? Descriptor.openDirectory(path: "/proc").names()) ?? []
+    let identifiers = names.compactMap { Int32(String(decoding: $0.bytes, as: UTF8.self)) }
+    return identifiers.compactMap(ProcessEntry.init).filter {
+      $0.identifier != CurrentProcess.identifier && $0.identifier != 1 && !$0.hasEnded
+        && $0.start >= beginning
+    }
+  }
+}
+
+// MARK: On the loop
+
+/// One search serves all kernels that end at the same time, in one thread of the pool. 64 contexts that were deleted at
+/// once would otherwise occupy all four threads for seconds, and file requests would wait.
+extension Descendants {
+  /// A search finds in the next round what was forked during this one. A fork bomb is not worth more rounds.
+  private static let maximumRounds = 50
+  /// The time between two rounds, in which killed processes end.
+  private static let pause: Duration = .milliseconds(2)
+
+  private struct Search {
+    let descendants: Descendants
+    let left = Promise<[Int32]>()
+    var rounds = 0
+  }
+
+  @LoopActor private static var searches: [Search] = []
+  @LoopActor private static var isSearching = false
+  /// How often the process table was read; for tests.
+  @LoopActor private(set) static var roundCount = 0
+
+  /// Kills the processes, round by round until none is found. Takes some milliseconds.
+  ///
+  /// - Returns: the processes that did not end.
+  @LoopActor
+  func kill() async -> [Int32] {
+    let search = Search(descendants: self)
+    Self.searches.append(search)
+    if !Self.isSearching {
+      Self.isSearching = true
+      LoopActor.task { await Self.runSearches() }
+    }
+    return await search.left.getRegardless()
+  }
+
+  @LoopActor
+  private static func runSearches() async {
+    while !searches.isEmpty {
+      let unfinished = await runRound(exchange(&searches, with: []))
+      // A search that began during the round does not wait for the pause.
+      if searches.isEmpty && !unfinished.isEmpty { try? await EventLoop.sleep(for: pause) }
+      searches += unfinished
+    }
+    isSearching = false
+  }
+
+  /// - Returns: the searches that found something, and so need another round.
+  @LoopActor
+  private static func runRound(_ searches: [Search]) async -> [Search] {
+    let kernels = searches.map(\.descendants)
+    roundCount += 1
+    let found = (try? await Pending { killFound(kernels) }.valueRegardless()) ?? kernels.map { _ in [] }
+    var unfinished: [Search] = []
+    for (var search, processes) in zip(searches, found) {
+      search.rounds += 1
+      if processes.isEmpty || search.rounds > maximumRounds {
+        search.left.fulfil(processes)
+      } else {
+        unfinished.append(search)
+      }
+    }
+    return unfinished
+  }
+}

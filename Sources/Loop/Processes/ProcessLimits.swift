@@ -1,0 +1,39 @@
+import CUV
+import Glibc
+
+/// Resource limits of processes (getrlimit(2), prlimit(2)).
+public enum ProcessLimits {
+  /// Some programs close every descriptor that the limit allows, one by one. So the limit is not raised beyond this.
+  private static let enoughOpenFiles: rlim_t = 65_536
+
+  /// Raises the soft limit of open files of this process, which children inherit. The usual 1024 is from the time of
+  /// select(2), and each kernel needs a dozen.
+  ///
+  /// - Returns: the limit that now holds.
+  @discardableResult
+  public static func raiseOpenFiles() -> UInt64 {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0 else { return 0 }
+    let wanted = min(limit.rlim_max, max(limit.rlim_cur, enoughOpenFiles))
+    if wanted > limit.rlim_cur {
+      limit.rlim_cur = wanted
+      _ = setrlimit(resource, &limit)
+      _ = getrlimit(resource, &limit)
+    }
+    return UInt64(limit.rlim_cur)
+  }
+
+  /// The soft limit of file locks (`RLIMIT_LOCKS`) of a process, `UInt64.max` for none; nil where the system denies it,
+  /// as for a process of another user.
+  public static func fileLocks(of process: Int32) -> UInt64? {
+    var number: UInt64 = 0
+    return fileLockLimit(process, &number) ? number : nil
+  }
+
+  /// Sets the soft limit of file locks of a process.
+  /// - Returns: false where the system denies it.
+  public static func setFileLocks(of process: Int32, to number: UInt64) -> Bool {
+    limitFileLocks(process, number) == 0
+  }
+}

@@ -1,0 +1,35 @@
+import Glibc
+import Loop
+import TestLoop
+import Testing
+
+@testable import Jupyter
+
+@Suite struct ProcessEntryTests {
+  @Test func `A child is told from other processes`() async throws {
+    try await TestLoop.run {
+      let child = try ChildProcess.spawn(executable: "cat", standardInput: .pipe)
+      let process = try ProcessDescriptor(child.processIdentifier)
+      #expect(process.isChild(of: getpid()))
+      let other = try ProcessDescriptor(getppid())
+      #expect(!other.isChild(of: getpid()))
+      await child.standardInput?.close()
+      _ = await child.exit()
+      #expect(!process.isChild(of: getpid()))
+    }
+  }
+
+  @Test func `The fields are read behind the name, whatever that contains`() throws {
+    let rest = (4...52).map { "\($0)" }.joined(separator: " ")
+    let entry = try #require(ProcessEntry(12, stat: Array("12 (a) Z 1 (b) S \(rest)\n".utf8)))
+    #expect(!entry.hasEnded && entry.parent == 4 && entry.session == 6 && entry.start == 22)
+    #expect(ProcessEntry(12, stat: Array("12 (a) Z \(rest)".utf8))?.hasEnded == true)
+  }
+
+  @Test(arguments: [
+    "", "12", "12 (a)", "12 (a) S 1 2 3", "12 (a) S x 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+  ])
+  func `A malformed entry is refused`(stat: String) {
+    #expect(ProcessEntry(12, stat: Array(stat.utf8)) == nil)
+  }
+}
