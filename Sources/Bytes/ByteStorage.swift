@@ -13,9 +13,7 @@ public final class ByteStorage: @unchecked Sendable {
   public init(capacity: Int) {
     self.capacity = capacity
     self.owner = nil
-    self.base =
-      capacity < LargeBlockReuse.smallestBlock
-      ? BlockReuse.allocate(capacity) : LargeBlockReuse.allocate(capacity)
+    self.base = BlockCache.allocate(capacity)
   }
 
   /// Shares `count` bytes of memory that `owner` keeps, and does not change, as long as it lives.
@@ -26,11 +24,6 @@ public final class ByteStorage: @unchecked Sendable {
   }
 
   deinit {
-    if owner != nil { return }
-    if capacity < LargeBlockReuse.smallestBlock {
-      BlockReuse.release(base, capacity: capacity)
-    } else {
-      LargeBlockReuse.release(base, capacity: capacity)
-    }
+    if owner == nil { BlockCache.release(base, capacity: capacity) }
   }
 }

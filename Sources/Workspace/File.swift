@@ -36,12 +36,12 @@ public final class File {
 public final class FileBlocks {
   /// The size of a block in bytes: so large that the way to the thread pool and back costs little, and so small that
   /// many downloads fit in memory.
-  public static let blockSize = BlockReuse.blockSize
+  public static let blockSize = BlockCache.transferLength
 
   private let file: File
   private var rest: Range<Int64>
   private var pending: Pending<Bytes>?
-  private let reuse = BlockReuse()
+  private let cache = BlockCache(.transfer)
 
   init(_ file: File, _ range: Range<Int64>) {
     self.file = file

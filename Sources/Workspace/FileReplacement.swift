@@ -14,7 +14,7 @@ public final class FileReplacement {
   private let backlog = WriteBacklog()
   /// Woken when the backlog has room again, and when no job is left.
   private let progress = WaitQueue()
-  private let reuse = BlockReuse()
+  private let cache = BlockCache(.transfer)
 
   /// The number of bytes that were given to `write`.
   public private(set) var count: Int64 = 0

@@ -11,7 +11,7 @@ final class WriteBacklog: Sendable {
   /// What is worth a job on another thread.
   static let jobSize = 1024 * 1024
   /// The least that such a job goes on with.
-  static let blockSize = BlockReuse.blockSize
+  static let blockSize = BlockCache.transferLength
   /// After so many blocks (4 MiB) a job ends, and the next one waits behind all others for a thread: where the disk is
   /// slower than the network there is always one more block, and a few uploads would hold all threads until their end.
   /// With fewer the loop would be woken more often.

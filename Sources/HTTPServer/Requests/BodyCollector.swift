@@ -9,7 +9,7 @@ struct BodyCollector: ~Copyable {
   private static let uncounted = 16 << 10
   /// A body of unknown length is collected in parts of this length: memory that grows is copied again and again.
   private static let partLength = 1 << 20
-  /// The page size of long blocks (`LargeBlockReuse`).
+  /// `BlockCache` rounds long blocks up to a multiple of this.
   private static let largePage = 2 << 20
 
   private(set) var count = 0
@@ -37,7 +37,7 @@ struct BodyCollector: ~Copyable {
     let total = count + piece.count
     guard total > Self.uncounted else { return 0 }
     var wanted = total
-    if let length, length >= LargeBlockReuse.smallestBlock {
+    if let length, length >= BlockCache.smallestLong {
       wanted = min((total + Self.largePage - 1) / Self.largePage * Self.largePage, max(length, total))
     }
     defer { charged = max(charged, wanted) }

@@ -91,5 +91,5 @@ public enum StreamLimits {
   /// The memory that a first read is given. Requests are small, and most connections idle.
   static let smallestRead = 4 * 1024
   /// What it grows to when reads fill it, as they do in uploads.
-  static let largestRead = BlockReuse.blockSize
+  static let largestRead = BlockCache.transferLength
 }

@@ -22,8 +22,12 @@ final class InputState {
   var isStopping = false
   /// Bytes that are read before anybody asks for them.
   var readAheadLimit = StreamLimits.readAhead
-  /// Where a long message has come.
-  var largeReads: LargeReads?
+  /// Where a long message was announced: keeps its memory for the next one until `cacheExpiry`.
+  private var cache: BlockCache?
+  private var cacheExpiry: Deadline?
+  /// How long after a message was announced its memory is kept. A client that shows large results one after the other does
+  /// so within seconds; in between others need the memory.
+  private static let cachingTime: Duration = .seconds(5)
 
   /// Where reading stops until somebody asks for more.
   var readAhead: Int { max(preparedTotal, readAheadLimit) }
@@ -31,6 +35,20 @@ final class InputState {
   func wakeAll() {
     readers.wakeAll()
     watchers.wakeAll()
+  }
+
+  /// Keeps the memory of a long message that is about to come for the one after it.
+  func keepLongBlock() {
+    let expiry = cacheExpiry ?? Deadline { [weak self] in self?.cache = nil }
+    cacheExpiry = expiry
+    cache = cache ?? BlockCache(.longMessage)
+    expiry.start(Self.cachingTime)
+  }
+
+  func close() {
+    cacheExpiry?.close()
+    cache = nil
+    wakeAll()
   }
 }
 
@@ -64,7 +82,7 @@ extension SocketStream {
   public func prepare(forTotal count: Int) {
     guard count > inbound.count else { return }
     input.preparedTotal = count
-    if count >= LargeBlockReuse.smallestBlock { keepLargeMemory() }
+    if count >= BlockCache.smallestLong { input.keepLongBlock() }
     inbound.reserve(count - inbound.count)
   }
 

@@ -70,8 +70,7 @@ public final class SocketStream: Handle, ByteStream {
   }
 
   override func willClose() {
-    input.largeReads?.close()
-    input.wakeAll()
+    input.close()
     output.wakeAll()
   }
 
