@@ -8,6 +8,10 @@ public import Loop
 /// system calls.
 @LoopActor
 public final class Directory {
+  /// For calls that may take seconds: syncing a file to disk, listing or removing a large directory. They use at most half
+  /// of libuv's four threads, so that reads and writes go on beside them. libuv limits name resolution in the same way.
+  static let slowCalls = Semaphore(permits: 2)
+
   private let tree: Tree
 
   private init(_ tree: Tree) { self.tree = tree }
@@ -32,7 +36,9 @@ public final class Directory {
 
   /// The entries of the directory at `path`: directories first, then sorted by the bytes of the names.
   public func list(_ path: RelativePath) async throws -> [DirectoryEntry] {
-    try await SlowLane.run { [tree] () throws(UVError) in try tree.list(path) }
+    try await Self.slowCalls.withPermit {
+      try await Pending { [tree] () throws(UVError) in try tree.list(path) }.value()
+    }
   }
 
   /// The identity of what `path` leads to, which need not exist.
@@ -45,7 +51,9 @@ public final class Directory {
   /// Removes a file, a link (not its target) or a directory with everything in it.
   /// - Throws: `UVError.busy` for this directory itself.
   public func remove(_ path: RelativePath) async throws {
-    try await SlowLane.run { [tree] () throws(UVError) in try tree.remove(path) }
+    try await Self.slowCalls.withPermit {
+      try await Pending { [tree] () throws(UVError) in try tree.remove(path) }.value()
+    }
   }
 
   /// Begins a new file that takes the place of the one at `path`, if there is one. If the path ends in a link, the link

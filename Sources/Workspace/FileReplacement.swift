@@ -36,7 +36,9 @@ public final class FileReplacement {
     if backlog.complete() { startWriting(to: replacement.file) }
     try await progress.wait { !backlog.hasJob }
     if let failure = backlog.failure { throw failure }
-    let isNew = try await SlowLane.run { () throws(UVError) in try replacement.commit() }
+    let isNew = try await Directory.slowCalls.withPermit {
+      try await Pending { () throws(UVError) in try replacement.commit() }.value()
+    }
     self.replacement = nil
     return isNew
   }
