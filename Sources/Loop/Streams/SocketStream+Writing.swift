@@ -65,6 +65,23 @@ extension SocketStream {
     if shutdown(descriptor, CInt(SHUT_WR)) != 0 { throw UVError(systemError: errno) }
   }
 
+  /// How many of all bytes written the peer has acknowledged; nil while nothing waits for the peer, neither here nor in the
+  /// system's buffer.
+  public var outputProgress: Int? {
+    let unacknowledged = unacknowledgedCount
+    guard isOpen, output.queuedCount > 0 || unacknowledged > 0 else { return nil }
+    let waiting = output.waiting.reduce(0) { $0 + $1.count }
+    let inFlight = Int(uv_stream_get_write_queue_size(stream))
+    return output.totalCount &- waiting &- inFlight &- unacknowledged
+  }
+
+  /// Bytes in the system's buffer. The system takes more from us only when a good part of them has gone, which can take
+  /// minutes with a slow peer.
+  private var unacknowledgedCount: Int {
+    guard let descriptor else { return 0 }
+    return Int(max(cuv_unacknowledged(descriptor), 0))
+  }
+
   private var isBroken: Bool { output.failure != nil || !isOpen }
 
   private func throwIfBroken() throws(UVError) {

@@ -43,6 +43,17 @@ public final class SocketStream: Handle, ByteStream {
     }
   }
 
+  /// Creates a named pipe (mkfifo(3)) that only our user can open, and reads what others write to it. The stream ends when
+  /// all writers have closed it. The caller removes the name.
+  ///
+  /// - Throws: `UVError.exists` where the name is taken.
+  public static func makeFIFO(_ path: String) throws(UVError) -> SocketStream {
+    _ = try retrying { mkfifo(path, 0o600) }
+    // O_NONBLOCK opens it without waiting for a writer. A pipe that had no writer yet is not at its end.
+    let number = try retrying { Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
+    return try SocketStream(.local, adopting: number)
+  }
+
   /// The handle as libuv's streams have it.
   var stream: UnsafeMutablePointer<uv_stream_t> { pointer(as: uv_stream_t.self) }
 
@@ -66,6 +77,15 @@ public final class SocketStream: Handle, ByteStream {
   /// Begins to close, without waiting.
   public func abort() {
     sendGathered()
+    startClosing()
+  }
+
+  /// Closes with a reset: discards what the peer has not taken, in the system's buffer too (`SO_LINGER` of zero).
+  public func reset() {
+    if let descriptor {
+      var option = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
     startClosing()
   }
 
