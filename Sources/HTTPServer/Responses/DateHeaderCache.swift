@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Loop
 import Bytes
 import Wire
@@ -17,9 +16,8 @@ final class DateHeaderCache {
   }
 
   private func renew(at now: UInt64) {
-    let seconds = Date().timeIntervalSince1970
-    let whole = seconds.rounded(.down)
-    line = Bytes("Date: \(HTTPDate.format(Int64(whole)))\r\n")
-    expiry = now + UInt64((whole + 1 - seconds) * 1_000_000_000)
+    let time = WallClock.now()
+    line = Bytes("Date: \(HTTPDate.format(time.seconds))\r\n")
+    expiry = now + UInt64(1_000_000 - time.microseconds) * 1000
   }
 }

@@ -46,7 +46,7 @@ public struct MessageHeader: Sendable {
     self.identifier = identifier
     self.type = type
     // That of jjava is none.
-    self.date = date.isEmpty || date.isInternetDate ? date : Bytes(Timestamp.now())
+    self.date = date.isEmpty || date.isInternetDate ? date : Bytes(Timestamp.format(WallClock.now()))
     self.session = session
   }
 }

@@ -62,7 +62,7 @@ public final class MessageSession {
     let message = "\(identifier)_\(sent)"
     let header = """
       {"msg_id":"\(message)","session":"\(identifier)","username":"code-interpreter",\
-      "date":"\(Timestamp.now())","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
+      "date":"\(Timestamp.format(WallClock.now()))","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
       """
     return KernelRequest(
       identifier: MessageIdentifier(ours: message), channel: channel, header: Bytes(header),

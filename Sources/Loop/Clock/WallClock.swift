@@ -1,6 +1,6 @@
 import CUV
 
-/// The time of day, for stamps that others read; never for measuring how long something took.
+/// The time of day. It may jump; `EventLoop.now` measures durations.
 public enum WallClock {
   /// The time since 1970-01-01T00:00:00Z.
   public static func now() -> (seconds: Int64, microseconds: Int32) {

@@ -1,5 +1,4 @@
 import HTTPServer
-import FoundationEssentials
 import Loop
 import Bytes
 import Wire
@@ -83,6 +82,6 @@ struct FileDownload {
   }
 
   private func seconds(_ date: Bytes) -> Int64? {
-    HTTPDate.parse(date, now: Int64(Date().timeIntervalSince1970))
+    HTTPDate.parse(date, now: WallClock.now().seconds)
   }
 }

@@ -1,5 +1,6 @@
 import Logging
 import Loop
+import Wire
 
 /// Writes each event as one line to standard error, at once.
 ///
@@ -27,7 +28,8 @@ struct LineLogHandler: LogHandler {
       .map { (name: $0.key, value: Self.bounded($0.value.description)) }
     LogStream.standardError.write(
       format.line(
-        time: Timestamp.now(), level: event.level, message: Self.bounded(event.message.description),
+        time: Timestamp.format(WallClock.now()), level: event.level,
+        message: Self.bounded(event.message.description),
         fields: fields))
   }
 

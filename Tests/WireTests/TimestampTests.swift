@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Loop
+import Wire
 
 @Suite struct TimestampTests {
   @Test(arguments: [
@@ -8,7 +8,7 @@ import Testing
     (951_782_400, 0, "2000-02-29T00:00:00.000000Z"), (1_795_305_600, 5, "2026-11-22T00:00:00.000005Z"),
     (4_107_542_399, 0, "2100-02-28T23:59:59.000000Z"), (4_107_542_400, 0, "2100-03-01T00:00:00.000000Z"),
   ])
-  func datesAreThoseOfTheCalendar(seconds: Int64, microseconds: Int32, text: String) {
-    #expect(Timestamp.format(seconds: seconds, microseconds: microseconds) == text)
+  func timestampsAreThoseOfTheCalendar(seconds: Int64, microseconds: Int32, text: String) {
+    #expect(Timestamp.format((seconds, microseconds)) == text)
   }
 }
