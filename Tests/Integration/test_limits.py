@@ -223,7 +223,8 @@ def test_800_idle_connections_disturb_nobody(server, client):
         for connection in connections:
             assert connection.send(HEALTH).response().status == 200
         grown = processes.resident_bytes(server.pid) - before
-        assert grown < 800 * 64 * 1024, f"{grown // 800} bytes for each connection"
+        # 5 KiB were measured.
+        assert grown < 800 * 16 * 1024, f"{grown // 800} bytes for each connection"
     finally:
         for connection in connections:
             connection.close()

@@ -26,6 +26,9 @@ public final class LogStream: Sendable {
   /// Writes to a descriptor that stays open.
   init(descriptor: CInt) { self.descriptor = descriptor }
 
+  /// How many bytes wait.
+  var waitingCount: Int { backlog.withLock { $0.waiting.count } }
+
   /// Writes a line, its newline included. From any thread.
   public func write(_ line: String) {
     backlog.withLock { backlog in
