@@ -94,5 +94,6 @@ let package = Package(
         "TestHTTPServer", "TestLoop", "Server", "HTTPServer", "Jupyter", "Workspace", "Loop", "Wire", "Bytes",
       ],
       swiftSettings: settings),
+    .testTarget(name: "CommandLineTests", dependencies: ["code-interpreter"], swiftSettings: settings),
   ]
 )

@@ -1,58 +1,102 @@
+import ArgumentParser
 import FoundationEssentials
 
 /// Options from the environment: `CODE_INTERPRETER_MAX_BODY=1000` stands for `--max-body 1000`.
+///
+/// Which options there are comes from the command's own description of itself, so that none can be forgotten.
 enum EnvironmentArguments {
-  /// What the names of all our variables begin with.
+  /// What the names of all variables begin with.
   static let prefix = "CODE_INTERPRETER_"
-  /// The options that may be given several times; in the environment their values stand on lines of their own.
-  private static let repeated: Set<String> = ["kernel-env", "allowed-host"]
-  /// Those of them whose values may also stand behind commas, which they cannot hold.
+
+  /// The repeatable options whose values cannot hold a comma, so that commas may separate them in a variable, too.
+  /// Values of others stand on lines of their own.
   private static let separatedByCommas: Set<String> = ["allowed-host"]
-  private static let options = [
-    "host", "port", "workspace", "python-environment", "backend", "warm", "jupyter-url", "jupyter-token",
-    "jupyter-ca", "preload", "zeromq", "max-message",
-    "max-unread-output", "kernel-env", "max-contexts", "max-queued", "max-body", "write-timeout",
-    "max-connections", "allowed-host", "grace", "log-level", "log-format",
-  ]
-
-  /// Those for which nothing is a value too.
+  /// The options for which an empty variable is a value, and not the same as none.
   private static let emptyable: Set<String> = ["preload"]
-  /// Those that have no value: `true` or `1` stands for the option.
-  private static let flags = ["no-fork-server"]
+  private static let ignored: Set<String> = ["help", "version"]
 
-  /// Puts the environment's options before those of the command line: of equal options, the last counts.
+  /// `arguments` with the options from `environment` before those of the command line: of equal options, the last counts.
+  ///
+  /// - Parameter arguments: those of the program, without its name.
   static func inserted(
     into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> [String] {
-    var arguments = arguments
-    let hasCommand = arguments.first == "serve"
-    if hasCommand { arguments.removeFirst() }
-    guard arguments.first?.hasPrefix("-") ?? true else { return arguments }
-    return ["serve"] + options.flatMap { values(of: $0, environment) }
-      + flags.filter { isSet($0, environment) }.map { "--\($0)" } + arguments
-  }
-
-  private static func values(of option: String, _ environment: [String: String]) -> [String] {
-    guard let value = environment[name(of: option)], !value.isEmpty || emptyable.contains(option) else {
-      return []
-    }
-    let values = repeated.contains(option) ? list(value, ofOption: option) : [value]
-    // A value that begins with a dash must stand behind `=`, and an empty one must not.
-    return values.flatMap { $0.isEmpty ? ["--\(option)", ""] : ["--\(option)=\($0)"] }
-  }
-
-  private static func list(_ value: String, ofOption option: String) -> [String] {
-    guard separatedByCommas.contains(option) else { return value.split(separator: "\n").map(String.init) }
-    return value.split { $0 == "\n" || $0 == "," }.map { String($0.filter { !$0.isWhitespace }) }
-      .filter { !$0.isEmpty }
-  }
-
-  private static func isSet(_ flag: String, _ environment: [String: String]) -> Bool {
-    ["1", "true", "yes", "on"].contains(environment[name(of: flag)]?.lowercased())
+    let options = arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments
+    // Another command, which has other options.
+    guard options.first?.hasPrefix("-") ?? true else { return arguments }
+    return ["serve"] + self.options(in: environment) + options
   }
 
   /// The variable that stands for `--option`.
   static func name(of option: String) -> String {
     prefix + option.uppercased().replacing("-", with: "_")
+  }
+
+  private static func options(in environment: [String: String]) -> [String] {
+    guard environment.keys.contains(where: { $0.hasPrefix(prefix) }) else { return [] }
+    return ServeCommand.options.flatMap { option -> [String] in
+      guard !ignored.contains(option.name), let value = environment[name(of: option.name)] else { return [] }
+      if option.isFlag { return isTrue(value) ? ["--\(option.name)"] : [] }
+      if value.isEmpty, !emptyable.contains(option.name) { return [] }
+      // A value that begins with a dash must stand behind `=`, and an empty one must not.
+      return values(of: option, value).flatMap {
+        $0.isEmpty ? ["--\(option.name)", ""] : ["--\(option.name)=\($0)"]
+      }
+    }
+  }
+
+  private static func values(of option: CommandOption, _ value: String) -> [String] {
+    if !option.isRepeating { return [value] }
+    guard separatedByCommas.contains(option.name) else {
+      return value.split(separator: "\n").map(String.init)
+    }
+    return value.split { $0 == "\n" || $0 == "," }.map { String($0.filter { !$0.isWhitespace }) }
+      .filter { !$0.isEmpty }
+  }
+
+  private static func isTrue(_ value: String) -> Bool {
+    ["1", "true", "yes", "on"].contains(value.lowercased())
+  }
+}
+
+/// An option or flag of a command.
+struct CommandOption: Equatable {
+  /// Without dashes.
+  let name: String
+  let isFlag: Bool
+  let isRepeating: Bool
+}
+
+extension ParsableCommand {
+  /// All options and flags, in the order of `--help`.
+  static var options: [CommandOption] {
+    guard let help = try? JSONDecoder().decode(CommandHelp.self, from: Data(_dumpHelp().utf8)) else {
+      return []
+    }
+    return help.command.arguments.compactMap { argument in
+      guard argument.kind != "positional", let name = argument.preferredName, name.kind == "long" else {
+        return nil
+      }
+      return CommandOption(
+        name: name.name, isFlag: argument.kind == "flag", isRepeating: argument.isRepeating)
+    }
+  }
+}
+
+/// What is used of the JSON of `--experimental-dump-help`.
+private struct CommandHelp: Decodable {
+  let command: Command
+
+  struct Command: Decodable { let arguments: [Argument] }
+
+  struct Argument: Decodable {
+    let kind: String
+    let isRepeating: Bool
+    let preferredName: Name?
+  }
+
+  struct Name: Decodable {
+    let kind: String
+    let name: String
   }
 }

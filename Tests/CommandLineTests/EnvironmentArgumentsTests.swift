@@ -1,0 +1,58 @@
+import Testing
+
+@testable import code_interpreter
+
+@Suite struct EnvironmentArgumentsTests {
+  private func inserted(_ arguments: String..., environment: [String: String] = [:]) -> [String] {
+    EnvironmentArguments.inserted(into: arguments, environment: environment)
+  }
+
+  @Test func `without variables the command line is as it was`() {
+    #expect(inserted() == ["serve"])
+    #expect(inserted("--port", "1", environment: ["PATH": "/bin"]) == ["serve", "--port", "1"])
+    #expect(inserted("serve", "--port", "1") == ["serve", "--port", "1"])
+  }
+
+  @Test func `another command is left alone`() {
+    #expect(inserted("help", environment: ["CODE_INTERPRETER_PORT": "1"]) == ["help"])
+    #expect(inserted("help", "serve", environment: ["CODE_INTERPRETER_PORT": "1"]) == ["help", "serve"])
+  }
+
+  @Test func `options of the command line come last and so count`() {
+    #expect(
+      inserted("--port", "2", environment: ["CODE_INTERPRETER_PORT": "1"]) == [
+        "serve", "--port=1", "--port", "2",
+      ])
+  }
+
+  @Test func `every option has a variable`() throws {
+    let names = ServeCommand.options.map(\.name)
+    #expect(names.contains("max-body-memory") && names.contains("no-fork-server") && names.count > 20)
+    for option in ServeCommand.options where !["help", "version"].contains(option.name) {
+      let variable = EnvironmentArguments.name(of: option.name)
+      #expect(inserted(environment: [variable: "1"]).count == 2, "\(variable)")
+    }
+  }
+
+  @Test(arguments: [("1", true), ("true", true), ("YES", true), ("0", false), ("false", false), ("", false)])
+  func `a flag has a truth value`(value: String, isSet: Bool) {
+    let arguments = inserted(environment: ["CODE_INTERPRETER_NO_FORK_SERVER": value])
+    #expect(arguments == (isSet ? ["serve", "--no-fork-server"] : ["serve"]))
+  }
+
+  @Test func `repeatable options take a line each, and names also a comma each`() {
+    #expect(
+      inserted(environment: ["CODE_INTERPRETER_KERNEL_ENV": "A=1,2\nB=-3"]) == [
+        "serve", "--kernel-env=A=1,2", "--kernel-env=B=-3",
+      ])
+    #expect(
+      inserted(environment: ["CODE_INTERPRETER_ALLOWED_HOST": "a.example, *.b.example\n c.example,"]) == [
+        "serve", "--allowed-host=a.example", "--allowed-host=*.b.example", "--allowed-host=c.example",
+      ])
+  }
+
+  @Test func `an empty variable is none, but for the modules to preload`() {
+    #expect(inserted(environment: ["CODE_INTERPRETER_HOST": ""]) == ["serve"])
+    #expect(inserted(environment: ["CODE_INTERPRETER_PRELOAD": ""]) == ["serve", "--preload", ""])
+  }
+}
