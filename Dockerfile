@@ -1,5 +1,9 @@
+# For builds that can be repeated, name the images by digest: --build-arg BASE=debian@sha256:… --build-arg SWIFT=swift@sha256:…
+ARG SWIFT=swift:6.3-bookworm
+ARG BASE=debian:bookworm-slim
+
 # Builds the server: one file, with Swift's libraries in it.
-FROM swift:6.3-bookworm AS build
+FROM ${SWIFT} AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libssl-dev libuv1-dev libzmq3-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
@@ -11,7 +15,7 @@ RUN swift build -c release --static-swift-stdlib --product code-interpreter \
     && strip -o /code-interpreter .build/release/code-interpreter
 
 # A tmpfs takes over the mode of the directory that it covers, but belongs to root: hence 1777 for the workspace.
-FROM debian:bookworm-slim
+FROM ${BASE}
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates libssl3 libuv1 libzmq5 python3 python3-venv tini util-linux \
@@ -23,7 +27,7 @@ RUN apt-get update \
 
 # Kernels may install packages of their own, so the environment is their user's. The packages' own tests stay out.
 USER user
-COPY --chown=user:user kernel/requirements.txt /tmp/requirements.txt
+COPY --chown=user:user kernel/requirements.txt kernel/constraints.txt /tmp/
 RUN python3 -m venv /opt/code-interpreter \
     && /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q -r /tmp/requirements.txt \
     && find /opt/code-interpreter/lib -type d -name tests -prune -exec rm -r {} + \
