@@ -22,8 +22,8 @@ public final class HTTPServer {
   let log: AccessLog
   let date = DateHeaderCache()
   let bodyMemory: BodyMemory
-  private let before: Handler?
-  private let handler: Handler
+  let before: Handler?
+  let handler: Handler
   private var hostCheck: HostCheck
   private var listeners: [Listener] = []
   /// The oldest first.
@@ -97,22 +97,12 @@ public final class HTTPServer {
       "\(options.maximumConnections) connections are open, and no more are allowed; try again")
   }
 
-  /// Gives a request to the handler, unless something before refuses it.
-  func respond(
-    to request: Request, with response: ResponseWriter, on connection: HTTPConnection
-  ) async throws {
-    do {
-      try hostCheck.check(request.target, request.fields)
-      if connection.http.isOverLimit, request.target.path != options.pathServedOverLimit {
-        throw HTTPErrorResponse(tooManyConnections)
-      }
-    } catch {
-      // A client that is refused for this gets no second request on this connection.
-      connection.http.closeAfterResponse()
-      throw error
+  /// Refuses requests that no handler may see.
+  func check(_ request: Request, isOverLimit: Bool) throws(HTTPErrorResponse) {
+    try hostCheck.check(request.target, request.fields)
+    if isOverLimit, request.target.path != options.pathServedOverLimit {
+      throw HTTPErrorResponse(tooManyConnections)
     }
-    if let before { try await before(request, response) }
-    try await handler(request, response)
   }
 
   /// Begins to end: stops listening, closes idle connections, and others after their response. `serve` returns when all

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPServer
 
 @Suite struct BodyCollectorTests {
-  /// What is asked for, in sum, after each piece.
+  /// The sum of the charges after each piece.
   private func charges(length: Int?, pieces: [Int]) -> [Int] {
     var collector = BodyCollector(length: length)
     var sums: [Int] = []

@@ -17,8 +17,8 @@ private final class SharedAccount {
 }
 
 @Suite struct BodyMemoryAccountTests {
-  /// Sends bodies of `lengths`, in steps of 10 and in turn, for as long as any of them goes on. Returns those that are whole,
-  /// in the order in which they became so; each is answered at once.
+  /// Sends bodies of `lengths` in turn, in steps of 10, until none can continue. Returns the complete ones in their order;
+  /// each is answered at once.
   private func send(_ lengths: [Int], to account: inout BodyMemoryAccount) -> [Int] {
     var left = Dictionary(uniqueKeysWithValues: lengths.enumerated().map { (UInt64($0.offset), $0.element) })
     var waiting: Set<UInt64> = []
@@ -71,7 +71,7 @@ private final class SharedAccount {
     #expect(account.take(90, for: 1))
     #expect(!account.take(20, for: 2) && !account.take(5, for: 3) && !account.take(90, for: 4))
     #expect(account.free(1) == [2, 3])
-    // Who gives up makes room for those behind.
+    // A body that gives up makes room for those behind it.
     #expect(!account.take(5, for: 5))
     #expect(account.free(4) == [5])
     #expect(account.used == 30)
@@ -81,7 +81,7 @@ private final class SharedAccount {
     let account = SharedAccount(limit: 100, reserve: 60)
     #expect(account.take(40, for: 1) && account.take(10, for: 2))
     #expect(!account.take(10, for: 1) && !account.take(10, for: 3))
-    // 2 goes on past those that wait.
+    // 2 overtakes those that wait.
     #expect(account.take(40, for: 2) && account.used == 90)
     #expect(account.end(2) == [1])
     #expect(account.free(2) == [])

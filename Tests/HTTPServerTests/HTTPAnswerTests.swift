@@ -6,7 +6,7 @@ import Wire
 
 @testable import HTTPServer
 
-/// Says what it was asked: `GET /path` and the body.
+/// Answers with the method, the target and the body.
 @LoopActor
 private func echo(_ request: Request, _ response: ResponseWriter) async throws {
   let body = try await request.body.collect(limit: 1 << 20)
@@ -15,7 +15,7 @@ private func echo(_ request: Request, _ response: ResponseWriter) async throws {
     body: Bytes("\(request.method) \(request.head.target) \(body)"))
 }
 
-/// Streams `a`, `bc` and nothing.
+/// Sends the chunks `a` and `bc`, and an empty piece.
 @LoopActor
 private func stream(_ request: Request, _ response: ResponseWriter) async throws {
   try await response.start(200)

@@ -22,7 +22,7 @@ extension HTTPServerTests {
         + String(repeating: "x", count: Self.length / 2)
     }
 
-    /// Says how long the body is, for `/kept` not before `signal`.
+    /// Answers with the length of the body, for `/kept` after `signal`.
     private func handler(_ signal: Promise<Void> = Promise()) -> HTTPServer.Handler {
       { request, response in
         let body = try await request.body.collect(limit: 1 << 30)
@@ -41,7 +41,7 @@ extension HTTPServerTests {
           clients.append(client)
         }
         while memory.waitingCount == 0 { await Task.yield() }
-        // What is short, and what is not collected, needs no memory of that kind.
+        // Short bodies are not counted.
         #expect(
           try await server.exchange("PUT / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc").hasSuffix("\r\n3"))
         for client in clients { try await client.send(String(repeating: "x", count: Self.length / 2)) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import HTTPServer
 
-/// Reads the body and says how long it was.
+/// Reads the body and answers with its length.
 @LoopActor
 private func count(_ request: Request, _ response: ResponseWriter) async throws {
   var count = 0
@@ -14,7 +14,7 @@ private func count(_ request: Request, _ response: ResponseWriter) async throws 
   try await response.send(200, body: Bytes("\(count)"))
 }
 
-/// Refuses whatever comes, without reading it.
+/// Answers 404 without reading the body.
 @LoopActor
 private func refuse(_ request: Request, _ response: ResponseWriter) async throws {
   throw HTTPErrorResponse(404, "no")
@@ -148,7 +148,7 @@ extension HTTPServerTests {
         let client = try await server.connect()
         try await client.send("GET / HTTP/1.0\r\n\r\n")
         #expect(try await client.untilClosed().hasPrefix("HTTP/1.1 200 "))
-        // Our side stays open, and the server ends the connection all the same.
+        // The client stays open; the server closes the connection after the linger time-out.
         while server.server.connectionCount > 0 { try await EventLoop.sleep(for: .milliseconds(1)) }
         await client.close()
       }

@@ -11,7 +11,7 @@ extension HTTPServerTests {
     private static let health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     private static let other = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-    /// Runs `body` beside a server that has as many connections as it may.
+    /// Runs `body` with a server whose connections are at the limit.
     private func withFullServer(
       limit: Int = 2, linger: Duration = .seconds(1000),
       _ body: @escaping @LoopActor (HTTPTestServer, [HTTPTestClient]) async throws -> Void

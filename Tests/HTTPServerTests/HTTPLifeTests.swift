@@ -78,7 +78,7 @@ extension HTTPServerTests {
           defer { ended.set() }
           try await response.start(200)
           let piece = Bytes([UInt8](repeating: 0, count: 1 << 16))
-          // Whoever writes is told, and whoever waits for the client's end.
+          // Both the writer and the task that waits for the client's end are told.
           let writer = LoopActor.task { while true { try await response.write([piece]) } }
           await response.untilClientIsGone()
           #expect(response.isClientGone)
@@ -148,7 +148,7 @@ extension HTTPServerTests {
         let client = try await server.connect()
         try await client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await began.wait()
-        // The end of the test cancels the server, and counts what is left.
+        // At its end the test cancels the server and checks that no handles are left.
         await client.close()
       }
     }

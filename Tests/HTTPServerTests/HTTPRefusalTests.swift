@@ -6,7 +6,7 @@ import Wire
 
 @testable import HTTPServer
 
-/// Reads the body and says how long it was.
+/// Reads the body and answers with its length.
 @LoopActor
 private func count(_ request: Request, _ response: ResponseWriter) async throws {
   var count = 0
@@ -130,7 +130,7 @@ extension HTTPServerTests {
       try await withHTTPServer(handler: count) { server async throws in
         let answer = try await server.exchange("GET / HTTP/1.0\r\nHost: \(host)\r\n\r\n")
         #expect(answer.hasPrefix("HTTP/1.1 421 ") && answer.contains("--allowed-host"))
-        // The target's host stands above the field's.
+        // The target's host overrides the field.
         #expect(
           try await server.exchange("GET http://\(host)/ HTTP/1.0\r\nHost: localhost\r\n\r\n").hasPrefix(
             "HTTP/1.1 421 "))

@@ -21,7 +21,7 @@ import Testing
     #expect(stall.duration(at: 500, now: 0) == 0)
     #expect(stall.duration(at: nil, now: 50) == 0)
     #expect(stall.duration(at: nil, now: 500) == 0)
-    // The client has had all of it; what waits now is more.
+    // The client has taken all of it; these are new bytes.
     #expect(stall.duration(at: 500, now: 510) == 0)
     #expect(stall.duration(at: 500, now: 520) == 10)
   }

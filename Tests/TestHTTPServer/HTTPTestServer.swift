@@ -20,7 +20,7 @@ package struct HTTPTestServer {
     HTTPTestClient(try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10)))
   }
 
-  /// What comes back for `text`, until the server closes the connection.
+  /// Sends `text`, and returns all that comes until the server closes the connection.
   package func exchange(_ text: String) async throws -> String {
     let client = try await connect()
     try await client.send(text)
@@ -30,7 +30,7 @@ package struct HTTPTestServer {
   }
 }
 
-/// Runs `body` beside a server, and checks that nothing of it is left in the end.
+/// Runs `body` with a server, and checks that no connection is left at the end.
 package func withHTTPServer(
   options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
   before: HTTPServer.Handler? = nil, handler: @escaping HTTPServer.Handler,
@@ -64,13 +64,13 @@ private func runHTTPServer(
   #expect(server.connectionCount == 0, sourceLocation: location)
 }
 
-/// One answer as a client reads it.
+/// A response as a client reads it.
 package struct TestAnswer: Sendable {
   package var head: HTTPResponseHead
   package var body = ""
 }
 
-/// A client that reads what it is sent by the parser of the other role.
+/// A client that parses responses.
 @LoopActor
 package final class HTTPTestClient {
   package let stream: SocketStream
@@ -82,7 +82,7 @@ package final class HTTPTestClient {
 
   package func close() async { await stream.close() }
 
-  /// The next answer to a request with `method`.
+  /// The next response, to a request with `method`.
   package func answer(to method: String = "GET") async throws -> TestAnswer {
     parser.requestMethod = method
     var answer: TestAnswer?
@@ -110,7 +110,7 @@ package final class HTTPTestClient {
     return String(stream.inbound.takeAll())
   }
 
-  /// Reads until `count` bytes are there and takes them.
+  /// Reads `count` bytes.
   package func read(_ count: Int) async throws -> String {
     while stream.inbound.count < count {
       guard try await stream.fill() else { break }
@@ -145,7 +145,7 @@ package final class CapturedLog: Sendable {
   }
 }
 
-/// Something that a test waits for.
+/// An event that a test waits for.
 @LoopActor
 package final class TestSignal {
   package nonisolated init() {}

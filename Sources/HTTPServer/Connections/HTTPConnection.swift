@@ -78,7 +78,15 @@ final class HTTPConnection {
     self.response = response
     do {
       let request = Request(head: head, target: target, id: response.id, body: body)
-      try await server.respond(to: request, with: response, on: self)
+      do {
+        try server.check(request, isOverLimit: http.isOverLimit)
+      } catch {
+        // The client gets no second request on this connection.
+        http.closeAfterResponse()
+        throw error
+      }
+      if let before = server.before { try await before(request, response) }
+      try await server.handler(request, response)
       try await response.finish()
     } catch {
       await response.fail(error)

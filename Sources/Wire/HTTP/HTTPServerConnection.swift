@@ -33,7 +33,7 @@ public struct HTTPServerConnection: Sendable {
   }
 
   private enum RequestState {
-    /// Nobody has asked for the body.
+    /// The driver has not asked for the body.
     case unread(expectsContinue: Bool)
     case reading(received: Int64)
     case ended

@@ -47,6 +47,20 @@ extension LoopTests {
       }
     }
 
+    @Test func `a reader can be woken although nothing came, while it waits and before`() async throws {
+      try await withPair { pair in
+        let far = pair.far
+        let waiting = Task { @LoopActor in try await far.fill() }
+        await Task.yield()
+        far.wakeReader()
+        #expect(try await waiting.value && far.inbound.isEmpty)
+        far.wakeReader()
+        #expect(try await far.fill() && far.inbound.isEmpty)
+        try await pair.near.write("a")
+        #expect(try await far.read(1) == "a")
+      }
+    }
+
     @Test func `a fill that is cancelled before and while it waits loses nothing`() async throws {
       try await withPair { pair in
         let far = pair.far

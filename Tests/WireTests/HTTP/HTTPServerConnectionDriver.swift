@@ -44,7 +44,7 @@ final class HTTPServerConnectionDriver {
     run()
   }
 
-  /// Moves the clock, and reports the deadline if that is over.
+  /// Moves the clock, and reports a deadline that has passed.
   func advance(to time: UInt64) {
     now = time
     if let deadline = connection.deadline, deadline <= now {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Wire
 
-/// What a parser said: its events in short form, and the fault that ended them.
+/// The events of a parser in short form, and the error that ended them.
 struct Reading: Equatable, CustomStringConvertible {
   var lines: [String] = []
   var failure: HTTPProtocolError.Kind?
@@ -13,7 +13,7 @@ struct Reading: Equatable, CustomStringConvertible {
     (lines + ["failure: \(failure.map { "\($0)" } ?? "none")", "rest: \(rest)"]).joined(separator: "\n")
   }
 
-  /// Adds body bytes to those before, since how they are cut is not what is compared.
+  /// Joins the pieces of a body: their boundaries are not compared.
   mutating func addBody(_ bytes: Bytes) {
     #expect(!bytes.isEmpty)
     if let last = lines.last, last.hasPrefix("body ") {
@@ -33,7 +33,7 @@ struct Reading: Equatable, CustomStringConvertible {
   }
 }
 
-/// How a case is fed to a parser.
+/// How the bytes of a case are cut.
 enum Feeding: CaseIterable {
   case whole
   case byteByByte
@@ -52,7 +52,7 @@ enum Feeding: CaseIterable {
   }
 }
 
-/// Reads requests up to `count`, so that what follows stays in the buffer.
+/// Reads at most `count` requests; the rest stays in the buffer.
 func readRequests(
   _ input: [UInt8], _ feeding: Feeding, limits: HTTPLimits = HTTPLimits(), upTo count: Int = .max
 ) -> Reading {
@@ -118,7 +118,7 @@ func readResponses(
   return reading
 }
 
-/// Feeds one request in every way, and with another request and with nonsense behind it, which must not change it.
+/// Expects the same events however one request is cut, also with another request or nonsense behind it.
 func expectRequest(
   _ text: String, _ lines: [String], limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation
@@ -133,7 +133,7 @@ func expectRequest(
   }
 }
 
-/// Expects the same refusal in whichever pieces the bytes come, also with more bytes behind them.
+/// Expects the same error however the bytes are cut, also with more bytes behind them.
 func expectRefusedRequest(
   _ text: String, _ kind: HTTPProtocolError.Kind, limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation
