@@ -1,8 +1,7 @@
-/// Bytes that grow at the end and are taken from the front, without being moved on the way.
+/// A queue of bytes: they are appended at the end and taken from the front without a copy.
 ///
-/// A socket reads into the free tail; a parser looks at what is readable and takes what it has understood as `Bytes`,
-/// which share the buffer's memory. Memory is given back as soon as nothing is readable, so that an idle connection
-/// holds none.
+/// A socket reads into the free tail. A parser reads the readable bytes and takes complete units as `Bytes`, which share the
+/// buffer's memory. An empty buffer holds no memory, so that an idle connection has none.
 public struct ByteBuffer: ~Copyable, Sendable {
   private var storage: ByteStorage?
   private var readerIndex = 0
@@ -14,31 +13,31 @@ public struct ByteBuffer: ~Copyable, Sendable {
   /// A buffer that holds a copy of `elements`.
   public init(_ elements: some Collection<UInt8>) { append(contentsOf: elements) }
 
-  /// How many bytes can be taken.
+  /// The number of readable bytes.
   public var count: Int { writerIndex - readerIndex }
 
-  /// True when there is nothing to take.
+  /// True if no byte is readable.
   public var isEmpty: Bool { readerIndex == writerIndex }
 
-  /// What can be taken, shared, not taken.
+  /// The readable bytes; they stay in the buffer.
   public var readable: Bytes {
     guard let storage, !isEmpty else { return Bytes() }
     return Bytes(storage: storage, offset: readerIndex, count: count)
   }
 
-  /// The byte at `index`, from zero at the front.
+  /// The readable byte at `index`, from zero at the front.
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count)
     return (storage.unsafelyUnwrapped.base + readerIndex).load(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// Lends what can be taken to `body` as a bounds-checked view.
+  /// Lends the readable bytes to `body` as a bounds-checked view.
   public func withSpan<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
     let start = storage.map { UnsafeRawPointer($0.base) + readerIndex }
     return try body(Span(_unsafeBytes: UnsafeRawBufferPointer(start: start, count: count)))
   }
 
-  /// Takes `length` bytes from the front. They share the memory that they were read into.
+  /// Takes `length` bytes from the front, without a copy.
   public mutating func take(_ length: Int) -> Bytes {
     precondition(length >= 0 && length <= count)
     guard let storage, length > 0 else { return Bytes() }
@@ -47,10 +46,10 @@ public struct ByteBuffer: ~Copyable, Sendable {
     return taken
   }
 
-  /// Takes everything.
+  /// Takes all readable bytes.
   public mutating func takeAll() -> Bytes { take(count) }
 
-  /// Forgets `length` bytes at the front.
+  /// Drops `length` bytes at the front.
   public mutating func discard(_ length: Int) {
     precondition(length >= 0 && length <= count)
     readerIndex += length
@@ -81,14 +80,14 @@ public struct ByteBuffer: ~Copyable, Sendable {
     commit(1)
   }
 
-  /// Appends the lowest `byteCount` bytes of `value`, the highest of them first: the order of the network.
+  /// Appends the lowest `byteCount` bytes of `value` in network byte order.
   public mutating func append(bigEndian value: UInt64, byteCount: Int) {
     for shift in stride(from: 8 * (byteCount - 1), through: 0, by: -8) {
       append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
     }
   }
 
-  /// Appends the lowest `byteCount` bytes of `value`, the lowest of them first: a few bytes at the cost of one.
+  /// Appends the lowest `byteCount` bytes of `value`, the lowest first: up to 8 bytes at the cost of one.
   public mutating func append(littleEndian value: UInt64, byteCount: Int) {
     precondition(byteCount >= 0 && byteCount <= 8)
     reserve(8)
@@ -96,8 +95,8 @@ public struct ByteBuffer: ~Copyable, Sendable {
     commit(byteCount)
   }
 
-  /// Makes room for `length` more bytes after those that can be taken. Where the memory has no room, or others share
-  /// it and the room is wanted from the start, what can be taken moves once, into memory that is large enough.
+  /// Makes the free tail at least `length` bytes long. If the memory is too short, the readable bytes are copied once, into
+  /// new memory.
   public mutating func reserve(_ length: Int) {
     if let storage, storage.capacity - writerIndex >= length { return }
     let doubled = storage == nil ? 0 : count.addingReportingOverflow(count).partialValue
@@ -110,7 +109,7 @@ public struct ByteBuffer: ~Copyable, Sendable {
     storage = replacement
   }
 
-  /// Lends the free tail, for `Loop` to read a socket into. `commit` then makes readable what was written.
+  /// Lends the free tail, for `Loop` to read a socket into. `commit` makes the written bytes readable.
   public mutating func withFreeTail<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
     guard let storage else { return body(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
     return body(
@@ -123,7 +122,7 @@ public struct ByteBuffer: ~Copyable, Sendable {
     writerIndex += length
   }
 
-  /// Gives up memory that `reserve` made where nothing is readable (a read that brought nothing).
+  /// Frees memory of `reserve` if no byte is readable, after a read that brought nothing.
   public mutating func releaseIfEmpty() {
     if isEmpty { releaseMemory() }
   }

@@ -1,12 +1,12 @@
-/// Memory that `Bytes` values share: whoever slices it keeps it alive.
+/// Memory that `Bytes` values share and keep alive.
 ///
-/// What has been handed out as `Bytes` is never written again, which is what makes sharing it safe.
+/// Memory that was handed out as `Bytes` is never written again, so that sharing it is safe.
 public final class ByteStorage: @unchecked Sendable {
-  /// The first byte.
+  /// The address of the first byte.
   public let base: UnsafeMutableRawPointer
-  /// The bytes there are, written or not.
+  /// The number of bytes, initialised or not.
   public let capacity: Int
-  /// Whose memory it is, where it is not ours.
+  /// The owner of memory that was not allocated here.
   private let owner: (any AnyObject & Sendable)?
 
   /// Allocates `capacity` bytes, not initialised.
@@ -16,7 +16,7 @@ public final class ByteStorage: @unchecked Sendable {
     self.base = BlockCache.allocate(capacity)
   }
 
-  /// Shares `count` bytes of memory that `owner` keeps, and does not change, as long as it lives.
+  /// Shares `count` bytes of memory that `owner` keeps alive and does not change.
   public init(adopting base: UnsafeMutableRawPointer, count: Int, of owner: any AnyObject & Sendable) {
     self.base = base
     self.capacity = count

@@ -1,14 +1,14 @@
-/// An immutable run of bytes that shares its memory: slicing costs a reference count, never a copy.
+/// Immutable bytes with shared memory: a slice costs a reference count and no copy.
 ///
-/// It is what travels from a socket through the parsers to another socket. Indices are integers from zero in every
-/// slice (unlike `ArraySlice`), so that offsets found by a parser hold in the slice that it was given.
+/// Parsers take it from what a socket has read, and sockets write it. Indices begin at zero in every slice (unlike
+/// `ArraySlice`), so that the offsets that a parser finds are valid in the slice that it was given.
 ///
-/// `@unchecked Sendable`: the memory behind a value is never written once it has been handed out.
+/// `@unchecked Sendable`: the memory behind a value is never written again.
 public struct Bytes: @unchecked Sendable {
   /// Keeps the memory alive; nil for the empty value.
   let storage: ByteStorage?
   @usableFromInline let start: UnsafeRawPointer?
-  /// How many bytes these are.
+  /// The number of bytes.
   public let count: Int
 
   /// No bytes.
@@ -31,7 +31,7 @@ public struct Bytes: @unchecked Sendable {
     self.count = count
   }
 
-  /// All of `storage`, whose memory is initialised and not written any more.
+  /// All bytes of `storage`, which must be initialised and is not written any more.
   public init(sharing storage: ByteStorage) {
     self.init(storage: storage, offset: 0, count: storage.capacity)
   }
@@ -52,7 +52,7 @@ public struct Bytes: @unchecked Sendable {
     self = span.withUnsafeBufferPointer { Bytes($0) }
   }
 
-  /// True when there are none.
+  /// True if `count` is zero.
   public var isEmpty: Bool { count == 0 }
 
   /// The byte at `index`, from zero.
@@ -61,14 +61,14 @@ public struct Bytes: @unchecked Sendable {
     return start.unsafelyUnwrapped.load(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// The same memory, from `range.lowerBound` up to `range.upperBound`.
+  /// The slice from `range.lowerBound` up to `range.upperBound`, which shares the memory.
   public subscript(range: Range<Int>) -> Bytes {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)
     guard let start else { return self }
     return Bytes(storage: storage, start: start + range.lowerBound, count: range.count)
   }
 
-  /// The same memory, from `range.lowerBound` to the end.
+  /// The slice from `range.lowerBound` to the end, which shares the memory.
   public subscript(range: PartialRangeFrom<Int>) -> Bytes { self[range.lowerBound..<count] }
 
   /// Lends the bytes to `body` as a bounds-checked view.
@@ -77,7 +77,7 @@ public struct Bytes: @unchecked Sendable {
     try body(Span(_unsafeBytes: unsafeBytes))
   }
 
-  /// Lends the memory itself; for the C calls of `Loop` alone.
+  /// Lends the memory itself, for C functions that `Loop` calls.
   @inlinable
   public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
     try body(unsafeBytes)
@@ -95,17 +95,17 @@ extension Bytes: ExpressibleByStringLiteral {
 }
 
 extension Bytes: CustomStringConvertible {
-  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  /// The bytes as text. Bytes that are not UTF-8 become U+FFFD.
   public var description: String { String(self) }
 }
 
 extension String {
-  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  /// The bytes as text. Bytes that are not UTF-8 become U+FFFD.
   public init(_ bytes: Bytes) {
     self = bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The bytes as text, or nil where they are not UTF-8.
+  /// The bytes as text; nil if they are not UTF-8.
   public init?(validating bytes: Bytes) {
     guard let text = bytes.withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) else { return nil }
     self = text

@@ -1,7 +1,6 @@
-/// Pieces that are to be written behind one another: short ones are copied into common memory, long ones stay where they
-/// are, for a gathering write.
+/// Collects pieces for a gathering write: short ones are copied into common memory, long ones are not copied.
 public struct GatherBuffer: ~Copyable {
-  /// From this length on a piece stays where it is; below, a copy costs less than a piece of its own.
+  /// The least length of a piece that is not copied. For shorter pieces a copy costs less than another piece.
   static let sharedLength = 4096
   private static let usualLength = 512
 
@@ -11,7 +10,7 @@ public struct GatherBuffer: ~Copyable {
   /// A buffer without memory.
   public init() {}
 
-  /// Appends `bytes`: a copy where they are short.
+  /// Appends `bytes`; copies them if they are short.
   public mutating func append(_ bytes: Bytes) {
     if bytes.count < Self.sharedLength {
       makeRoom(for: bytes.count)
@@ -34,13 +33,13 @@ public struct GatherBuffer: ~Copyable {
     tail.append(byte)
   }
 
-  /// Appends the lowest `byteCount` bytes of `value`, the highest of them first.
+  /// Appends the lowest `byteCount` bytes of `value` in network byte order.
   public mutating func append(bigEndian value: UInt64, byteCount: Int) {
     makeRoom(for: byteCount)
     tail.append(bigEndian: value, byteCount: byteCount)
   }
 
-  /// Takes everything, in as few pieces as there can be.
+  /// Takes all pieces.
   public mutating func takeAll() -> [Bytes] {
     closeTail()
     return exchange(&pieces, with: [])

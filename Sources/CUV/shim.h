@@ -7,12 +7,12 @@
 // Declared by glibc for _GNU_SOURCE alone, which Swift's Glibc module is built without.
 extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
 
-/// Accepts a connection as a descriptor that does not block and is not inherited by children; -1 and errno otherwise.
+/// Accepts a connection with SOCK_NONBLOCK and SOCK_CLOEXEC; -1 and errno on failure.
 static inline int cuv_accept(int listener) {
   return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/// How many bytes were written to a socket that its peer has not acknowledged (tcp(7), SIOCOUTQ); -1 and errno otherwise.
+/// The number of written bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ); -1 and errno on failure.
 static inline int cuv_unacknowledged(int socket) {
   int count = 0;
   return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : -1;

@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Why sockets of libzmq had better not be made now: fewer than `count` descriptors are free, or no thread can be started.
- * Zero where nothing is in the way, else an errno. */
+/* Zero if `count` descriptors are free, else an errno. libzmq aborts the process where it lacks some (zmq_assert). */
 static inline int czmq_missing_descriptors(int count) {
   int taken[64];
   int number = 0, error = 0;
@@ -19,7 +18,7 @@ static inline int czmq_missing_descriptors(int count) {
 
 static inline void *czmq_no_work(void *nothing) { return nothing; }
 
-/* Likewise: whether `count` threads can be started. */
+/* Zero if `count` threads can be started, else an errno. */
 static inline int czmq_missing_threads(int count) {
   pthread_t threads[8];
   int number = 0, error = 0;

@@ -1,14 +1,14 @@
-/// Something that this program needs of the system and cannot have: says what, and what can be done.
+/// The system lacks something that this program needs. The description says what, and what can be done.
 public struct MissingFacility: Error, Equatable, CustomStringConvertible, Sendable {
-  /// What to tell a person.
+  /// The message for a person.
   public let description: String
 
-  /// The program of that name, which ties the life of a child to ours.
+  /// setpriv(1), which ends a child when its parent ends.
   static let setpriv = MissingFacility(
     description: "setpriv, which ends kernels when this program is killed, is not in PATH. Install util-linux"
   )
 
-  /// inotify(7), which could not watch `directory`.
+  /// inotify(7) cannot watch `directory`.
   static func inotify(_ directory: String, _ error: UVError) -> MissingFacility {
     let wayOut =
       switch error {

@@ -1,6 +1,6 @@
 import CUV
 
-/// What libuv or the kernel said went wrong: a negative number, as libuv spells `errno` and its own codes.
+/// An error of libuv or the operating system: libuv's negative number for an `errno` or for a code of its own.
 public struct UVError: Error, Equatable, Hashable, RawRepresentable, Sendable {
   /// libuv's code; always negative.
   public let rawValue: CInt
@@ -10,7 +10,7 @@ public struct UVError: Error, Equatable, Hashable, RawRepresentable, Sendable {
 
   init(_ code: uv_errno_t) { self.init(rawValue: CInt(code.rawValue)) }
 
-  /// An error from a positive `errno`, for the calls that libuv does not make for us.
+  /// An error from a positive `errno`, for system calls that libuv does not make.
   init(systemError: CInt) { self.init(rawValue: uv_translate_sys_error(systemError)) }
 
   /// The symbol, such as `ECONNREFUSED`.
@@ -24,27 +24,27 @@ public struct UVError: Error, Equatable, Hashable, RawRepresentable, Sendable {
 extension UVError {
   /// The peer closed its side in an orderly way.
   public static let endOfFile = UVError(UV_EOF)
-  /// The operation was given up because its handle was closed.
+  /// The operation was cancelled because its handle was closed.
   public static let cancelled = UVError(UV_ECANCELED)
-  /// Time ran out.
+  /// The operation timed out.
   public static let timedOut = UVError(UV_ETIMEDOUT)
   /// No such file or directory.
   public static let noEntry = UVError(UV_ENOENT)
   /// The file exists already.
   public static let exists = UVError(UV_EEXIST)
-  /// A directory where a file is meant.
+  /// A directory where a file is expected.
   public static let isDirectory = UVError(UV_EISDIR)
-  /// A file where a directory is meant.
+  /// A file where a directory is expected.
   public static let notDirectory = UVError(UV_ENOTDIR)
-  /// A directory that still holds something.
+  /// The directory is not empty.
   public static let notEmpty = UVError(UV_ENOTEMPTY)
   /// Too many symbolic links, or one where none is followed.
   public static let tooManyLinks = UVError(UV_ELOOP)
   /// The path leads to another device, or out of the directory that it must stay in.
   public static let crossesDevice = UVError(UV_EXDEV)
-  /// A name that the file system does not take for its length.
+  /// The name is too long for the file system, or for a socket address.
   public static let nameTooLong = UVError(UV_ENAMETOOLONG)
-  /// An argument that makes no sense.
+  /// Invalid argument.
   public static let invalidArgument = UVError(UV_EINVAL)
   /// Permission denied.
   public static let accessDenied = UVError(UV_EACCES)
@@ -52,33 +52,33 @@ extension UVError {
   public static let notPermitted = UVError(UV_EPERM)
   /// No space left on the device.
   public static let noSpace = UVError(UV_ENOSPC)
-  /// This process has no file descriptor left.
+  /// The process has reached its limit of file descriptors.
   public static let tooManyOpenFiles = UVError(UV_EMFILE)
-  /// The machine has no file descriptor left.
+  /// The system has reached its limit of open files.
   public static let tooManyOpenFilesInSystem = UVError(UV_ENFILE)
-  /// Nothing now; the call would have to wait.
+  /// The call would block.
   public static let wouldBlock = UVError(UV_EAGAIN)
-  /// A signal came in between.
+  /// A signal interrupted the call.
   public static let interrupted = UVError(UV_EINTR)
   /// No such process.
   public static let noSuchProcess = UVError(UV_ESRCH)
-  /// Nobody listens there.
+  /// No process listens at the address.
   public static let connectionRefused = UVError(UV_ECONNREFUSED)
-  /// The peer broke the connection.
+  /// The peer reset the connection.
   public static let connectionReset = UVError(UV_ECONNRESET)
-  /// Written to a connection that the peer has closed.
+  /// The peer has closed the connection that was written to.
   public static let brokenPipe = UVError(UV_EPIPE)
   /// The socket is not connected.
   public static let notConnected = UVError(UV_ENOTCONN)
-  /// A message over a limit.
+  /// The message exceeds a limit.
   public static let messageTooLong = UVError(UV_EMSGSIZE)
-  /// The peer does not keep to the protocol.
+  /// The peer violates the protocol.
   public static let protocolError = UVError(UV_EPROTO)
-  /// Somebody listens there already.
+  /// Another socket is bound to the address.
   public static let addressInUse = UVError(UV_EADDRINUSE)
-  /// The name of a host that nobody knows.
+  /// The host name is unknown.
   public static let unknownHost = UVError(UV_EAI_NONAME)
-  /// Not known to this kernel.
+  /// The operating system does not support the call.
   public static let notSupported = UVError(UV_ENOSYS)
 }
 
@@ -91,7 +91,7 @@ extension UVError: CustomStringConvertible {
   }
 }
 
-/// Throws where libuv answered with a negative number, and passes on what it answered otherwise.
+/// Throws a negative result of libuv as an error, and returns any other.
 @discardableResult
 func checked(_ status: CInt) throws(UVError) -> CInt {
   if status < 0 { throw UVError(rawValue: status) }

@@ -1,7 +1,7 @@
 import COpenSSL
 public import Bytes
 
-/// Shows by HMAC-SHA256 (RFC 2104) that a message comes from somebody who has the key, and came unchanged.
+/// Signs messages by HMAC-SHA256 (RFC 2104): the signature shows that the sender has the key and that nothing was changed.
 public struct MessageAuthentication: Sendable {
   private static let digits = Array("0123456789abcdef".utf8)
 
@@ -10,7 +10,7 @@ public struct MessageAuthentication: Sendable {
   /// Signs and checks with `key`, of any length.
   public init(key: Bytes) { template = Template(key: key) }
 
-  /// The signature over all of `parts` in turn, in lower-case hexadecimal.
+  /// The signature of the parts joined together, in lower-case hexadecimal.
   public func signature(of parts: [Bytes]) -> Bytes {
     var digits: [UInt8] = []
     digits.reserveCapacity(64)
@@ -21,7 +21,7 @@ public struct MessageAuthentication: Sendable {
     return Bytes(digits)
   }
 
-  /// True when `signature` is that of `parts`. How long this takes does not tell how much of it is right.
+  /// True if `signature` is that of `parts`. The comparison takes constant time.
   public func isValid(_ signature: Bytes, of parts: [Bytes]) -> Bool {
     let expected = self.signature(of: parts)
     guard signature.count == expected.count else { return false }
@@ -30,17 +30,16 @@ public struct MessageAuthentication: Sendable {
     }
   }
 
-  /// The same on another thread where it takes long, so that others have the loop.
+  /// The same, for long messages on another thread.
   @LoopActor
   public func check(_ signature: Bytes, of parts: [Bytes]) async throws -> Bool {
     try await Computation.run(over: parts.reduce(0) { $0 + $1.count }) { isValid(signature, of: parts) }
   }
 }
 
-/// A computation that has taken in the key and nothing else. Each signature goes on from a copy, which costs less than
-/// to look up the algorithms again.
+/// An OpenSSL context that holds the key. Each signature uses a copy, which costs less than fetching the algorithms again.
 ///
-/// `@unchecked Sendable`: it is only copied from, never changed.
+/// `@unchecked Sendable`: it is copied and never changed.
 private final class Template: @unchecked Sendable {
   private static let digestLength = 32
   private let context: OpaquePointer
@@ -49,7 +48,7 @@ private final class Template: @unchecked Sendable {
     let algorithm = EVP_MAC_fetch(nil, "HMAC", nil)
     defer { EVP_MAC_free(algorithm) }
     guard let context = EVP_MAC_CTX_new(algorithm) else { preconditionFailure("OpenSSL has no HMAC") }
-    // OpenSSL takes no empty key. Keys are filled up with zeros, so that one zero means the same.
+    // OpenSSL refuses an empty key. HMAC pads keys with zeros (RFC 2104), so that one zero byte is the same key.
     let key = key.isEmpty ? Bytes([0]) : key
     let status = Self.withDigestParameter { parameters in
       key.withUnsafeBytes {

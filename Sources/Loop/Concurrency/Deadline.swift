@@ -1,25 +1,25 @@
 import CUV
 
-/// A timer that is started and stopped often, such as the one that each connection has for slow heads.
+/// A timer that is started and stopped often, such as a connection's time-outs.
 ///
-/// It costs one libuv timer for its whole life; starting and stopping only moves it in libuv's heap.
+/// It is one libuv timer for its whole life: starting and stopping only moves it in libuv's heap.
 @LoopActor
 public final class Deadline {
   private let timer: Timer
 
-  /// A stopped deadline. `onExpiry` runs inside libuv's callback and must be tiny: set a flag, abort a stream.
+  /// A stopped deadline. `onExpiry` runs inside libuv's callback and must be short: set a flag, abort a stream.
   public init(onExpiry: @escaping @LoopActor () -> Void) { timer = Timer(onExpiry: onExpiry) }
 
   /// True between `start` and expiry or `stop`.
   public var isRunning: Bool { timer.isRunning }
 
-  /// Lets it expire once, `duration` from now; where it runs already it starts anew.
+  /// Makes it expire once, `duration` from now. A running deadline is started anew.
   public func start(_ duration: Duration) { timer.start(duration) }
 
-  /// Keeps it from expiring.
+  /// Stops it; it may be started again.
   public func stop() { timer.stop() }
 
-  /// Stops it for good and gives its memory back. Idempotent; whoever made a deadline must close it.
+  /// Stops it for good and frees its memory. The owner must call it. Idempotent.
   public func close() { timer.startClosing() }
 }
 
@@ -37,7 +37,7 @@ final class Timer: Handle {
   func start(_ duration: Duration) {
     guard isOpen else { return }
     let timer = pointer(as: uv_timer_t.self)
-    // libuv counts from the beginning of this turn of the loop, which may lie well back.
+    // libuv counts from the beginning of this turn of the loop, which may be long ago.
     uv_update_time(EventLoop.shared.raw)
     uv_timer_start(
       timer,

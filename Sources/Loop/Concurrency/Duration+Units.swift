@@ -1,5 +1,5 @@
 extension Duration {
-  /// In whole nanoseconds, never negative, and so small that a point in time can be added.
+  /// Whole nanoseconds: zero for a negative duration, and at most a quarter of the range, so that a time can be added.
   public var nanoseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }
@@ -8,8 +8,8 @@ extension Duration {
     return product + UInt64(attoseconds / 1_000_000_000)
   }
 
-  /// In whole milliseconds, rounded up, and one more as libuv's clock is rounded down: never early. What is negative
-  /// is zero, and what is beyond counting as long as can be.
+  /// Whole milliseconds for a libuv timer, rounded up, plus one because libuv rounds its clock down: the timer is never
+  /// early. Zero for a negative duration.
   var milliseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }

@@ -1,21 +1,22 @@
-/// A value that will be known, for all who wait for it.
+/// A value that is set once, and that any number of tasks wait for.
 @LoopActor
 public final class Promise<Value: Sendable> {
-  /// The value; nil while it is not known.
+  /// nil until `fulfil` is called.
   public private(set) var value: Value?
   private let waiting = WaitQueue()
 
-  /// A value that is not known yet.
+  /// A promise without a value.
   public nonisolated init() {}
 
-  /// Says what it is; only the first call counts.
+  /// Sets the value. Only the first call counts.
   public func fulfil(_ value: Value) {
     guard self.value == nil else { return }
     self.value = value
     waiting.wakeAll()
   }
 
-  /// Waits for it.
+  /// Waits for the value.
+  ///
   /// - Throws: `CancellationError`.
   public func get() async throws -> Value {
     while true {
@@ -24,7 +25,7 @@ public final class Promise<Value: Sendable> {
     }
   }
 
-  /// Waits for it, also when the task is cancelled.
+  /// Waits for the value, also if the task is cancelled.
   public func getRegardless() async -> Value {
     while true {
       if let value { return value }

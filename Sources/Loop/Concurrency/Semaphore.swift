@@ -2,8 +2,7 @@ import DequeModule
 
 /// A counting semaphore for tasks on the loop: first come, first served.
 ///
-/// A permit that is given back goes straight to the task that has waited longest, so a task that comes at that moment cannot
-/// overtake it.
+/// `signal` hands the permit to the task that has waited longest. A task that calls `wait` at that moment cannot overtake it.
 @LoopActor
 public final class Semaphore {
   /// A place in the queue, and how the wait ended.

@@ -1,25 +1,26 @@
-/// Tasks on the loop that wait for something to happen, first come first served.
+/// A condition variable for tasks on the loop.
 ///
-/// All waiting of this module goes through here, so that two things are right in one place. Cancellation: a task that is
-/// cancelled before, while or after it waits is resumed exactly once, and none stays behind. And looking before
-/// waiting: any `await`, even of a method of the same actor, may let others run first, so what is waited for is
-/// looked at once more where nothing can come in between.
+/// All waiting of this module goes through it, so that two things are right in one place. Cancellation: a task that is
+/// cancelled before, while or after it waits is resumed exactly once. Lost wake-ups: any `await`, even of a method of the
+/// same actor, may let other jobs run, so the condition is checked once more where no job can come between the check and
+/// the wait.
 @LoopActor
 public final class WaitQueue {
-  // Unsafe instead of checked: this is on the path of every read, and the type resumes only what it removes.
+  // Unsafe instead of checked: every read waits here, and the type resumes only what it has removed from `waiters`.
   private typealias Continuation = UnsafeContinuation<Void, any Error>
 
   private var waiters: [(identifier: UInt64, continuation: Continuation)] = []
   private var lastIdentifier: UInt64 = 0
 
-  /// Nobody waits yet.
+  /// A queue without waiting tasks.
   public nonisolated init() {}
 
-  /// True when nobody waits.
+  /// True while no task waits.
   public var isEmpty: Bool { waiters.isEmpty }
 
-  /// Suspends, as often as it is woken, until `isDone`. Throws `CancellationError` when the task is, or was, cancelled
-  /// before that.
+  /// Suspends until `isDone`, which is checked at each wake-up.
+  ///
+  /// - Throws: `CancellationError` if the task is cancelled before that.
   public func wait(until isDone: () -> Bool) async throws {
     while !isDone() {
       lastIdentifier &+= 1
@@ -29,7 +30,7 @@ public final class WaitQueue {
           if isDone() {
             continuation.resume()
           } else if Task.isCancelled {
-            // A cancellation that came before has already run the handler below, which found nothing.
+            // The handler below has already run, and has found no waiter.
             continuation.resume(throwing: CancellationError())
           } else {
             waiters.append((identifier, continuation))
@@ -41,7 +42,7 @@ public final class WaitQueue {
     }
   }
 
-  /// Suspends until `isDone`, whether cancelled or not: for the end of something that is under way already.
+  /// Suspends until `isDone`, also if the task is cancelled: for the end of an operation that cannot be stopped.
   public func waitRegardless(until isDone: () -> Bool) async {
     while !isDone() {
       _ = try? await withUnsafeThrowingContinuation { (continuation: Continuation) in
@@ -50,14 +51,14 @@ public final class WaitQueue {
     }
   }
 
-  /// Wakes who waits longest.
+  /// Wakes the task that has waited longest.
   public func wakeFirst() {
     if !waiters.isEmpty { waiters.removeFirst().continuation.resume() }
   }
 
-  /// Wakes all.
+  /// Wakes all waiting tasks.
   public func wakeAll() {
-    // Tasks run later, as jobs: nothing is added while this goes on.
+    // Resumed tasks run later, as jobs: none is added during the iteration.
     for waiter in waiters { waiter.continuation.resume() }
     waiters.removeAll(keepingCapacity: true)
   }

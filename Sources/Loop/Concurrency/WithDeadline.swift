@@ -12,29 +12,28 @@ extension EventLoop {
   }
 }
 
-/// What `withDeadline` throws when time ran out.
+/// Thrown by `withDeadline` when the time is over.
 public struct DeadlineExceeded: Error, Equatable, CustomStringConvertible {
-  /// The time that there was.
+  /// The limit that was exceeded.
   public let duration: Duration
 
-  /// The error for work that had `duration`.
+  /// The error for work that was limited to `duration`.
   public init(after duration: Duration) { self.duration = duration }
 
   /// The error in words.
   public var description: String { "not done within \(duration)" }
 }
 
-/// Runs `body` and cancels it when it takes longer than `duration`.
+/// Runs `body` in a child task and cancels it when it takes longer than `duration`. A cancelled caller cancels it too.
 ///
-/// Throws `DeadlineExceeded` when `body`, being cancelled for that reason, threw; whatever `body` returns or throws
-/// otherwise is passed on, also when it came late. It runs in a child task, so that its cancellation is not the
-/// caller's; a cancelled caller cancels it too.
+/// - Returns: what `body` returns, also if it returns late.
+/// - Throws: `DeadlineExceeded` if `body` throws after it was cancelled for the time; otherwise what `body` throws.
 @LoopActor
 public func withDeadline<R: Sendable>(
   _ duration: Duration, _ body: @escaping @LoopActor () async throws -> R
 ) async throws -> R {
   try await withThrowingTaskGroup(of: Race<R>.self) { group in
-    // Not isolated themselves, so that they begin where the preference of the caller says.
+    // The closures are not isolated, so that the tasks begin where the caller's preference says.
     group.addTask { .finished(try await body()) }
     group.addTask {
       do {
@@ -63,7 +62,7 @@ public func withDeadline<R: Sendable>(
   }
 }
 
-/// How each of the two children of a deadline ended.
+/// How one of the two child tasks ended.
 private enum Race<R: Sendable>: Sendable {
   case finished(R), expired, stopped
 }

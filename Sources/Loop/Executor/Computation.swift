@@ -1,20 +1,20 @@
-/// Work for the processor alone that takes longer the more bytes it is about, such as to check that they are JSON.
+/// Work without I/O whose time grows with the number of bytes, such as checking that they are JSON.
 ///
-/// What is short is done at once. What is long goes to libuv's thread pool, and others have the loop meanwhile. Whoever
-/// needs an order keeps it by waiting for the one before.
+/// Short work is done at once. Long work runs on libuv's thread pool, so that it does not block the loop. Callers that need
+/// an order wait for each piece of work before they begin the next.
 @LoopActor
 public enum Computation {
-  /// From so many bytes on the work goes to another thread: it takes the loop some tenth of a millisecond, as much as the
-  /// way to the other thread and back may.
+  /// The least number of bytes for which work goes to another thread. On the loop they take about 0.1 ms, as much as the way
+  /// to the other thread and back.
   public nonisolated static let longLength = 1 << 20
 
-  /// The other half of the pool's four threads is for files.
+  /// Half of the pool's four threads; the other half is for files.
   private static let threads = Semaphore(permits: 2)
 
-  /// The result of `body`, which is about `count` bytes.
+  /// Runs `body`, which works on `count` bytes.
   ///
-  /// - Throws: what `body` throws; `CancellationError` where the task was cancelled before the work began on another thread.
-  ///   Work that has begun is waited for.
+  /// - Throws: what `body` throws; `CancellationError` if the task is cancelled before the work begins on another thread.
+  ///   Work that has begun is not cancelled.
   public static func run<Success: Sendable>(
     over count: Int, _ body: @escaping @Sendable () throws -> Success
   ) async throws -> Success {

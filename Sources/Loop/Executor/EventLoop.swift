@@ -3,15 +3,15 @@ import DequeModule
 import Glibc
 import Synchronization
 
-/// The libuv loop as a Swift executor: jobs run between polls, one after the other, on the thread that called `run`.
+/// The libuv loop as a Swift executor: jobs run one after the other between polls, on the thread that called `run`.
 ///
-/// `@unchecked Sendable`: what other threads may touch is the mutex and the atomic; the rest belongs to the loop's
-/// thread, and `assert`s say so.
+/// `@unchecked Sendable`: other threads use only the mutex and the atomic. Everything else belongs to the loop's thread,
+/// which `assert`s check.
 public final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// The one loop of the process.
   public static let shared = EventLoop()
 
-  /// A job, and whether its task prefers `TaskPreference`, which it must then be run with.
+  /// A job, and whether its task prefers `TaskPreference`: it must then be run with that preference.
   private struct Entry {
     let job: UnownedJob
     var isPreferring: Bool
@@ -28,7 +28,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   private let foreign = Mutex(ForeignJobs())
   private let thread = Atomic<UInt>(0)
 
-  /// The loop's memory. Belongs to the loop's thread, as does all that follows.
+  /// Belongs to the loop's thread, as do all properties below.
   let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
   private var jobs = Deque<Entry>()
   private var current: Entry?
@@ -51,8 +51,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// Queues a job. From the loop's own thread this takes no lock.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    // A task that leaves this executor for this executor was run with the wrong preference; Swift does not tell
-    // which is right, but there are only two.
+    // A job that queues itself while it runs was run with the wrong preference. Swift does not tell the right one, but
+    // there are only two.
     let isMismatched = isOnLoopThread && current.map { $0.job.isIdentical(to: job) } ?? false
     if isMismatched { mismatchCount += 1 }
     enqueue(Entry(job: job, isPreferring: isMismatched ? current?.isPreferring == false : false))
@@ -82,12 +82,12 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     precondition(isOnLoopThread, "this code must run on the loop")
   }
 
-  /// How long jobs that queue jobs keep the sockets waiting, in nanoseconds. What a kernel says in one go takes some
-  /// ten rounds of jobs; to look at the sockets in between would cost each a system call, and what the rounds write
-  /// would go out in pieces.
+  /// How long jobs that queue further jobs may run before the loop polls the sockets, in nanoseconds. A burst of kernel
+  /// messages takes about ten rounds of jobs. A poll after each round would cost a system call, and would send what the
+  /// rounds write in pieces.
   private static let longestTurn: UInt64 = 100_000
 
-  /// Runs the jobs that are queued, and those that they queue, until none is left or the turn has lasted long enough.
+  /// Runs the queued jobs, and those that they queue, until none is left or `longestTurn` is over.
   func drain() {
     assert(isOnLoopThread)
     if !jobs.isEmpty {
@@ -114,8 +114,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     current = nil
   }
 
-  /// Does `work` when the jobs of this turn have run, before the loop waits for anything: what many jobs add to is then
-  /// done once. Work is done in the order in which it was asked for.
+  /// Runs `work` after the jobs of this turn, before the loop polls. Several calls run in their order. It serves work that
+  /// many jobs add to and that is done once, such as a gathering write.
   @LoopActor public func atEndOfTurn(_ work: @escaping @LoopActor () -> Void) { afterTurn.append(work) }
 
   private func finishTurn() {
@@ -124,7 +124,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     LoopActor.enter { for item in work { item() } }
   }
 
-  /// Moves the jobs of other threads behind our own.
+  /// Moves the jobs of other threads to the end of the queue.
   func adoptForeignJobs() {
     assert(isOnLoopThread)
     let arrived = foreign.withLock { foreign in
@@ -134,12 +134,12 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     jobs.append(contentsOf: arrived)
   }
 
-  // MARK: Its life
+  // MARK: Running
 
-  /// Runs `main` on the loop, on the thread of the caller, until it returns, closes the loop, and gives its result.
+  /// Runs `main` on the loop, on the caller's thread, then closes the loop and returns the result of `main`.
   ///
-  /// Whoever lets `main` return has closed all handles: what is left is told to `Handle.onForgottenHandle`, and stops a
-  /// debug build.
+  /// `main` must close all handles before it returns. Open ones are reported to `Handle.onForgottenHandle`, and stop a debug
+  /// build.
   public func run(_ main: @escaping @LoopActor @Sendable () async -> Int32) -> Int32 {
     open()
     let result = ExitCode()
@@ -155,9 +155,9 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   private func open() {
     precondition(!isRunning && thread.load(ordering: .relaxed) == 0, "the loop runs already")
-    // A peer that goes away while we write is an error of that write, not the end of the process.
+    // A write to a closed connection fails with EPIPE instead of ending the process.
     signal(SIGPIPE, SIG_IGN)
-    // And so is a file that grows beyond what is allowed (`ulimit -f`).
+    // Likewise EFBIG for a file that exceeds the size limit (`ulimit -f`).
     signal(SIGXFSZ, SIG_IGN)
     isRunning = true
     thread.store(UInt(pthread_self()), ordering: .relaxed)
@@ -170,7 +170,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     adoptForeignJobs()
   }
 
-  /// Lets tasks that `main` has cancelled or closed come to their end. The limit is for tasks that never do.
+  /// Lets the tasks end that `main` has cancelled. The number of turns is limited, as a task may never end.
   private func settle() {
     for _ in 0..<1000 {
       guard !jobs.isEmpty || raw.pointee.closing_handles != nil else { return }
@@ -182,7 +182,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     foreign.withLock { $0.wakeUp = nil }
     LoopActor.enter { pump?.close() }
     pump = nil
-    // One turn runs the close callbacks; handles that were forgotten must not hold us up in a second one.
+    // One turn runs the close callbacks. A second one could block on a handle that was not closed.
     uv_run(raw, UV_RUN_NOWAIT)
     if uv_loop_close(raw) != 0 {
       let left = Handle.describeAll(of: raw)
@@ -194,7 +194,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
   }
 }
 
-/// What `main` returned; its own object, since the loop reads it outside of isolation.
+/// What `main` returned. An object of its own, because `run` reads it outside of the actor.
 private final class ExitCode: @unchecked Sendable {
   @LoopActor var value: Int32? {
     get { current }

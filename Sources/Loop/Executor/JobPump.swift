@@ -1,6 +1,6 @@
 import CUV
 
-/// The handles that make a loop run jobs: before and after each poll, and when another thread asks for it.
+/// The handles that make the loop run jobs: before and after each poll, and when another thread queues one.
 @LoopActor
 final class JobPump {
   private let before: Handle
@@ -9,7 +9,7 @@ final class JobPump {
   private let wakeUpHandle: Handle
   private var isTurning = false
 
-  /// What other threads send to.
+  /// For `uv_async_send`, which other threads may call.
   let wakeUp: UnsafeMutablePointer<uv_async_t>
 
   init(of loop: UnsafeMutablePointer<uv_loop_t>) throws(UVError) {
@@ -24,7 +24,7 @@ final class JobPump {
     uv_check_start(after.pointer(as: uv_check_t.self)) { _ in EventLoop.shared.drain() }
   }
 
-  /// While true, polls return at once: an active idle handle makes libuv's poll time-out zero.
+  /// With true, polls return at once: an active idle handle makes libuv's poll time-out zero.
   nonisolated func keepTurning(_ wanted: Bool) {
     LoopActor.enter {
       guard wanted != isTurning else { return }

@@ -1,11 +1,11 @@
-/// The loop as a preference of tasks.
+/// The loop as a task executor preference (SE-0417).
 ///
-/// Swift resumes a task that waited for a continuation, another task or a group on no actor in particular, that is
-/// on the global pool, from where it must find its way back to its actor's thread. A task that prefers the loop is
-/// resumed there, in one job, and no thread is woken. That halves the time of a small request.
+/// Swift resumes a task that waited for a continuation, another task or a group on the global pool, which then hands it to
+/// its actor's executor. A task that prefers the loop is resumed on the loop, in one job, and wakes no thread. That halves
+/// the time of a small request.
 ///
-/// The loop is told about such tasks by an object of its own, because a job must be run with the preference that its
-/// task has: otherwise Swift queues it again at each call.
+/// The preference is an object of its own, so that the loop knows which jobs have it: a job that is run with the wrong
+/// preference queues itself again at each call.
 final class TaskPreference: TaskExecutor {
   static let shared = TaskPreference()
 
@@ -15,9 +15,9 @@ final class TaskPreference: TaskExecutor {
 }
 
 extension LoopActor {
-  /// Begins a task on the loop. To be used instead of `Task { @LoopActor in … }`, which works, but goes through the
-  /// global pool whenever it has waited. Child tasks (`async let`, groups) inherit what makes the difference.
-  /// (`addImmediateTask` of a group is not immediate in such a task: Swift begins the child without the preference.)
+  /// Begins a task on the loop. `Task { @LoopActor in … }` works too, but goes through the global pool after each wait.
+  /// Child tasks (`async let`, groups) inherit the preference, except those of `addImmediateTask`: Swift begins them
+  /// without it, and so not at once.
   @discardableResult
   public nonisolated static func task<R: Sendable>(
     _ body: @escaping @LoopActor @Sendable () async -> R
@@ -25,7 +25,7 @@ extension LoopActor {
     Task(executorPreference: TaskPreference.shared, operation: body)
   }
 
-  /// Begins a task on the loop that may throw.
+  /// Begins a throwing task on the loop.
   @discardableResult
   public nonisolated static func task<R: Sendable>(
     _ body: @escaping @LoopActor @Sendable () async throws -> R
@@ -35,7 +35,7 @@ extension LoopActor {
 }
 
 extension UnownedJob {
-  /// True where both are the same job of the runtime; it has no equality of its own.
+  /// True if both are the same job of the runtime. `UnownedJob` is not `Equatable`.
   func isIdentical(to other: UnownedJob) -> Bool {
     unsafeBitCast(self, to: UInt.self) == unsafeBitCast(other, to: UInt.self)
   }

@@ -2,10 +2,10 @@ import CUV
 import Glibc
 import Synchronization
 
-/// The memory of one libuv handle and its end. The only place that calls `uv_close`.
+/// Owns the memory of a libuv handle and closes it. No other code calls `uv_close`.
 ///
-/// libuv keeps a pointer to this object without owning it, so a handle that nobody needs any more must be closed. One
-/// that is forgotten is closed when the object goes, and told to `onForgottenHandle`: that is a bug of its owner.
+/// libuv keeps an unowned pointer to this object, so the owner must close the handle. An object that is released without
+/// that closes it and reports the owner's bug to `onForgottenHandle`.
 @LoopActor
 public class Handle {
   enum State { case open, closing, closed }
@@ -14,13 +14,13 @@ public class Handle {
   private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
   private let closed = WaitQueue()
 
-  /// Allocates a handle and lets `initialise` make it one by a `uv_*_init`.
+  /// Allocates a handle and initialises it by `initialise`, a call of `uv_*_init`.
   init<Raw>(_ type: Raw.Type, initialise: (UnsafeMutablePointer<Raw>) -> CInt) throws(UVError) {
     let pointer = UnsafeMutablePointer<Raw>.allocate(capacity: 1)
     memory = UnsafeMutableRawPointer(pointer)
     let status = initialise(pointer)
     if status < 0 {
-      // What never became a handle must not be closed as one by `deinit`.
+      // `deinit` must not close memory that did not become a handle.
       state = .closed
       pointer.deallocate()
       throw UVError(rawValue: status)
@@ -28,7 +28,7 @@ public class Handle {
     handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
   }
 
-  /// For the handles whose `uv_*_init` takes no resources and so cannot fail.
+  /// For handles whose `uv_*_init` takes no resources and so cannot fail.
   init<Raw>(infallible type: Raw.Type, initialise: (UnsafeMutablePointer<Raw>) -> CInt) {
     let pointer = UnsafeMutablePointer<Raw>.allocate(capacity: 1)
     memory = UnsafeMutableRawPointer(pointer)
@@ -42,7 +42,7 @@ public class Handle {
     Handle.abandon(memory)
   }
 
-  /// The handle as the type that it was made as.
+  /// The handle by the type that it was initialised as.
   func pointer<Raw>(as type: Raw.Type) -> UnsafeMutablePointer<Raw> {
     assert(state != .closed, "the handle's memory is gone")
     return memory.assumingMemoryBound(to: Raw.self)
@@ -50,10 +50,10 @@ public class Handle {
 
   private var handle: UnsafeMutablePointer<uv_handle_t> { memory.assumingMemoryBound(to: uv_handle_t.self) }
 
-  /// True until somebody began to close it.
+  /// True until closing begins.
   var isOpen: Bool { state == .open }
 
-  /// The object behind a handle that libuv called back with; nil where it was forgotten.
+  /// The object of a handle in a callback; nil if it was released without being closed.
   nonisolated static func owner<Owner: Handle>(
     _ data: UnsafeMutableRawPointer?, as type: Owner.Type
   ) -> Owner? {
@@ -62,7 +62,7 @@ public class Handle {
 
   // MARK: Closing
 
-  /// Begins to close; the object lives until that has happened, its owner need not wait. Idempotent.
+  /// Begins to close. The object lives until the close callback, and its owner need not wait. Idempotent.
   func startClosing() {
     guard state == .open else { return }
     state = .closing
@@ -75,16 +75,16 @@ public class Handle {
     willClose()
   }
 
-  /// Closes and waits until libuv has let go. Not cancellable: it takes one turn of the loop.
+  /// Closes and waits for the close callback. Not cancellable: it takes one turn of the loop.
   func closeAndWait() async {
     startClosing()
     await closed.waitRegardless { state == .closed }
   }
 
-  /// For subclasses: closing has begun; whoever waits for the handle must hear of it.
+  /// For subclasses: closing has begun. They wake the tasks that wait for the handle.
   func willClose() {}
 
-  /// For subclasses: libuv has let go of the handle and of all its requests.
+  /// For subclasses: libuv no longer uses the handle or any of its requests.
   func didClose() {}
 
   private func finishClosing() {
@@ -98,8 +98,8 @@ public class Handle {
 extension Handle {
   private nonisolated static let forgottenHandleHook = Mutex<(@Sendable (String) -> Void)?>(nil)
 
-  /// Sets who is told about handles that were not closed, which is a bug: on any thread, in one line. Without it they
-  /// are told to standard error.
+  /// Sets the function that gets a line for each handle that was not closed, on any thread. Without one the lines go to
+  /// standard error.
   public nonisolated static func onForgottenHandle(_ hook: (@Sendable (String) -> Void)?) {
     forgottenHandleHook.withLock { $0 = hook }
   }
@@ -113,16 +113,16 @@ extension Handle {
     }
   }
 
-  /// Closes a handle whose object is gone.
+  /// Closes a handle whose object was released.
   private nonisolated static func abandon(_ memory: UnsafeMutableRawPointer) {
     nonisolated(unsafe) let handle = memory.assumingMemoryBound(to: uv_handle_t.self)
-    // Callbacks look at this first, so that none meets the dead object.
+    // `owner` returns nil then, so that no callback uses the released object.
     handle.pointee.data = nil
     report("a \(String(cString: uv_handle_type_name(handle.pointee.type))) handle was not closed")
     LoopActor.perform { uv_close(handle) { UnsafeMutableRawPointer($0)?.deallocate() } }
   }
 
-  /// The handles of a loop that are not closed, by type, for messages.
+  /// The types of all handles of a loop that are not closed.
   nonisolated static func describeAll(of loop: UnsafeMutablePointer<uv_loop_t>) -> String {
     var names: [String] = []
     withUnsafeMutablePointer(to: &names) { names in
@@ -139,7 +139,7 @@ extension Handle {
 }
 
 extension EventLoop {
-  /// How many handles there are that nobody has begun to close. Tests compare it with what it was.
+  /// The number of open handles. Tests compare it before and after.
   @LoopActor public var activeHandleCount: Int {
     var count = 0
     withUnsafeMutablePointer(to: &count) { count in

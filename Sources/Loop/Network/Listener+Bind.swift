@@ -2,9 +2,15 @@ import CUV
 import Glibc
 
 extension Listener {
-  /// Listens on a TCP port of `host`, a name or a number; port 0 is any free one. `backlog` is how many connections may
-  /// wait for `accept`; the kernel may have a lower limit. `peerTimeout` is how long a peer may leave what was sent to
-  /// it unacknowledged before the system breaks its connection; without it that takes some 15 minutes. Throws the error of the last of the host's addresses.
+  /// Listens on a TCP port.
+  ///
+  /// - Parameters:
+  ///   - host: a name or an IP address.
+  ///   - port: 0 for any free port.
+  ///   - backlog: how many connections may wait for `accept`; the system may have a lower limit.
+  ///   - peerTimeout: how long sent bytes may stay unacknowledged before the system breaks the connection; about 15 minutes
+  ///     if nil.
+  /// - Throws: the `UVError` of the last of the host's addresses; `CancellationError`.
   public static func bind(
     host: String, port: UInt16, backlog: Int = 1024, peerTimeout: Duration? = nil
   ) async throws -> Listener {
@@ -21,7 +27,7 @@ extension Listener {
     throw lastError
   }
 
-  /// Listens on a Unix socket at `path`. One that nobody listens on any more is replaced.
+  /// Listens on a Unix socket at `path`. A socket file without a listener is replaced.
   public static func bind(path: String, backlog: Int = 1024) async throws -> Listener {
     let address = try NativeAddress(path: path)
     do {
@@ -59,23 +65,23 @@ extension Listener {
     return descriptor
   }
 
-  /// Accepted sockets inherit all of these on Linux, which saves three calls for each connection.
+  /// Accepted sockets inherit these options on Linux, which saves three calls for each connection.
   private static func setOptions(of descriptor: CInt) {
     setSocketOption(SO_REUSEADDR, at: SOL_SOCKET, of: descriptor, to: 1)
     setSocketOption(TCP_NODELAY, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
     setSocketOption(SO_KEEPALIVE, at: SOL_SOCKET, of: descriptor, to: 1)
-    // Two hours, the kernel's own, is too long to keep what belongs to a client that lost its network.
+    // The system's default of two hours is too long to keep the resources of a client that lost its network.
     setSocketOption(TCP_KEEPIDLE, at: CInt(IPPROTO_TCP), of: descriptor, to: 60)
   }
 
-  /// Sets `TCP_USER_TIMEOUT` (RFC 5482), which accepted sockets inherit. Zero would mean the system's own.
+  /// Sets `TCP_USER_TIMEOUT` (RFC 5482), which accepted sockets inherit. Zero would mean the system's default.
   private static func limitWaiting(of descriptor: CInt, to timeout: Duration) {
     let milliseconds = CInt(clamping: max(timeout.nanoseconds / 1_000_000, 1))
     setSocketOption(TCP_USER_TIMEOUT, at: CInt(IPPROTO_TCP), of: descriptor, to: milliseconds)
   }
 
-  /// True where a socket file is there but no socket. Asked by a datagram socket: one that listens refuses that for its
-  /// type, and is not disturbed by a connection.
+  /// True if the socket file has no listener. The probe is a datagram socket: a listener refuses it for its type
+  /// (EPROTOTYPE) and sees no connection.
   private static func isAbandoned(_ address: NativeAddress) -> Bool {
     guard let probe = try? newSocket(AF_UNIX, SOCK_DGRAM) else { return false }
     defer { Glibc.close(probe) }

@@ -1,29 +1,29 @@
 import CUV
 import Glibc
 
-/// A socket that accepts connections, by pull: while nobody accepts, peers wait in the kernel's backlog.
+/// A listening socket. While no task accepts, peers wait in the system's backlog.
 ///
-/// It polls its descriptor and accepts by itself: libuv's own listener, when descriptors run out, accepts and drops
-/// all who wait, and may spin.
+/// It polls its descriptor and calls accept(2) itself: without free descriptors, libuv's listener accepts and drops all
+/// waiting connections, and may spin.
 @LoopActor
 public final class Listener: Handle {
   let descriptor: CInt
   private let kind: SocketKind
-  /// The file to remove at the end.
+  /// The socket file to remove when it is closed.
   private let path: String?
   private let arrivals = WaitQueue()
   private var isPolling = false
-  /// Somebody may have come since `accept` last looked.
+  /// A connection may have arrived since the last accept(2).
   private var hasArrival = false
   private var acceptedInARow = 0
 
-  /// Where it listens, with the port that was given for zero; nil for a path.
+  /// The address that it listens at, with the port that the system chose for zero; nil for a path.
   public let localAddress: SocketAddress?
 
-  /// Connections that one task accepts before others get a turn.
+  /// How many connections are accepted in a row before other tasks run.
   private static let fairShare = 32
-  /// How long accepting rests when this process or the machine has no descriptor left. Long enough not to burn a
-  /// core, short enough that a client hardly notices.
+  /// The pause after accept(2) failed for lack of descriptors: long enough not to keep a core busy, short enough that a
+  /// client hardly notices it.
   private static let restWithoutDescriptors = Duration.milliseconds(50)
 
   init(adopting descriptor: CInt, kind: SocketKind, path: String?) throws(UVError) {
@@ -40,8 +40,9 @@ public final class Listener: Handle {
 
   /// Waits for the next connection. Several tasks may accept.
   ///
-  /// Throws `UVError.cancelled` when the listener is closed, `CancellationError` when the task is cancelled. Peers that
-  /// give up before they are accepted are passed over; when there is no descriptor for one it waits until there is.
+  /// Connections that their peer has closed by then are skipped. Without a free descriptor it waits until there is one.
+  ///
+  /// - Throws: `UVError.cancelled` when the listener is closed; `CancellationError`.
   public func accept() async throws -> SocketStream {
     try Task.checkCancellation()
     while isOpen {
@@ -52,13 +53,13 @@ public final class Listener: Handle {
       case EAGAIN: try await waitForArrival()
       case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await EventLoop.sleep(for: Listener.restWithoutDescriptors)
       case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EFAULT: throw UVError(systemError: errno)
-      default: break  // The error of that one connection (accept(2)); the next may be well.
+      default: break  // An error of that one connection (accept(2)).
       }
     }
     throw UVError.cancelled
   }
 
-  /// Stops listening; who waits in the backlog is refused. Idempotent.
+  /// Stops listening. The system resets the connections in the backlog. Idempotent.
   public func close() async { await closeAndWait() }
 
   override func willClose() {
@@ -67,7 +68,7 @@ public final class Listener: Handle {
     arrivals.wakeAll()
   }
 
-  /// Makes a stream of a descriptor, and lets other tasks run now and then while connections pour in.
+  /// Makes a stream of a descriptor. Lets other tasks run after `fairShare` connections in a row.
   private func share(_ accepted: CInt) async throws -> SocketStream {
     let stream = try SocketStream(kind, adopting: accepted)
     acceptedInARow += 1
@@ -94,7 +95,7 @@ public final class Listener: Handle {
   private func didArrive() {
     hasArrival = true
     guard arrivals.isEmpty else { return arrivals.wakeFirst() }
-    // Nobody accepts: without this the poll would return for the same connection for ever.
+    // No task accepts: otherwise each poll would return for the same connection.
     isPolling = false
     uv_poll_stop(pointer(as: uv_poll_t.self))
   }

@@ -1,17 +1,17 @@
 import CUV
 import Glibc
 
-/// A TCP port of the loopback interface that is kept for another process, as long as this value is there.
+/// A TCP port of the loopback interface that is reserved for another process while this value exists.
 ///
-/// A socket is bound to it that does not listen. The system gives such a port to nobody who asks for any, and lets a
-/// process bind it that names it and sets `SO_REUSEADDR`, as ZeroMQ, Java, Go and Rust do when they listen
-/// (bind(2), and `inet_csk_get_port` of Linux).
+/// A socket is bound to it that does not listen. The system does not choose such a port for a bind to port 0, but lets a
+/// process bind to it that names it and sets `SO_REUSEADDR`, as ZeroMQ, Java, Go and Rust do (bind(2), and
+/// `inet_csk_get_port` of Linux).
 public struct ReservedPort: Sendable {
   /// The port.
   public let number: UInt16
   private let socket: Descriptor
 
-  /// Reserves a port that nobody has.
+  /// Reserves a free port.
   ///
   /// - Throws: `UVError`.
   public init() throws(UVError) {

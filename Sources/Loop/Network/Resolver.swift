@@ -1,10 +1,10 @@
 import CUV
 import Glibc
 
-/// Names of hosts, looked up in libuv's pool of threads.
+/// Resolves host names on libuv's thread pool.
 @LoopActor
 enum Resolver {
-  /// All stream addresses of `host`, in the order that the system prefers; never empty.
+  /// All stream addresses of `host` in the system's order of preference; never empty.
   static func addresses(of host: String, port: UInt16) async throws -> [NativeAddress] {
     try Task.checkCancellation()
     guard !host.isEmpty, !host.utf8.contains(0) else { throw UVError.invalidArgument }
@@ -22,7 +22,7 @@ enum Resolver {
   }
 }
 
-/// One question. It keeps itself until libuv has answered, also when nobody waits any more.
+/// One `uv_getaddrinfo` request. It keeps itself alive until the callback, also if no task waits any more.
 @LoopActor
 private final class Lookup {
   let done = WaitQueue()
@@ -50,7 +50,7 @@ private final class Lookup {
 
   deinit { request.deallocate() }
 
-  /// Takes the question back where no thread has begun with it.
+  /// Cancels the request if no thread has begun with it.
   func cancel() {
     request.withMemoryRebound(to: uv_req_t.self, capacity: 1) { _ = uv_cancel($0) }
   }

@@ -1,14 +1,14 @@
 import CUV
 import Glibc
 
-/// The numeric address of one end of a TCP connection.
+/// The address of one end of a TCP connection.
 public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
-  /// The address in digits: `127.0.0.1`, `::1`.
+  /// The IP address: `127.0.0.1`, `::1`.
   public let host: String
-  /// The port, in the host's byte order.
+  /// The port number.
   public let port: UInt16
 
-  /// As it stands in a URL: `127.0.0.1:80`, `[::1]:80`.
+  /// The form in URLs: `127.0.0.1:80`, `[::1]:80`.
   public var description: String {
     host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
@@ -40,7 +40,7 @@ struct NativeAddress: Sendable {
   private var storage = sockaddr_storage()
   private(set) var length: socklen_t
 
-  /// A copy of what `getaddrinfo` found.
+  /// A copy of an address of getaddrinfo(3).
   init?(_ address: UnsafePointer<sockaddr>?, length: socklen_t) {
     guard let address, Int(length) <= MemoryLayout<sockaddr_storage>.size else { return nil }
     self.length = length
@@ -49,7 +49,7 @@ struct NativeAddress: Sendable {
     }
   }
 
-  /// The address that `query`, such as `getpeername`, fills in.
+  /// The address that `query`, such as getpeername(2), fills in.
   init?(filledBy query: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<CInt>) -> CInt) {
     var length = CInt(MemoryLayout<sockaddr_storage>.size)
     let status = withUnsafeMutableBytes(of: &storage) { bytes -> CInt in
@@ -60,7 +60,7 @@ struct NativeAddress: Sendable {
     self.length = socklen_t(length)
   }
 
-  /// An address written in digits, which needs nobody to be asked; nil for a name.
+  /// A numeric address, which needs no name resolution; nil for a name.
   init?(digits host: String, port: UInt16) {
     var four = sockaddr_in()
     var six = sockaddr_in6()
@@ -75,7 +75,9 @@ struct NativeAddress: Sendable {
     }
   }
 
-  /// The address of a Unix socket. Throws where the path does not fit, or holds NUL.
+  /// The address of a Unix socket.
+  ///
+  /// - Throws: `UVError.nameTooLong`; `invalidArgument` for an empty path and one with NUL.
   init(path: String) throws(UVError) {
     let bytes = Array(path.utf8)
     guard !bytes.isEmpty, !bytes.contains(0) else { throw .invalidArgument }
@@ -91,7 +93,6 @@ struct NativeAddress: Sendable {
     withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: local, as: sockaddr_un.self) }
   }
 
-  /// `AF_INET`, `AF_INET6`, `AF_UNIX`.
   var family: CInt { CInt(storage.ss_family) }
 
   /// Lends the address to a system call.

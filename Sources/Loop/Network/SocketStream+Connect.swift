@@ -2,10 +2,11 @@ import CUV
 import Glibc
 
 extension SocketStream {
-  /// Connects to a host by name or number, trying all its addresses in turn until one answers.
+  /// Connects to a host by name or IP address. Tries its addresses in turn until one answers.
   ///
-  /// `timeout` is for all of it, the name included; an address that does not answer gets no more than its share, so
-  /// that the others have theirs. Throws `UVError.timedOut`, the error of the last address, or `CancellationError`.
+  /// - Parameter timeout: for all of it, with the name resolution. An address that does not answer gets an equal share, so
+  ///   that there is time for the others.
+  /// - Throws: `UVError.timedOut`, the error of the last address; `CancellationError`.
   public static func connect(
     host: String, port: UInt16, timeout: Duration, quickAcknowledge: Bool = false
   ) async throws -> SocketStream {
@@ -48,7 +49,7 @@ extension SocketStream {
     for (index, address) in addresses.enumerated() {
       do {
         let others = addresses.count - index - 1
-        // The last one has all the time that is left, which the caller limits.
+        // The last one has all remaining time, which the caller limits.
         if others == 0 { return try await connect(to: address) }
         let now = EventLoop.now
         let share = (max(end, now) - now) / UInt64(others + 1)
@@ -70,7 +71,7 @@ extension SocketStream {
         }
       }
     }
-    // Small writes go out at once; what belongs together is gathered into one call by the writer.
+    // Small writes go out at once; the stream gathers those of one turn itself.
     uv_tcp_nodelay(stream.pointer(as: uv_tcp_t.self), 1)
     return stream
   }
@@ -86,14 +87,14 @@ extension SocketStream {
       try checked(request.status ?? 0)
       return stream
     } catch {
-      // This also makes libuv give up the request.
+      // This also cancels the request.
       await stream.close()
       throw error
     }
   }
 }
 
-/// One attempt to connect. It keeps itself until libuv is done with it.
+/// One `uv_connect_t` request. It keeps itself alive until the callback.
 @LoopActor
 private final class ConnectRequest {
   let done = WaitQueue()
@@ -122,14 +123,14 @@ private final class ConnectRequest {
 }
 
 extension SocketStream {
-  /// The other end's address; nil for Unix sockets, and once the connection is broken.
+  /// The peer's address; nil for Unix sockets, and once the connection is broken.
   public var peerAddress: SocketAddress? {
     guard isTCP else { return nil }
     return NativeAddress { uv_tcp_getpeername(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(
       SocketAddress.init)
   }
 
-  /// Our end's address; nil for Unix sockets.
+  /// Our address; nil for Unix sockets.
   public var localAddress: SocketAddress? {
     guard isTCP else { return nil }
     return NativeAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(

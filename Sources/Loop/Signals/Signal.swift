@@ -1,13 +1,9 @@
 import Glibc
 
-/// The signals that the program has to do with.
+/// The signals that this program sends or receives.
 public enum Signal: CInt, Sendable, CaseIterable {
-  /// SIGHUP
-  case hangUp = 1
   /// SIGINT, Control-C
   case interrupt = 2
-  /// SIGQUIT
-  case quit = 3
   /// SIGKILL; cannot be watched.
   case kill = 9
   /// SIGUSR1
@@ -18,8 +14,6 @@ public enum Signal: CInt, Sendable, CaseIterable {
   case terminate = 15
   /// SIGCHLD
   case child = 17
-  /// SIGCONT
-  case `continue` = 18
   /// SIGSTOP; cannot be watched.
   case stop = 19
 }

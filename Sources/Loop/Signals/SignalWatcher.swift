@@ -1,7 +1,7 @@
 import CUV
 import DequeModule
 
-/// Signals to this process, one after the other. While it is open they do not have their usual effect.
+/// Receives signals to this process. While it is open they do not have their default effect.
 @LoopActor
 public final class SignalWatcher {
   private var handles: [SignalHandle] = []
@@ -9,10 +9,12 @@ public final class SignalWatcher {
   private let arrivals = WaitQueue()
   private var isClosed = false
 
-  /// More of them than this, unread, say nothing new.
+  /// How many unread signals are kept. Further ones carry no new information.
   private static let mostPending = 64
 
-  /// Watches `signals` from now on. Throws where the kernel refuses, as it does for `kill` and `stop`.
+  /// Watches `signals`.
+  ///
+  /// - Throws: `UVError` where the system refuses, as for `kill` and `stop`.
   public init(_ signals: [Signal]) throws {
     do {
       for signal in signals {
@@ -26,7 +28,9 @@ public final class SignalWatcher {
     }
   }
 
-  /// Waits for the next signal. Throws `UVError.cancelled` when closed, `CancellationError` when cancelled.
+  /// Waits for the next signal.
+  ///
+  /// - Throws: `UVError.cancelled` when closed; `CancellationError`.
   public func next() async throws -> Signal {
     try Task.checkCancellation()
     while true {
@@ -36,7 +40,7 @@ public final class SignalWatcher {
     }
   }
 
-  /// Gives the signals their usual effect back. Idempotent; must be called.
+  /// Restores the signals' default effect. The owner must call it. Idempotent.
   public func close() {
     isClosed = true
     for handle in handles { handle.startClosing() }
@@ -50,7 +54,7 @@ public final class SignalWatcher {
   }
 }
 
-/// libuv's handle for one signal.
+/// The libuv handle of one signal.
 private final class SignalHandle: Handle {
   private let onArrival: @LoopActor () -> Void
 

@@ -1,13 +1,12 @@
 public import Bytes
 
-/// A connection: bytes in, bytes out. Plain sockets, pipes and TLS look alike from above.
+/// A connection of bytes: a plain socket, a pipe or TLS.
 ///
-/// `inbound` is a plain property, although `ByteBuffer` cannot be copied: Swift reads and changes such a requirement in
-/// place through `_read` and `_modify`, so `parser.next(&stream.inbound)` moves no bytes, through `any ByteStream`
-/// too. A stored property satisfies it; one that forwards is written with `_read { yield … }` and
-/// `_modify { yield &… }`. No `await` may stand inside such an access: reads go to the same place.
+/// `inbound` is a plain property, although `ByteBuffer` cannot be copied: Swift accesses such a requirement in place, by
+/// `_read` and `_modify`, so that `parser.next(&stream.inbound)` moves no bytes, also for `any ByteStream`. No `await` may
+/// stand inside such an access, because the stream reads into the same buffer.
 ///
-/// The way to read:
+/// How to read:
 ///
 ///     while true {
 ///       while let event = try parser.next(&stream.inbound) { … }
@@ -15,81 +14,79 @@ public import Bytes
 ///     }
 @LoopActor
 public protocol ByteStream: AnyObject, Sendable {
-  /// What has arrived and was not taken yet.
+  /// Bytes that have arrived and were not taken yet.
   var inbound: ByteBuffer { get set }
 
   /// Waits until more bytes are in `inbound`; false at the end of the stream (an orderly FIN).
   ///
-  /// Returns at once where bytes arrived since it last returned, so it may turn out that the parser has seen them
-  /// already. One task at a time may fill. Reading goes on behind the caller's back until `inbound` holds
-  /// `StreamLimits.readAhead` bytes, or what `prepare` asked for, and nobody waits for more; then the socket stops, and
-  /// so does the peer.
+  /// Returns at once if bytes arrived since it last returned, so the parser may have seen them already. One task at a time
+  /// may call it. The stream reads on without a call until `inbound` holds `StreamLimits.readAhead` bytes, or as many as
+  /// `prepare` announced, and no task waits for more. Then it stops reading, so that the peer has to wait.
   ///
-  /// Throws the `UVError` that broke the connection, after all that came before it; `UVError.cancelled` when the stream
-  /// is closed meanwhile; `CancellationError`, with nothing lost.
+  /// - Throws: the `UVError` that broke the connection, after all bytes that came before it; `UVError.cancelled` when the
+  ///   stream is closed; `CancellationError`, and no bytes are lost.
   func fill() async throws -> Bool
 
-  /// Announces that `inbound` is to grow to `count` bytes in one run: room is made once, so a large frame is read
-  /// straight to its place, and reading does not stop before it is whole. Where the stream can do so, `fill` does not
-  /// return before that either, unless the stream ends: a frame of 64 MiB comes in 300 reads.
+  /// Announces that `inbound` is to hold `count` bytes: memory is reserved once, so that a large frame is read without being
+  /// moved, and reading does not stop before it is complete. Streams that can do so let `fill` return only then, or at the
+  /// end of the stream: a frame of 64 MiB comes in 300 reads.
   func prepare(forTotal count: Int)
 
-  /// Reads nothing more until somebody waits for it (`fill`, `untilPeerIsGone`), however little is in `inbound`: the peer
-  /// has to wait.
+  /// Stops reading until a task calls `fill` or `untilPeerIsGone`, so that the peer has to wait.
   func pauseInput()
 
-  /// Waits until the peer has closed or broken the connection, to notice a client that vanishes while nobody reads from
-  /// it. Returns also when `inbound` is full, as nothing more can be noticed then, when the stream is closed, and when
-  /// the task is cancelled; `isPeerGone` tells which.
+  /// Waits until the peer has closed or broken the connection: notices a client that disappears while no task reads from it.
+  /// Returns also when `inbound` is full, because the end is not noticed then, when the stream is closed, and when the task
+  /// is cancelled; `isPeerGone` tells which.
   func untilPeerIsGone() async
 
-  /// True once the end of what the peer sends, or an error, has been seen, whether `inbound` was emptied or not.
+  /// True once the end of the peer's bytes, or an error, was read, also while `inbound` still holds bytes.
   var isPeerGone: Bool { get }
 
-  /// Writes the pieces in order, in one gathering system call as long as the socket takes them.
+  /// Writes the pieces in order, in one gathering system call if the socket takes them.
   ///
-  /// Returns at once while less than `StreamLimits.highWater` bytes wait, else when less than `StreamLimits.lowWater`
-  /// do. Several tasks may write: calls go out in their order. Throws what broke the connection, if not at this write
-  /// then at a later one. A task that is cancelled before the call writes nothing; one that is cancelled while it waits
-  /// has written all.
+  /// Returns at once while less than `StreamLimits.highWater` bytes are queued, else when the queue has shrunk to
+  /// `StreamLimits.lowWater`. Several tasks may write; calls are written in their order.
+  ///
+  /// - Throws: what broke the connection, at this write or at a later one; `CancellationError`. A task that is cancelled
+  ///   before the call writes nothing. One that is cancelled while it waits has written all.
   func write(_ pieces: [Bytes]) async throws
 
-  /// nil while nothing waits for the peer, else a count that grows whenever it takes some of what was written: to tell a
-  /// peer that takes nothing from one that is slow.
+  /// nil while no written bytes wait for the peer, else a count that grows whenever the peer takes some. It tells a peer that
+  /// reads nothing from one that is slow.
   var outputProgress: Int? { get }
 
-  /// Waits until everything written has been handed to the kernel.
+  /// Waits until the operating system has taken all written bytes.
   func flush() async throws
 
-  /// Sends FIN after all that was written.
+  /// Sends FIN behind all written bytes.
   func shutdownOutput() async throws
 
-  /// Ends the stream at once, with what was written but not flushed; whoever waits for it gets
-  /// `UVError.cancelled`. Returns when its resources are free. Idempotent, not cancellable.
+  /// Closes the stream and drops what was not flushed. Waiting tasks get `UVError.cancelled`. Returns when the resources are
+  /// free. Idempotent, not cancellable.
   func close() async
 
   /// Begins to close, without waiting.
   func abort()
 
-  /// Begins to close a connection whose peer takes nothing, and throws away what waits for it.
+  /// Begins to close a connection whose peer reads nothing, and drops what waits for it.
   func reset()
 }
 
-/// How much a stream holds.
+/// Sizes of buffers and queues of streams, in bytes where nothing else is said.
 public enum StreamLimits {
-  /// Bytes that are read before anybody asks for them. One bandwidth-delay product of a good network, and as much as
-  /// one read takes.
+  /// Bytes that are read ahead: the bandwidth-delay product of a good network, and the size of one large read.
   public static let readAhead = 256 * 1024
-  /// Bytes that wait to be written before writers wait too.
+  /// Queued bytes from which on writers wait.
   public static let highWater = 256 * 1024
-  /// Bytes that may still wait when writers go on: enough to keep the socket busy until they have come back.
+  /// Queued bytes at which waiting writers go on: enough to keep the socket busy until they write again.
   public static let lowWater = 64 * 1024
-  /// Bytes that are kept back for the end of the turn: more than that is worth a system call of its own.
+  /// Bytes that are held back until the end of the turn. More are worth a system call of their own.
   static let largestGathering = 64 * 1024
-  /// Pieces that are: Linux takes 1024 in one call.
+  /// Pieces that are held back; Linux takes 1024 in one call (IOV_MAX).
   static let mostPieces = 512
-  /// The memory that a first read is given. Requests are small, and most connections idle.
+  /// The size of the first read. Requests are small, and most connections are idle.
   static let smallestRead = 4 * 1024
-  /// What it grows to when reads fill it, as they do in uploads.
+  /// The size that reads grow to while they fill their memory, as in uploads.
   static let largestRead = BlockCache.transferLength
 }

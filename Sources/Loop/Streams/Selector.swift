@@ -1,33 +1,31 @@
-/// What a `Selector` can wait for.
+/// A source that a `Selector` can wait for.
 @LoopActor
 public protocol Selectable: AnyObject, Sendable {
-  /// From now on whoever waits for news waits there.
+  /// Makes tasks that wait for news wait in `waiters`.
   func setWaiters(_ waiters: WaitQueue)
-  /// Begins to look for news.
+  /// Begins to read.
   func watch()
-  /// Something has happened that no wait has told of: there is more to receive, or nothing more will come.
+  /// True if something happened since `newsWasTold`: there is more to receive, or the source has ended.
   var hasNews: Bool { get }
-  /// A wait has told of it. The end stays news.
+  /// A wait has returned for the news. The end stays news.
   func newsWasTold()
 }
 
-/// Several streams or sockets that one reader waits for, whichever of them has something new.
+/// Lets one reader wait for several streams or sockets at once.
 @LoopActor
 public final class Selector {
   private var sources: [any Selectable]
   private let arrivals = WaitQueue()
   private var isWoken = false
 
-  /// From now on nobody else may wait for these sources.
+  /// A selector of `sources`, for which no other task may wait any more.
   public init(_ sources: [any Selectable]) {
     self.sources = sources
     for source in sources { source.setWaiters(arrivals) }
   }
 
-  /// Waits until there is more to receive from a source, one has ended or was closed, or `wake` was called. A stream that
-  /// was prepared for so many bytes has them all then.
-  ///
-  /// Returns at once where something of this has happened since it last returned.
+  /// Waits until a source has more to receive, has ended or was closed, or `wake` was called. A stream that was prepared for
+  /// a number of bytes (`prepare`) has all of them then. Returns at once if this happened since it last returned.
   ///
   /// - Throws: `CancellationError`.
   public func wait() async throws {
@@ -37,10 +35,10 @@ public final class Selector {
     for source in sources { source.newsWasTold() }
   }
 
-  /// Waits for this source no more: one that has ended has no other news.
+  /// Removes a source that has ended, as its end would stay news.
   public func remove(_ source: any Selectable) { sources.removeAll { $0 === source } }
 
-  /// Ends `wait`, or the next one where nobody waits; for a reader that waits for something else as well.
+  /// Ends the current or else the next `wait`, for a reader that waits for something else as well.
   public func wake() {
     isWoken = true
     arrivals.wakeAll()

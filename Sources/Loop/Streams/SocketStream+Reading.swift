@@ -2,34 +2,34 @@ import CUV
 import Glibc
 import Bytes
 
-/// The reading half of a stream, apart from the bytes themselves.
+/// The state of a stream's reading half, without the bytes.
 @LoopActor
 final class InputState {
-  /// Who waits for bytes; a selector puts its own in place.
+  /// Tasks that wait for bytes. A selector replaces it by its own.
   var readers = WaitQueue()
   let watchers = WaitQueue()
   var isReading = false
-  /// Bytes came in since `fill` last returned.
+  /// Bytes have arrived since `fill` last returned.
   var hasNews = false
   /// `fill` is to return although nothing came.
   var isWoken = false
-  /// Why nothing more will come; `endOfFile` for an orderly end.
+  /// Why the stream has ended; `endOfFile` for an orderly end.
   var ending: UVError?
-  /// What `prepare` asked for, until it is there; else zero. Nobody is woken before.
+  /// The count that `prepare` announced, until as many bytes are there; else zero. No task is woken before.
   var preparedTotal = 0
   var readSize = StreamLimits.smallestRead
-  /// The end of the turn will stop reading if nobody wants more by then.
+  /// The end of this turn stops reading, unless a task waits for more by then.
   var isStopping = false
-  /// Bytes that are read before anybody asks for them.
+  /// Bytes that are read ahead.
   var readAheadLimit = StreamLimits.readAhead
-  /// Where a long message was announced: keeps its memory for the next one until `cacheExpiry`.
+  /// Keeps the memory of a long message for the next one, until `cacheExpiry`.
   private var cache: BlockCache?
   private var cacheExpiry: Deadline?
-  /// How long after a message was announced its memory is kept. A client that shows large results one after the other does
-  /// so within seconds; in between others need the memory.
+  /// How long memory is kept after a message was announced. Code that shows several large results does so within seconds;
+  /// after that others need the memory.
   private static let cachingTime: Duration = .seconds(5)
 
-  /// Where reading stops until somebody asks for more.
+  /// The count in `inbound` at which reading stops until a task asks for more.
   var readAhead: Int { max(preparedTotal, readAheadLimit) }
 
   func wakeAll() {
@@ -37,7 +37,7 @@ final class InputState {
     watchers.wakeAll()
   }
 
-  /// Keeps the memory of a long message that is about to come for the one after it.
+  /// Keeps the memory of the long message that comes now for the one after it.
   func keepLongBlock() {
     let expiry = cacheExpiry ?? Deadline { [weak self] in self?.cache = nil }
     cacheExpiry = expiry
@@ -78,7 +78,7 @@ extension SocketStream {
     input.readers.wakeAll()
   }
 
-  /// Makes room for `count` bytes in one run, and reads that far.
+  /// Reserves memory for `count` bytes, and reads as many.
   public func prepare(forTotal count: Int) {
     guard count > inbound.count else { return }
     input.preparedTotal = count
@@ -86,20 +86,20 @@ extension SocketStream {
     inbound.reserve(count - inbound.count)
   }
 
-  /// Reads nothing more until somebody waits for it.
+  /// Stops reading until a task waits for more.
   public func pauseInput() {
     if isOpen && input.isReading { stopReading() }
   }
 
-  /// True when nothing more will come; what came before is in `inbound`.
+  /// True once no more bytes will come. Those that came before may still be in `inbound`.
   public var isInputAtEnd: Bool { input.ending != nil || !isOpen }
 
-  /// True once the peer's end, or an error, has been seen.
+  /// True once the end of the peer's bytes, or an error, was read.
   public var isPeerGone: Bool { input.ending != nil || output.failure != nil }
 
-  /// True where the peer has gone without having read all that was written: whoever closes a socket with bytes unread
-  /// resets the connection, and an orderly end says that there were none (RFC 1122, section 4.2.2.13; Linux does the same
-  /// for Unix sockets).
+  /// True if the peer has closed without having read all that was written. A socket that is closed with unread bytes resets
+  /// the connection; an orderly end means that there were none (RFC 1122, section 4.2.2.13; Linux does the same for Unix
+  /// sockets).
   public var hasLostOutput: Bool {
     output.failure != nil || input.ending.map { $0 != .endOfFile } ?? false
   }
@@ -107,12 +107,11 @@ extension SocketStream {
   /// Waits until the peer has closed or broken the connection.
   public func untilPeerIsGone() async {
     if !isFull { startReading() }
-    // A task that is cancelled just returns.
+    // A cancelled task returns, too.
     try? await input.watchers.wait { !isOpen || isPeerGone || isFull }
   }
 
-  /// Reads whatever comes from now on, however much it is and whether anybody asks for it or not: for peers that throw
-  /// away what does not go out.
+  /// Reads without a limit from now on, whether a task asks for it or not: for peers that drop what they cannot send.
   public func readWithoutLimit() {
     input.readAheadLimit = .max
     startReading()
@@ -137,14 +136,14 @@ extension SocketStream {
 
   private var isFull: Bool { inbound.count >= input.readAhead }
 
-  /// True where more would be read for nobody.
+  /// True if there is enough and no task waits for more.
   private var isSated: Bool { isFull && input.readers.isEmpty }
 
-  /// Where libuv may read to; nowhere when there is enough. Memory comes only now, when the socket is readable.
+  /// The memory for libuv's next read; none when there is enough. It is allocated only now that the socket is readable.
   private func freeTail() -> uv_buf_t {
     if isSated { return uv_buf_init(nil, 0) }
-    // Prepared memory is filled to its end, so that a large frame is not moved; a small rest of other memory is not
-    // worth a system call.
+    // Prepared memory is filled to its end, so that a large frame is not moved. A small rest of other memory is not worth a
+    // system call.
     let leastTail = inbound.count < input.preparedTotal ? 1 : StreamLimits.smallestRead / 4
     if inbound.withFreeTail({ $0.count < leastTail }) { inbound.reserve(input.readSize) }
     return inbound.withFreeTail { tail in
@@ -167,7 +166,7 @@ extension SocketStream {
     if quickAcknowledge, let descriptor {
       setSocketOption(TCP_QUICKACK, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
     }
-    // Who has prepared for more can begin with nothing less.
+    // A reader that has announced more cannot begin with less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0
     input.hasNews = true
@@ -175,8 +174,8 @@ extension SocketStream {
     if isFull { pauseReading() }
   }
 
-  /// Stops reading unless a reader takes some, or wants more, in this turn: to stop and to begin again is three calls to
-  /// epoll, for each 256 KiB of an upload.
+  /// Stops reading unless a reader takes some, or waits for more, in this turn. Stopping and beginning again would be three
+  /// calls to epoll for each 256 KiB of an upload.
   private func pauseReading() {
     input.watchers.wakeAll()
     guard !input.isStopping else { return }
@@ -187,7 +186,7 @@ extension SocketStream {
     }
   }
 
-  /// A full read asks for more the next time, a small one for less: idle requests stay cheap, uploads fast.
+  /// Doubles the size after a full read and halves it after a small one: small requests stay cheap, uploads fast.
   private func adaptReadSize(to count: Int) {
     if count >= input.readSize {
       input.readSize = min(input.readSize * 2, StreamLimits.largestRead)
@@ -202,7 +201,7 @@ extension SocketStream {
   }
 
   private func end(with error: UVError) {
-    // Where a reset arrives together with bytes libuv calls it an orderly end; the socket knows better.
+    // libuv reports a reset that arrives together with bytes as an orderly end; SO_ERROR has the reset.
     input.ending = error == .endOfFile ? pendingError ?? error : error
     stopReading()
     input.wakeAll()

@@ -2,18 +2,18 @@ import CUV
 import Glibc
 public import Bytes
 
-/// The writing half of a stream.
+/// The state of a stream's writing half.
 @LoopActor
 final class OutputState {
-  /// What no system call has seen yet; written at the end of the turn, or when the request in flight is done.
+  /// Pieces that no system call has seen. They are written at the end of the turn, or when the request in flight is done.
   var waiting: [Bytes] = []
-  /// The end of the turn will write what waits.
+  /// The end of this turn writes what waits.
   var isGathering = false
-  /// What libuv holds pointers to.
+  /// Pieces that libuv holds pointers to.
   var inFlight: [Bytes] = []
-  /// How many bytes both are.
+  /// The number of bytes in `waiting` and `inFlight`.
   var queuedCount = 0
-  /// How many bytes were written since the stream began.
+  /// The number of bytes written since the stream began.
   var totalCount = 0
   /// What broke the connection; all further writes throw it.
   var failure: UVError?
@@ -21,7 +21,7 @@ final class OutputState {
   let flushers = WaitQueue()
   private var request: UnsafeMutablePointer<uv_write_t>?
 
-  /// The one write request of a stream, made when a socket first does not take everything.
+  /// The one write request of a stream, allocated when the socket first does not take everything.
   var writeRequest: UnsafeMutablePointer<uv_write_t> {
     if let request { return request }
     let made = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
@@ -41,7 +41,7 @@ final class OutputState {
 }
 
 extension SocketStream {
-  /// Writes the pieces in order; waits only where too much is queued.
+  /// Writes the pieces in order; waits only while too much is queued.
   public func write(_ pieces: [Bytes]) async throws {
     try Task.checkCancellation()
     try enqueue(pieces)
@@ -50,18 +50,18 @@ extension SocketStream {
     try throwIfBroken()
   }
 
-  /// Waits until everything written has been handed to the kernel.
+  /// Waits until the operating system has taken all written bytes.
   public func flush() async throws {
     try Task.checkCancellation()
     try await output.flushers.wait { isBroken || output.queuedCount == 0 }
     try throwIfBroken()
   }
 
-  /// Sends FIN after all that was written.
+  /// Sends FIN behind all written bytes.
   public func shutdownOutput() async throws {
     try await flush()
     guard let descriptor else { throw UVError.cancelled }
-    // Nothing is queued in libuv, so its own request, which waits for that, would gain nothing.
+    // uv_shutdown would first wait for libuv's queue, which is empty.
     if shutdown(descriptor, CInt(SHUT_WR)) != 0 { throw UVError(systemError: errno) }
   }
 
@@ -86,13 +86,13 @@ extension SocketStream {
 
   private func throwIfBroken() throws(UVError) {
     if let failure = output.failure { throw failure }
-    // Who has broken the connection off takes nothing more either.
+    // A peer that has broken the connection reads nothing more.
     if let ending = input.ending, ending != .endOfFile { throw ending }
     if !isOpen { throw .cancelled }
   }
 
-  /// Queues the pieces. What is written in one turn of the loop goes out in one system call at its end, and wakes the
-  /// peer once; much is not kept back for that.
+  /// Queues the pieces. The writes of one turn of the loop go out in one system call at its end, and wake the peer once.
+  /// Many bytes are not held back for that.
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
     let count = pieces.reduce(0) { $0 + $1.count }
@@ -113,7 +113,7 @@ extension SocketStream {
     }
   }
 
-  /// Hands over what no system call has seen yet, as far as the socket takes it. Where this fails, the next writer is told.
+  /// Writes what waits, as far as the socket takes it. If this fails, the next writer throws the error.
   func sendGathered() {
     guard isOpen, output.inFlight.isEmpty else { return }
     try? sendWaiting()
@@ -154,7 +154,7 @@ extension SocketStream {
       fail(UVError(rawValue: status))
       throw UVError(rawValue: status)
     }
-    // The request keeps the stream, and with it the bytes, until its callback.
+    // The request keeps the stream alive, and with it the bytes, until its callback.
     _ = Unmanaged.passRetained(self)
     output.inFlight = pieces
     output.queuedCount += count
@@ -164,7 +164,7 @@ extension SocketStream {
     output.queuedCount -= output.inFlight.reduce(0) { $0 + $1.count }
     output.inFlight = []
     guard status == 0 else { return fail(UVError(rawValue: status)) }
-    // Where this fails the writers that are woken below, and all later ones, throw it.
+    // If this fails, the writers that are woken below, and all later ones, throw the error.
     try? sendWaiting()
     if output.queuedCount <= StreamLimits.lowWater { output.writers.wakeAll() }
     if output.queuedCount == 0 { output.flushers.wakeAll() }
@@ -178,7 +178,7 @@ extension SocketStream {
     input.watchers.wakeAll()
   }
 
-  /// Lends the pieces as libuv wants them. The memory is not written to: `uv_buf_t` serves reading too, hence the cast.
+  /// Lends the pieces as `uv_buf_t`. libuv does not write to them; the cast is there because reads use the same type.
   private func withBuffers(of pieces: [Bytes], _ body: (UnsafeMutableBufferPointer<uv_buf_t>) -> CInt) -> CInt
   {
     withUnsafeTemporaryAllocation(of: uv_buf_t.self, capacity: pieces.count) { buffers in
@@ -195,7 +195,7 @@ extension SocketStream {
 }
 
 extension [Bytes] {
-  /// What is left after the first `count` bytes.
+  /// The pieces without their first `count` bytes.
   func dropping(first count: Int) -> [Bytes] {
     var remaining = count
     for (index, piece) in enumerated() {

@@ -5,21 +5,21 @@ public import Bytes
 /// A connected socket: TCP, a Unix socket or one end of a pipe to a child process.
 @LoopActor
 public final class SocketStream: Handle, ByteStream {
-  /// What has arrived and was not taken yet.
+  /// Bytes that have arrived and were not taken yet.
   public var inbound = ByteBuffer()
 
-  /// TCP acknowledges each read at once instead of after up to 40 ms, for peers that have Nagle's algorithm on. The
-  /// kernel forgets it, so it costs one system call for each read.
+  /// Makes TCP acknowledge each read at once instead of after up to 40 ms (`TCP_QUICKACK`), for peers that use Nagle's
+  /// algorithm. The option is not permanent (tcp(7)), so it costs one system call for each read.
   public var quickAcknowledge = false
 
-  /// What is written in one turn of the loop goes out in one go at its end. False sends each write at once, for peers
-  /// that are to begin with it while we do the rest.
+  /// True if the writes of one turn of the loop go out together at its end. False sends each at once, for peers that are to
+  /// begin with it while we go on.
   public var gathersWrites = true
 
   let input = InputState()
   let output = OutputState()
 
-  /// A socket of its own kind that is not connected yet.
+  /// A socket that is not connected yet.
   init(_ kind: SocketKind) {
     let loop = EventLoop.shared.raw
     switch kind {
@@ -28,7 +28,7 @@ public final class SocketStream: Handle, ByteStream {
     }
   }
 
-  /// A stream that owns a connected descriptor; where that fails the descriptor is closed.
+  /// A stream that owns a connected descriptor. If it throws, the descriptor is closed.
   convenience init(_ kind: SocketKind, adopting descriptor: CInt) throws(UVError) {
     self.init(kind)
     let status =
@@ -66,9 +66,9 @@ public final class SocketStream: Handle, ByteStream {
 
   // MARK: Closing
 
-  // What this turn has written is offered to the socket before: it would have been without gathering.
+  // Closing first offers the socket what this turn has written, as if nothing were gathered.
 
-  /// Ends the stream at once and waits until its resources are free.
+  /// Closes the stream and waits until its resources are free.
   public func close() async {
     sendGathered()
     await closeAndWait()
@@ -97,7 +97,7 @@ public final class SocketStream: Handle, ByteStream {
   override func didClose() { output.releaseRequest() }
 }
 
-/// What a socket is to libuv.
+/// The type of a socket's libuv handle.
 enum SocketKind {
   case tcp
   /// A Unix socket or a pipe.

@@ -1,25 +1,25 @@
 import COpenSSL
 
-/// Whom to believe that a server is who it says.
+/// The certificate authorities that a server's certificate is verified against.
 public enum TLSTrust: Sendable, Hashable {
-  /// The authorities that the system trusts, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+  /// Those of the system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
   case system
-  /// Only the authorities in this PEM file.
+  /// Those in this PEM file alone.
   case file(String)
 }
 
-/// What many connections have in common: versions, options and trust.
+/// An `SSL_CTX`: the versions, options and trust that connections share.
 ///
-/// `@unchecked Sendable`: OpenSSL counts its references with atomics, and nothing changes it once it is made.
+/// `@unchecked Sendable`: OpenSSL counts its references atomically, and nothing changes it after its creation.
 final class TLSContext: @unchecked Sendable {
   let pointer: OpaquePointer
 
-  /// Adopts a context of OpenSSL's.
+  /// Takes ownership of `pointer`.
   init(adopting pointer: OpaquePointer) { self.pointer = pointer }
 
   deinit { SSL_CTX_free(pointer) }
 
-  /// Reads files, so it is for the thread pool.
+  /// Reads files, so it is called on the thread pool.
   static func client(trust: TLSTrust) throws(TLSError) -> TLSContext {
     ERR_clear_error()
     guard let pointer = SSL_CTX_new(TLS_client_method()) else {

@@ -2,21 +2,21 @@ import COpenSSL
 import Glibc
 import Bytes
 
-/// One TLS connection without its socket: bytes of the peer in, bytes for the peer out. Nothing waits in here.
+/// The state machine of a TLS connection, without I/O: bytes of the peer in, bytes for the peer out.
 final class TLSEngine {
   private let connection: OpaquePointer
   private let received: OpaquePointer
   private let toSend: OpaquePointer
   private let host: String
 
-  /// The peer has said that nothing more will come.
+  /// The peer has sent close_notify.
   private(set) var hasEnded = false
 
-  /// A client, which checks that the server's certificate is for `host`, a name or an IP address.
+  /// A client, which verifies that the server's certificate is for `host`, a name or an IP address.
   convenience init(_ context: TLSContext, client host: String) throws(TLSError) {
     try self.init(context, host: host)
     SSL_set_connect_state(connection)
-    guard expect(host) else { throw .handshakeFailed("'\(host)' is no name of a host") }
+    guard expect(host) else { throw .handshakeFailed("'\(host)' is not a host name") }
   }
 
   /// A server, for tests.
@@ -34,7 +34,7 @@ final class TLSEngine {
     self.connection = connection
     self.received = received
     self.toSend = toSend
-    // From here on the connection owns both.
+    // The connection owns both BIOs now.
     SSL_set_bio(connection, received, toSend)
   }
 
@@ -43,29 +43,29 @@ final class TLSEngine {
   private func expect(_ host: String) -> Bool {
     var address = [UInt8](repeating: 0, count: 16)
     let isAddress = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
-    // RFC 6066 section 3: numbers are not sent as names.
+    // RFC 6066, section 3: SNI has no IP addresses.
     if isAddress { return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), host) == 1 }
     let name = host.hasSuffix(".") ? String(host.dropLast()) : host
     SSL_set_hostflags(connection, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
     return !name.isEmpty && SSL_set1_host(connection, name) == 1 && sendServerName(connection, name) == 1
   }
 
-  // MARK: The peer's side
+  // MARK: Encrypted bytes
 
-  /// Takes what the peer sent.
+  /// Takes bytes from the peer.
   func feed(_ bytes: Bytes) {
     var rest = bytes
     while !rest.isEmpty {
       let taken = rest.withUnsafeBytes { BIO_write(received, $0.baseAddress, CInt(clamping: $0.count)) }
-      precondition(taken > 0, "memory takes all that is written to it")
+      precondition(taken > 0, "a memory BIO takes all bytes")
       rest = rest[Int(taken)...]
     }
   }
 
-  /// How many bytes are to be sent to the peer.
+  /// The number of bytes for the peer.
   var outputCount: Int { BIO_ctrl_pending(toSend) }
 
-  /// What is to be sent to the peer now.
+  /// Takes the bytes for the peer.
   func takeOutput() -> Bytes {
     let count = outputCount
     guard count > 0 else { return Bytes() }
@@ -74,9 +74,9 @@ final class TLSEngine {
     return Bytes(sharing: storage)[0..<max(0, Int(taken))]
   }
 
-  // MARK: Our side
+  // MARK: Plain bytes
 
-  /// Goes on with the handshake. False where it needs more from the peer.
+  /// Continues the handshake. False while it needs more bytes from the peer.
   func handshake() throws(TLSError) -> Bool {
     ERR_clear_error()
     let result = SSL_do_handshake(connection)
@@ -89,10 +89,10 @@ final class TLSEngine {
     }
   }
 
-  /// Decrypts all that was fed to the end of `buffer`.
+  /// Decrypts all bytes that were fed, and appends them to `buffer`.
   func decrypt(into buffer: inout ByteBuffer) throws(TLSError) {
     while !hasEnded {
-      // A record is 16 KiB at most (RFC 8446 section 5.1), and is written straight to its place.
+      // A record has at most 16 KiB (RFC 8446, section 5.1), and is decrypted into the buffer without a copy.
       if buffer.withFreeTail({ $0.isEmpty }) {
         if SSL_has_pending(connection) == 0, BIO_ctrl_pending(received) == 0 { return }
         buffer.reserve(TLSEngine.recordLength)
@@ -117,7 +117,7 @@ final class TLSEngine {
     }
   }
 
-  /// Encrypts `bytes`, to be had by `takeOutput`.
+  /// Encrypts `bytes` for `takeOutput`.
   func encrypt(_ bytes: Bytes) throws(TLSError) {
     var rest = bytes
     while !rest.isEmpty {
@@ -128,7 +128,7 @@ final class TLSEngine {
     }
   }
 
-  /// Says that nothing more will come from us.
+  /// Adds close_notify to the output.
   func end() {
     ERR_clear_error()
     SSL_shutdown(connection)

@@ -1,21 +1,21 @@
 import COpenSSL
 import Glibc
 
-/// Why a connection is not, or no longer, secure.
+/// Why a TLS connection failed.
 public enum TLSError: Error, Equatable {
-  /// No authority that is trusted stands behind the certificate; OpenSSL's reason.
+  /// The certificate was not issued by a trusted authority; OpenSSL's reason.
   case untrustedCertificate(String)
-  /// The certificate was valid only until some time ago, or is not yet.
+  /// The certificate has expired, or is not valid yet; OpenSSL's reason.
   case certificateNotValidNow(String)
-  /// The certificate is for other hosts than the one that was asked for.
+  /// The certificate is not for the requested host.
   case wrongHost(String)
-  /// The peers did not agree; OpenSSL's reason.
+  /// The handshake failed; OpenSSL's reason.
   case handshakeFailed(String)
-  /// What came is not TLS, or was tampered with; OpenSSL's reason.
+  /// The bytes are not TLS, or were changed on the way; OpenSSL's reason.
   case protocolViolation(String)
-  /// The connection ended without the peer saying that it was the end (RFC 8446 section 6.1): something may be missing.
+  /// The connection ended without close_notify (RFC 8446, section 6.1): bytes may be missing.
   case truncated
-  /// The file of authorities can not be used; its path and OpenSSL's reason.
+  /// The certificate authorities could not be loaded; the path and OpenSSL's reason.
   case unusableTrust(String, String)
 }
 
@@ -26,16 +26,16 @@ extension TLSError: CustomStringConvertible {
     case .untrustedCertificate(let reason): "the server's certificate is not trusted: \(reason)"
     case .certificateNotValidNow(let reason): "the server's certificate is not valid now: \(reason)"
     case .wrongHost(let host): "the server's certificate is not for \(host)"
-    case .handshakeFailed(let reason): "no TLS connection: \(reason)"
+    case .handshakeFailed(let reason): "the TLS handshake failed: \(reason)"
     case .protocolViolation(let reason): "the TLS connection broke: \(reason)"
-    case .truncated: "the TLS connection was cut: it ended without a closing message"
-    case .unusableTrust(let path, let reason): "no certificates could be read from \(path): \(reason)"
+    case .truncated: "the TLS connection ended without close_notify: data may be missing"
+    case .unusableTrust(let path, let reason): "cannot load certificate authorities from \(path): \(reason)"
     }
   }
 }
 
 extension TLSError {
-  /// What the check of the certificate said.
+  /// An error for the result of the certificate's verification; nil if it succeeded.
   init?(verification code: Int, host: String) {
     let reason = String(cString: X509_verify_cert_error_string(code))
     switch CInt(truncatingIfNeeded: code) {
@@ -46,12 +46,12 @@ extension TLSError {
     }
   }
 
-  /// What the system or OpenSSL said last on this thread; all of it is forgotten by that.
+  /// The last reason of the system or OpenSSL on this thread. Clears OpenSSL's error queue.
   static func takeReason() -> String {
     var reason: String?
     var code = ERR_get_error()
     while code != 0 {
-      // What the system says comes first, and OpenSSL then only adds that the system said something.
+      // The system's error comes first; OpenSSL then only adds that there was one.
       if code & systemFlag != 0 {
         ERR_clear_error()
         return String(cString: strerror(CInt(truncatingIfNeeded: code & ~systemFlag)))
@@ -62,6 +62,6 @@ extension TLSError {
     return reason ?? "unknown reason"
   }
 
-  /// Marks numbers of the system's among OpenSSL's (`ERR_SYSTEM_FLAG`, which Swift does not import).
+  /// Marks an `errno` among OpenSSL's codes (`ERR_SYSTEM_FLAG`, which Swift does not import).
   private static let systemFlag: UInt = 0x8000_0000
 }

@@ -1,10 +1,10 @@
 import CUV
 import Bytes
 
-/// Carries what a TLS connection has to say to the stream beneath, in its order and to the last byte.
+/// Writes the output of a TLS engine to the transport, in order and completely.
 ///
-/// A task of its own does it, one at a time. The tasks that write may be cancelled at any moment, and a record that
-/// is lost then, or overtaken by another, would make all that follows it unreadable.
+/// A task of its own writes, one at a time. The callers' tasks may be cancelled at any moment, and a record that is then
+/// lost or overtaken would make all later ones unreadable.
 @LoopActor
 final class TLSSender {
   private let engine: TLSEngine
@@ -18,7 +18,7 @@ final class TLSSender {
     self.transport = transport
   }
 
-  /// Begins to send what there is, unless that is under way.
+  /// Begins to send the output, unless a task does so already.
   func start() {
     guard !isSending, failure == nil, engine.outputCount > 0 else { return }
     isSending = true
@@ -38,8 +38,9 @@ final class TLSSender {
     progress.wakeAll()
   }
 
-  /// Waits until less than `count` bytes have not been given to the stream; where that is 1, until it has taken all.
-  /// - Throws: what broke the stream; `CancellationError`, what was written is sent all the same.
+  /// Waits until less than `count` bytes wait for the transport; with a count of 1, until the transport has taken all.
+  ///
+  /// - Throws: what broke the transport; `CancellationError`, and what was written is still sent.
   func wait(forLessThan count: Int) async throws {
     try await progress.wait {
       failure != nil || (engine.outputCount < count && (count > 1 || !isSending))
@@ -47,7 +48,7 @@ final class TLSSender {
     if let failure { throw failure }
   }
 
-  /// Sends what there is as far as a socket takes it at once, before it is closed: an alert is a few bytes.
+  /// Sends as much of the output as the socket takes at once, before it is closed: an alert has a few bytes.
   func sendLast() {
     guard !isSending, failure == nil, let socket = transport as? SocketStream else { return }
     socket.writeAtOnce(engine.takeOutput())
@@ -55,7 +56,7 @@ final class TLSSender {
 }
 
 extension SocketStream {
-  /// Writes where nothing waits to be written before, and forgets what the socket does not take.
+  /// Writes if nothing else waits to be written, and drops what the socket does not take.
   fileprivate func writeAtOnce(_ bytes: Bytes) {
     guard isOpen, output.failure == nil, output.inFlight.isEmpty, output.waiting.isEmpty else { return }
     bytes.withUnsafeBytes { memory in

@@ -1,16 +1,14 @@
 public import Bytes
 
-/// A secure connection over another one.
-///
-/// It owns the one beneath, which nobody else reads, writes or closes any more.
+/// A TLS connection over another stream, which it owns: no other code reads, writes or closes the transport.
 @LoopActor
 public final class TLSStream: ByteStream {
-  /// What has arrived, decrypted, and was not taken yet.
+  /// Decrypted bytes that were not taken yet.
   public var inbound = ByteBuffer()
 
   let transport: any ByteStream
   private let engine: TLSEngine
-  /// What broke the connection; all that is tried later throws it too.
+  /// What broke the connection; all later calls throw it.
   private var failure: TLSError?
   private var isClosed = false
   private let sender: TLSSender
@@ -21,8 +19,9 @@ public final class TLSStream: ByteStream {
     self.sender = TLSSender(engine, over: transport)
   }
 
-  /// Makes a connection secure and makes sure that `serverName`, a name or an IP address, is at its other end.
-  /// - Throws: `TLSError`; the error of the connection; `CancellationError`. `transport` is closed then.
+  /// Does the handshake of a client and verifies that the certificate is for `serverName`, a name or an IP address.
+  ///
+  /// - Throws: `TLSError`, the error of the transport, `CancellationError`. The transport is closed then.
   public static func client(
     over transport: any ByteStream, serverName: String, trust: TLSTrust = .system
   ) async throws -> TLSStream {
@@ -42,7 +41,7 @@ public final class TLSStream: ByteStream {
   func handshake() async throws {
     while try !stepOfHandshake() {
       guard try await transport.fill() else {
-        throw TLSError.handshakeFailed("the other side closed the connection")
+        throw TLSError.handshakeFailed("the peer closed the connection")
       }
       engine.feed(transport.inbound.takeAll())
     }
@@ -54,7 +53,7 @@ public final class TLSStream: ByteStream {
       sender.start()
       return isDone
     } catch {
-      // The peer learns why, if it listens.
+      // Sends the alert with the reason.
       sender.sendLast()
       throw error
     }
@@ -62,7 +61,7 @@ public final class TLSStream: ByteStream {
 
   // MARK: Reading
 
-  /// Waits until more bytes are in `inbound`; false when the peer has said that this was all.
+  /// Waits until more bytes are in `inbound`; false after the peer's close_notify.
   public func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
@@ -81,17 +80,17 @@ public final class TLSStream: ByteStream {
     } catch {
       throw fail(error)
     }
-    // Answers of the protocol itself, such as to a change of keys.
+    // Answers of the protocol itself, such as to a KeyUpdate (RFC 8446, section 4.6.3).
     sender.start()
     return inbound.count > count
   }
 
-  /// Makes room for `count` bytes in one run.
+  /// Reserves memory for `count` bytes.
   public func prepare(forTotal count: Int) {
     if count > inbound.count { inbound.reserve(count - inbound.count) }
   }
 
-  /// Reads nothing more until somebody waits for it.
+  /// Stops reading until a task waits for more.
   public func pauseInput() { transport.pauseInput() }
 
   /// Waits until the peer has closed or broken the connection.
@@ -99,7 +98,7 @@ public final class TLSStream: ByteStream {
     if !engine.hasEnded && !isClosed { await transport.untilPeerIsGone() }
   }
 
-  /// True once the peer's end, or an error, has been seen.
+  /// True once the end of the peer's bytes, or an error, was read.
   public var isPeerGone: Bool { engine.hasEnded || failure != nil || transport.isPeerGone }
 
   private func throwIfBroken() throws {
@@ -114,7 +113,7 @@ public final class TLSStream: ByteStream {
 
   // MARK: Writing
 
-  /// Writes the pieces in order, small ones together in one record.
+  /// Writes the pieces in order, with small neighbours in one record.
   public func write(_ pieces: [Bytes]) async throws {
     try Task.checkCancellation()
     try throwIfBroken()
@@ -127,17 +126,17 @@ public final class TLSStream: ByteStream {
     try await sender.wait(forLessThan: StreamLimits.highWater)
   }
 
-  /// nil while nothing waits for the peer, else a count that grows whenever it takes some of what was written.
+  /// nil while nothing waits for the peer, else a count that grows whenever the peer takes some of it.
   public var outputProgress: Int? { transport.outputProgress }
 
-  /// Waits until everything written has been handed to the kernel.
+  /// Waits until the operating system has taken all written bytes.
   public func flush() async throws {
     try throwIfBroken()
     try await sender.wait(forLessThan: 1)
     try await transport.flush()
   }
 
-  /// Says that nothing more will come from us.
+  /// Sends close_notify, then FIN.
   public func shutdownOutput() async throws {
     try throwIfBroken()
     engine.end()
@@ -148,7 +147,7 @@ public final class TLSStream: ByteStream {
 
   // MARK: Closing
 
-  /// Ends the connection at once and waits until its resources are free. The peer is told, if it reads.
+  /// Closes the connection and waits until its resources are free. Sends close_notify if the socket takes it at once.
   public func close() async {
     sendCloseNotify()
     await transport.close()
@@ -160,7 +159,7 @@ public final class TLSStream: ByteStream {
     transport.abort()
   }
 
-  /// Begins to close, and throws away what waits for the peer.
+  /// Begins to close, and drops what waits for the peer.
   public func reset() {
     isClosed = true
     transport.reset()
@@ -176,7 +175,7 @@ public final class TLSStream: ByteStream {
 }
 
 extension [Bytes] {
-  /// Neighbours that fit into one record together become one: a record costs 22 bytes and its own cipher run.
+  /// Joins neighbours that fit into one record: each record costs 22 bytes and a run of the cipher.
   fileprivate func joiningSmallOnes() -> [Bytes] {
     if count <= 1 { return self }
     var joined: [Bytes] = []

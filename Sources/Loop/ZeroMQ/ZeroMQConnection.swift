@@ -1,18 +1,18 @@
 import CZMQ
 public import Bytes
 
-/// A socket of libzmq that is connected to one peer, and knows what becomes of the connection.
+/// A libzmq socket that is connected to one peer and notices when the connection ends.
 @LoopActor
 public final class ZeroMQConnection {
-  /// What the socket is to its peer.
+  /// The type of the socket.
   public enum Kind: Sendable {
-    /// Sends requests to a router, and receives what it answers.
+    /// ZMQ_DEALER: sends requests to a router and receives its replies.
     case dealer
-    /// Receives all that a publisher says.
+    /// ZMQ_SUB: receives all messages of a publisher.
     case subscriber
   }
 
-  /// Where the peer listens.
+  /// The address that the peer listens at.
   public enum Endpoint: Sendable, Equatable {
     /// A Unix socket.
     case path(String)
@@ -20,24 +20,24 @@ public final class ZeroMQConnection {
     case port(UInt16)
   }
 
-  /// libzmq takes what does not begin like ZMTP 3 for an older version, and waits. Kernels answer within milliseconds; ones
-  /// that have just begun to listen on a loaded machine may be slower.
+  /// libzmq takes a greeting that is not ZMTP 3 for an older version, and waits. Kernels answer within milliseconds, on a
+  /// loaded machine some seconds after they have begun to listen.
   private static let handshakeLimit: Duration = .seconds(5)
 
   private let socket: ZeroMQSocket
   private let monitor: ZeroMQMonitor
   private var isPeerGone = false
-  /// Something was to be sent when the peer was gone.
+  /// `send` was called after the connection had ended.
   private var isTooLate = false
 
-  /// Connects to `endpoint` and agrees with the peer on how to speak. A subscriber has subscribed to everything.
+  /// Connects to `endpoint` and does the ZMTP handshake. A subscriber subscribes to everything.
   ///
   /// - Parameters:
-  ///   - identity: what a router is to call us.
-  ///   - heldMessages: how many messages may wait here for `receive`, before the peer has to wait.
-  ///   - maximumMessageLength: how long all parts of a message may be together, in bytes.
-  /// - Throws: `UVError`: `connectionRefused` where nobody listens, `protocolError` where the peer does not speak ZMTP,
-  ///   `connectionReset` where it closes the connection, `tooManyOpenFiles`; `CancellationError`.
+  ///   - identity: the routing ID that a router calls us by.
+  ///   - heldMessages: how many messages may wait for `receive` before libzmq stops reading (ZMQ_RCVHWM).
+  ///   - maximumMessageLength: the limit for all parts of a message together, in bytes.
+  /// - Throws: `UVError`: `connectionRefused` if no process listens, `protocolError` if the peer does not speak ZMTP,
+  ///   `connectionReset` if it closes the connection, `tooManyOpenFiles`; `CancellationError`.
   public static func open(
     _ endpoint: Endpoint, as kind: Kind, identity: Bytes = Bytes(), heldMessages: CInt,
     maximumMessageLength: Int, in context: ZeroMQContext
@@ -87,23 +87,23 @@ public final class ZeroMQConnection {
     LoopActor.task { await self.awaitLoss() }
   }
 
-  /// libzmq would connect again, to whomever.
+  /// The end of the connection is final, although libzmq connects again: another process may listen there by then.
   private func awaitLoss() async {
     guard (try? await monitor.next()) != nil else { return }
     isPeerGone = true
     socket.arrivals.wakeAll()
   }
 
-  /// True when the connection has ended or was closed. What came before may still be there to be received.
+  /// True once the connection has ended or was closed. Messages that came before may still wait for `receive`.
   public var isPeerLost: Bool { isPeerGone || !socket.isOpen }
 
-  /// True where something was to be sent after the connection had ended. What libzmq has taken before that may have
-  /// reached the peer or not.
+  /// True if `send` was called after the connection had ended. Messages that libzmq took before may or may not have reached
+  /// the peer.
   public var hasLostOutput: Bool { isTooLate }
 
-  /// Sends a message of one part or more; it is queued when this returns.
+  /// Queues a message of one or more parts.
   ///
-  /// - Throws: `UVError.cancelled` when it is closed, `brokenPipe` where the peer is gone; `CancellationError`.
+  /// - Throws: `UVError.cancelled` when it is closed, `brokenPipe` after the connection has ended; `CancellationError`.
   public func send(_ parts: [Bytes]) async throws {
     guard !isPeerGone else {
       isTooLate = true
@@ -112,11 +112,11 @@ public final class ZeroMQConnection {
     try await socket.send(parts)
   }
 
-  /// Takes the next message; nil where there is none now.
+  /// Takes the next message; nil if there is none now.
   ///
   /// - Throws: `UVError.messageTooLong`; the connection is closed then.
   public func receive() throws -> [Bytes]? {
-    // To find nothing costs four system calls.
+    // A receive without a message costs four system calls.
     guard socket.isOpen, socket.isReadable || isPeerGone else { return nil }
     do {
       return try socket.receive()
@@ -126,7 +126,7 @@ public final class ZeroMQConnection {
     }
   }
 
-  /// Waits for the next message. Not for a connection that a selector has.
+  /// Waits for the next message. Not for a connection that belongs to a selector.
   ///
   /// - Throws: `UVError.endOfFile` at the end of the connection, `cancelled` when it is closed; `messageTooLong`,
   ///   `CancellationError`.
@@ -139,7 +139,7 @@ public final class ZeroMQConnection {
     }
   }
 
-  /// Closes the connection, without waiting; what was sent and has not left is dropped. Idempotent.
+  /// Closes the connection, without waiting, and drops queued messages. Idempotent.
   public func close() {
     monitor.close()
     socket.close()
@@ -156,7 +156,7 @@ extension ZeroMQConnection: Selectable {
   /// See `Selectable`.
   public var hasNews: Bool { isPeerGone || socket.isReadable }
 
-  /// What is there to receive stays news until it is received.
+  /// See `Selectable`. Messages stay news until they are received.
   public func newsWasTold() {}
 }
 

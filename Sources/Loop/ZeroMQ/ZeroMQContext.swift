@@ -1,23 +1,23 @@
 import CZMQ
 
-/// libzmq's threads, and all sockets that they serve. One is enough for a program.
+/// A libzmq context: its threads and their sockets. A program needs one.
 ///
-/// libzmq ends the process where it cannot go on (`zmq_assert`). What of that somebody else can bring about is kept
-/// from it here: its threads start with the context, before any kernel can use up the system's threads or our
-/// descriptors, and sockets are made only while enough descriptors are free. libzmq 4.3.4 was read for that: a mailbox
-/// without a descriptor fails its socket, a connection without one is tried again, but the two threads stop the
-/// process where `epoll_create1` or `pthread_create` fails.
+/// libzmq aborts the process on errors that it cannot handle (`zmq_assert`). This type avoids those that a kernel could
+/// cause. The threads start with the context, before any kernel can use up the system's threads or our descriptors, and a
+/// socket is made only while enough descriptors are free. From the source of libzmq 4.3.4: a socket whose mailbox gets no
+/// descriptor fails, a connection without one is tried again, but the two threads abort if `epoll_create1` or
+/// `pthread_create` fails.
 @LoopActor
 public final class ZeroMQContext {
-  /// Sockets at a time, those of monitors included: nine for each kernel. libzmq keeps a table of this length, twelve
-  /// bytes each, and takes 1023 where nothing is said.
+  /// The limit of sockets (ZMQ_MAX_SOCKETS), with those of monitors: nine for each kernel. libzmq keeps a table of this
+  /// length, with 12 bytes for each socket. Its default is 1023.
   private static let maximumSockets: CInt = 4096
-  /// Those that serve sockets, and the one that closes them.
+  /// An I/O thread and the reaper, which closes sockets.
   private static let threadCount: CInt = 2
-  /// What they take at their start: two for polling, two to be woken by; and the first socket.
+  /// Descriptors at the start: each thread has one for epoll and one to be woken by; the rest is for the first socket.
   private static let startDescriptors: CInt = 8
-  /// What must be free before a socket is made: a watched one takes four (its own, its connection's and two of the
-  /// monitor's), and the rest of the server must be able to go on.
+  /// Descriptors that must be free before a socket is made. One with a monitor takes four: its own, its connection's and two
+  /// of the monitor. The others are left for the rest of the server.
   private static let spareDescriptors: CInt = 16
 
   private nonisolated(unsafe) let raw: UnsafeMutableRawPointer
@@ -27,14 +27,14 @@ public final class ZeroMQContext {
 
   /// Starts the threads.
   ///
-  /// - Throws: `UVError.tooManyOpenFiles`, or what else the system lacks.
+  /// - Throws: `UVError.tooManyOpenFiles`, or another error of the system.
   public init() throws(UVError) {
     try Self.check(czmq_missing_descriptors(Self.startDescriptors))
     try Self.check(czmq_missing_threads(Self.threadCount))
     guard let raw = zmq_ctx_new() else { throw UVError.ofZeroMQ }
     self.raw = raw
     zmq_ctx_set(raw, ZMQ_MAX_SOCKETS, Self.maximumSockets)
-    // The first socket starts them.
+    // The first socket starts the threads.
     guard let first = zmq_socket(raw, ZMQ_PAIR) else {
       let error = UVError.ofZeroMQ
       isOpen = false
@@ -48,12 +48,12 @@ public final class ZeroMQContext {
     if isOpen { Handle.report("a ZeroMQ context was not closed") }
   }
 
-  /// Closes all sockets and ends the threads. What was sent and has not left is dropped. Idempotent.
+  /// Closes all sockets, drops queued messages and ends the threads. Idempotent.
   public func close() async {
     guard isOpen else { return }
     isOpen = false
     for socket in Array(sockets.values) { socket.startClosing() }
-    // It waits for the threads to give up each socket, which may last some milliseconds: not on the loop.
+    // It blocks until the reaper has closed each socket, which may take some milliseconds.
     nonisolated(unsafe) let raw = raw
     _ = try? await Pending { while zmq_ctx_term(raw) != 0 {} }.valueRegardless()
   }
@@ -69,7 +69,7 @@ public final class ZeroMQContext {
 
   func remove(_ socket: ZeroMQSocket) { sockets[ObjectIdentifier(socket)] = nil }
 
-  /// A name within the process that no other monitor has.
+  /// An inproc address that no other monitor has.
   func nextMonitorEndpoint() -> String {
     monitors += 1
     return "inproc://monitor-\(monitors)"

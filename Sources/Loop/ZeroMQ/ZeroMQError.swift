@@ -2,17 +2,16 @@ import CZMQ
 import Glibc
 
 extension UVError {
-  /// What libzmq said last on this thread. It has numbers of its own for a context that is being closed, which is
-  /// what `cancelled` means everywhere else.
+  /// The last error of libzmq on this thread. ETERM, which means that the context is being closed, becomes `cancelled`.
   static var ofZeroMQ: UVError {
     let number = zmq_errno()
     return number == ETERM ? .cancelled : UVError(systemError: number)
   }
 }
 
-/// Calls libzmq until no signal interrupts it; nil where it would have to wait.
+/// Calls libzmq, again after EINTR; nil if the call would block.
 ///
-/// - Throws: what else `call` says with -1.
+/// - Throws: the `UVError` of any other failure.
 func unlessBlocked(_ call: () -> CInt) throws(UVError) -> CInt? {
   while true {
     let result = call()
@@ -25,5 +24,5 @@ func unlessBlocked(_ call: () -> CInt) throws(UVError) -> CInt? {
   }
 }
 
-/// libzmq's errors beyond the system's are macros with arithmetic in them, which Swift does not import.
+/// `ZMQ_HAUSNUMERO + 53`: Swift does not import macros with arithmetic.
 private let ETERM: CInt = 156_384_712 + 53

@@ -1,20 +1,19 @@
 import CZMQ
 import Bytes
 
-/// What happens to the connection of a socket.
+/// Reports what happens to the connection of a socket.
 ///
 /// https://libzmq.readthedocs.io/en/latest/zmq_socket_monitor.html
 @LoopActor
 final class ZeroMQMonitor {
-  /// What has happened.
   enum Event: Sendable, Equatable {
-    /// The peer is there, and both have agreed on how to speak: what is sent now reaches it.
+    /// The handshake is done.
     case connected
-    /// Nobody listens there; libzmq will try again.
+    /// No process listens; libzmq will try again.
     case refused
-    /// The peer does not speak ZMTP, or its socket is of a kind that ours does not speak to.
+    /// The peer does not speak ZMTP, or its socket type does not match ours.
     case handshakeFailed
-    /// The peer is gone; all that it had sent has been received before.
+    /// The connection has ended. libzmq has received all of the peer's messages before.
     case disconnected
   }
 
@@ -28,7 +27,7 @@ final class ZeroMQMonitor {
 
   private let listener: ZeroMQSocket
 
-  /// Watches `socket` from now on. Whoever makes a monitor closes it before the socket.
+  /// Watches `socket`. The owner closes the monitor before the socket.
   init(of socket: ZeroMQSocket, in context: ZeroMQContext) throws(UVError) {
     listener = try ZeroMQSocket(.pair, in: context)
     do {
@@ -45,13 +44,13 @@ final class ZeroMQMonitor {
   /// - Throws: `UVError.cancelled` when closed, `CancellationError`.
   func next() async throws -> Event {
     while true {
-      // The number of the event in 16 bits and a value in 32, in the order of the machine; then the address.
+      // The first part is the event in 16 bits and a value in 32, in host byte order; the second is the address.
       guard let number = try await listener.next().first, number.count >= 2 else { continue }
       let event = number.withUnsafeBytes { CInt($0.loadUnaligned(as: UInt16.self)) }
       if let event = Self.events[event] { return event }
     }
   }
 
-  /// Watches no more. Idempotent.
+  /// Stops watching. Idempotent.
   func close() { listener.close() }
 }

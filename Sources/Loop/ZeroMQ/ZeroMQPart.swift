@@ -1,14 +1,14 @@
 import CZMQ
 import Bytes
 
-/// The parts of a message on their way in.
+/// Receives the parts of a message.
 ///
-/// What is short is copied, all into the same memory: libzmq has it in the message structure itself, or in a block of
-/// 8 KiB that several messages share. What is long stays where libzmq received it.
+/// Short parts are copied into common memory: libzmq has them in `zmq_msg_t` itself, or in a block of 8 KiB that several
+/// messages share. Long parts stay in libzmq's memory.
 struct ZeroMQIncomingMessage: ~Copyable {
-  /// From this length on a part is not copied.
+  /// The least length of a part that is not copied, in bytes.
   private static let sharedLength = 16 << 10
-  /// What most messages need for their short parts.
+  /// The memory that most messages need for their short parts, in bytes.
   private static let usualLength = 1024
 
   private enum Piece {
@@ -19,15 +19,17 @@ struct ZeroMQIncomingMessage: ~Copyable {
   private var pieces: [Piece] = []
   private var copies = ByteBuffer()
 
-  /// How many bytes all parts have.
+  /// The number of bytes of all parts.
   private(set) var length = 0
-  /// How many parts there are.
+  /// The number of parts.
   var count: Int { pieces.count }
 
   init() {}
 
-  /// Takes the next part from a socket, by means of `message`, which is initialised; nil where there is none now, else
-  /// whether another one follows.
+  /// Receives the next part from a socket.
+  ///
+  /// - Parameter message: an initialised message for the call's own use.
+  /// - Returns: whether another part follows; nil if there is no part now.
   mutating func receive(
     from socket: UnsafeMutableRawPointer, by message: UnsafeMutablePointer<zmq_msg_t>
   ) throws(UVError) -> Bool? {
@@ -59,13 +61,13 @@ struct ZeroMQIncomingMessage: ~Copyable {
   }
 }
 
-/// A long part in the memory that libzmq received it into, which goes when this goes.
+/// Owns the libzmq message of a long part.
 ///
-/// `@unchecked Sendable`: nobody writes to a message that was received, and libzmq counts its references atomically.
+/// `@unchecked Sendable`: nothing writes to a received message, and libzmq counts its references atomically.
 private final class ZeroMQPart: @unchecked Sendable {
   private let message: UnsafeMutablePointer<zmq_msg_t>
 
-  /// Takes over what `other` holds. The data of a message that is too long to lie in the structure stays where it is.
+  /// Takes over the contents of `other`. Data that is not in the structure itself is not moved.
   init(moving other: UnsafeMutablePointer<zmq_msg_t>) {
     message = .allocate(capacity: 1)
     zmq_msg_init(message)
@@ -78,13 +80,13 @@ private final class ZeroMQPart: @unchecked Sendable {
   }
 }
 
-/// Parts on their way out.
+/// Sends parts of messages.
 enum ZeroMQOutgoingPart {
-  /// From this length on libzmq sends from our memory and holds it until then; below, a copy costs less than what it
-  /// takes to give memory back from another thread.
+  /// The least length of a part that libzmq sends from our memory, in bytes. For shorter parts a copy costs less than
+  /// releasing our memory from libzmq's thread.
   private static let sharedLength = 16 << 10
 
-  /// Queues one part; false where the socket takes none now.
+  /// Queues one part; false if the call would block.
   static func send(
     _ bytes: Bytes, isFollowed: Bool, to socket: UnsafeMutableRawPointer
   ) throws(UVError) -> Bool {
@@ -124,7 +126,7 @@ enum ZeroMQOutgoingPart {
     return 0
   }
 
-  /// Keeps bytes alive while libzmq sends from them.
+  /// Keeps bytes alive until libzmq has sent them.
   private final class Holder: Sendable {
     private let bytes: Bytes
     init(_ bytes: Bytes) { self.bytes = bytes }

@@ -2,17 +2,12 @@ import CZMQ
 import Bytes
 
 extension ZeroMQSocket {
-  /// What the socket does with messages.
+  /// The type of a socket (zmq_socket(3)).
   enum Kind: Sendable {
-    /// Sends to its peers in turn, receives from all.
     case dealer
-    /// Puts the sender's identity before what it receives, and sends to whom the first part names.
     case router
-    /// Sends to all who subscribed.
     case publisher
-    /// Receives what it subscribed to.
     case subscriber
-    /// One peer.
     case pair
 
     var rawValue: CInt {
@@ -26,21 +21,21 @@ extension ZeroMQSocket {
     }
   }
 
-  /// How a socket behaves; fixed before it connects.
+  /// Options that are set before a socket connects (zmq_setsockopt(3)).
   struct Options: Sendable {
-    /// What a router calls it; empty lets the router choose.
+    /// ZMQ_ROUTING_ID, by which a router calls it; empty lets the router choose.
     var identity = Bytes()
-    /// How many messages may wait to be received before libzmq's thread stops reading; 0 for any number.
+    /// ZMQ_RCVHWM: how many messages may wait to be received before libzmq stops reading; 0 for no limit.
     var receiveHighWaterMark: CInt = 0
-    /// How long all parts of a message may be together, in bytes. libzmq knows the limit of a part alone.
+    /// The limit for all parts of a message together, in bytes. ZMQ_MAXMSGSIZE, which gets it too, limits each part.
     var maximumMessageLength = Int.max
   }
 
-  /// How soon a connection that failed is tried again, in milliseconds: only where nobody closes the socket before.
+  /// ZMQ_RECONNECT_IVL, in milliseconds. Sockets whose connection has ended are usually closed before.
   private static let reconnectInterval: CInt = 100
 
   static func apply(_ options: Options, to socket: UnsafeMutableRawPointer) throws(UVError) {
-    // To close must not wait for peers that do not take what was sent.
+    // Closing must not wait for a peer that does not read.
     try set(ZMQ_LINGER, to: 0, of: socket)
     try set(ZMQ_RCVHWM, to: options.receiveHighWaterMark, of: socket)
     try set(ZMQ_RECONNECT_IVL, to: reconnectInterval, of: socket)

@@ -2,35 +2,35 @@ import CUV
 import CZMQ
 import Bytes
 
-/// A socket of libzmq on the loop: whole messages, each in several parts.
+/// A libzmq socket on the loop. It sends and receives whole messages of several parts.
 ///
-/// Receiving is pull: what nobody asks for stays where it is. How much that may be is the high-water mark, a number of
-/// messages, at which libzmq's thread stops reading.
+/// libzmq reads ahead up to the high-water mark, a number of messages; the rest waits at the peer.
 ///
-/// The descriptor that libzmq gives to wait on tells that something changed, not that there is something to receive
-/// (zmq_getsockopt(3), ZMQ_FD), and tells it once: whoever asks for ZMQ_EVENTS, sends, or receives takes the news with
-/// it. So what is known is kept in `hasArrivals`, until a receive has found nothing; from then on the descriptor
-/// becomes readable with the next message. To ask costs four system calls, which is why nobody asks twice.
+/// The descriptor ZMQ_FD signals that something changed, not that there is a message, and is edge-triggered
+/// (zmq_getsockopt(3)): reading ZMQ_EVENTS, sending and receiving clear it. So `hasArrivals` stays true until a receive has
+/// found nothing; then the descriptor becomes readable with the next message. Reading ZMQ_EVENTS costs four system calls,
+/// so it is not read without need.
 @LoopActor
 final class ZeroMQSocket: Handle {
-  /// How many parts a message may have, as with our own ZMTP.
+  /// The limit of parts of a message, as in our own ZMTP.
   private static let maximumPartCount = 1 << 16
 
   private let socket: UnsafeMutableRawPointer
-  /// What parts are received by.
+  /// The message that parts are received with.
   private let incoming: UnsafeMutablePointer<zmq_msg_t>
-  /// Who waits for a message; a selector puts its own in place.
+  /// Tasks that wait for a message. A selector replaces it by its own.
   var arrivals = WaitQueue()
   private let departures = WaitQueue()
   private let maximumMessageLength: Int
   private weak var context: ZeroMQContext?
-  /// The socket whose connection this one hears of, and whether this one is heard of itself.
+  /// The socket that this one gets monitor events of.
   private weak var watched: ZeroMQSocket?
+  /// A monitor reports events of this socket.
   private var isWatched = false
-  /// There may be a message: the descriptor has said so, and no receive has found otherwise since.
+  /// There may be a message: the descriptor was readable, and no receive has found nothing since.
   private var hasArrivals = false
 
-  /// A socket that is connected to nothing yet. Whoever makes one closes it, or its context.
+  /// A socket without connections. The owner closes it, or its context.
   init(_ kind: Kind, in context: ZeroMQContext, _ options: Options = Options()) throws(UVError) {
     let socket = try context.makeSocket(kind)
     self.socket = socket
@@ -54,19 +54,18 @@ final class ZeroMQSocket: Handle {
     context.add(self)
   }
 
-  /// Connects; libzmq tries again for ever. Returns at once.
+  /// Begins to connect. libzmq tries again without end.
   func connect(to endpoint: String) throws(UVError) {
     try ensureOpen()
     if zmq_connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
   }
 
-  /// Lets others connect.
   func bind(to endpoint: String) throws(UVError) {
     try ensureOpen()
     if zmq_bind(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
   }
 
-  /// Receives what begins with `prefix`; everything where it is empty.
+  /// Subscribes to messages that begin with `prefix`; to all if it is empty.
   func subscribe(to prefix: Bytes = Bytes()) throws(UVError) {
     try ensureOpen()
     try Self.set(ZMQ_SUBSCRIBE, to: prefix, of: socket)
@@ -84,14 +83,14 @@ final class ZeroMQSocket: Handle {
     }
   }
 
-  /// Takes the next message; nil where there is none now.
+  /// Takes the next message; nil if there is none now.
   ///
-  /// - Throws: `UVError.messageTooLong`; what is left of the message comes with the next call.
+  /// - Throws: `UVError.messageTooLong`; the next call returns the rest of that message.
   func receive() throws(UVError) -> [Bytes]? {
     try ensureOpen()
     defer { if !departures.isEmpty { lookAtEvents() } }
     var message = ZeroMQIncomingMessage()
-    // libzmq delivers messages whole: when the first part is there, all are.
+    // libzmq delivers messages atomically: with the first part all are there (zmq_msg_recv(3)).
     while let isFollowed = try message.receive(from: socket, by: incoming) {
       guard message.length <= maximumMessageLength, message.count < Self.maximumPartCount else {
         throw .messageTooLong
@@ -102,13 +101,13 @@ final class ZeroMQSocket: Handle {
     return nil
   }
 
-  /// True when `receive` may bring a message, or throw.
+  /// True if `receive` may return a message, or throw.
   var isReadable: Bool { !isOpen || hasArrivals }
 
   // MARK: Sending
 
-  /// Sends a message of one part or more. It is queued when this returns, and what is large is sent from where it
-  /// lies. Waits only while there is no peer to send to, or as many as the high-water mark allows wait already.
+  /// Queues a message of one or more parts. Large parts are sent without a copy. Waits only while there is no peer, or
+  /// while the queue is at the high-water mark.
   ///
   /// - Throws: `UVError.cancelled` when the socket is closed, `CancellationError`.
   func send(_ parts: [Bytes]) async throws {
@@ -119,7 +118,7 @@ final class ZeroMQSocket: Handle {
     try ensureOpen()
     defer { lookAtEvents() }
     for (index, part) in parts.enumerated() {
-      // A message that does not go whole does not go at all: libzmq takes back the parts before.
+      // If a part cannot be queued, libzmq drops the parts before it: a message is sent whole or not at all.
       guard try ZeroMQOutgoingPart.send(part, isFollowed: index < parts.count - 1, to: socket) else {
         return false
       }
@@ -127,13 +126,13 @@ final class ZeroMQSocket: Handle {
     return true
   }
 
-  // MARK: Its end
+  // MARK: Closing
 
-  /// Closes the socket; what was sent and has not left is dropped, and whoever waits is told. Idempotent.
+  /// Closes the socket and drops queued messages. Waiting tasks get `UVError.cancelled`. Idempotent.
   func close() { startClosing() }
 
   override func willClose() {
-    // Before the end of either: libzmq's thread waits for ever to tell of an event that nobody can hear of any more.
+    // Before either is closed: libzmq's thread blocks for ever on an event that it cannot deliver.
     stopMonitor()
     watched?.stopMonitor()
     zmq_close(socket)
@@ -145,7 +144,7 @@ final class ZeroMQSocket: Handle {
 
   override func didClose() { incoming.deallocate() }
 
-  /// Tells `listener` of `events` at `endpoint`, which is new.
+  /// Sends `events` to `listener` by way of `endpoint`, an unused inproc address.
   func startMonitor(_ events: CInt, at endpoint: String, for listener: ZeroMQSocket) throws(UVError) {
     try ensureOpen()
     guard zmq_socket_monitor(socket, endpoint, events) == 0 else { throw UVError.ofZeroMQ }
@@ -165,12 +164,11 @@ final class ZeroMQSocket: Handle {
 
   private var isWritable: Bool { !isOpen || events & CInt(ZMQ_POLLOUT) != 0 }
 
-  /// What can be done now. To ask is also what makes the descriptor quiet again.
+  /// ZMQ_EVENTS. Reading it also clears the descriptor.
   private var events: CInt { (try? Self.number(ZMQ_EVENTS, of: socket)) ?? 0 }
 
   private func becameReadable() {
-    // Whoever waits for messages finds out what there is by receiving. With nobody there the descriptor has to be made
-    // quiet.
+    // A task that waits for messages finds out by receiving. Without one the descriptor must be cleared here.
     if arrivals.isEmpty || !departures.isEmpty {
       lookAtEvents()
     } else {
