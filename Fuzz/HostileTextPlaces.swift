@@ -183,7 +183,7 @@ struct Place {
       else { continue }
       var execution = Execution()
       for event in (try? execution.receive(message)) ?? [] { _ = OutputEncoder.line(event) }
-      _ = Execution.isIdle(message)
+      _ = message.isIdle
     }
   }
 

@@ -57,7 +57,7 @@ import Wire
       else { return }
       var execution = Execution()
       for event in (try? execution.receive(message)) ?? [] { _ = OutputEncoder.line(event) }
-      _ = Execution.isIdle(message)
+      _ = message.isIdle
     }
   }
 }

@@ -47,7 +47,10 @@ public final class Kernel {
   private let identifier: String
   private let logger: Logger
   private var channel: any KernelChannel
-  private var exchanges: [MessageIdentifier: PendingRequest] = [:]
+  private var pendingRequests: [MessageIdentifier: PendingRequest] = [:]
+  private let ends = WaitQueue()
+  /// True until the kernel takes code.
+  private var isStarting = false
   /// The name by which the kernel's process signs its messages.
   private var processSession = MessageIdentifier.none
 
@@ -88,20 +91,17 @@ public final class Kernel {
     startListening()
   }
 
-  /// Sends `request` and hands over what the kernel says to it, in order, until `receive` returns true. While
-  /// `receive` does not return, the kernel's output waits: that is how a slow client slows its kernel.
+  /// Sends `request`, which is on its way when this returns, and gives what the kernel says to it.
   ///
-  /// - Parameter whenSent: called when the request is on its way, for what can be done while the kernel works.
-  /// - Throws: `KernelEnd` when the kernel or the way to it is lost first, `diedBefore` where it is certain that the
-  ///   kernel has not got the request; `CancellationError`.
-  public func perform(
-    _ request: KernelRequest, whenSent: @LoopActor () async -> Void = {},
-    receive: @escaping @LoopActor (Message) async -> Bool
-  ) async throws {
+  /// - Throws: `KernelEnd`, `CancellationError`.
+  public func replies(to request: KernelRequest) async throws -> Replies {
     if let end { throw end.beforeRequest }
-    let exchange = PendingRequest(receive: receive)
-    exchanges[request.identifier] = exchange
-    defer { exchanges[request.identifier] = nil }
+    let pending = PendingRequest()
+    pendingRequests[request.identifier] = pending
+    let replies = Replies(pending) { [weak self] in
+      self?.pendingRequests[request.identifier] = nil
+      pending.release()
+    }
     do {
       try await channel.send(request)
     } catch let error as CancellationError {
@@ -109,26 +109,29 @@ public final class Kernel {
     } catch {
       finish(because: .connectionLost("\(error)"), of: channel)
     }
-    await whenSent()
-    try await exchange.end()
+    return replies
   }
 
-  /// Ends `request`, as if its receiver had all, when the kernel has lost it. ipykernel drops a request and answers
+  /// Ends `request`, as if all had come, when the kernel has lost it. ipykernel drops a request and answers
   /// nothing when an interrupt reaches it beside the code ("KeyboardInterrupt caught in kernel"). Requests on shell are
   /// answered in their order, so the answer to a later one tells.
   public func concludeIfLost(_ request: KernelRequest) async {
     var isAnswered = false
-    while !isAnswered, exchanges[request.identifier] != nil, end == nil, !Task.isCancelled {
+    while !isAnswered, pendingRequests[request.identifier] != nil, end == nil, !Task.isCancelled {
       // The question may be lost the same way.
       try? await withDeadline(Self.probeLimit) {
-        try await self.perform(self.session.kernelInformation()) { message in
-          isAnswered = isAnswered || message.header.type == .kernelInfoReply
-          return isAnswered
+        for try await message in try await self.replies(to: self.session.kernelInformation()) {
+          if message.isReply { isAnswered = true }
         }
       }
     }
-    exchanges[request.identifier]?.finish(.success(()))
+    pendingRequests.removeValue(forKey: request.identifier)?.finish(.success(()))
   }
+
+  /// Waits until the kernel, or the way to it, ends.
+  ///
+  /// - Throws: `CancellationError`.
+  public func untilEnd() async throws { try await ends.wait { end != nil } }
 
   /// Interrupts what runs; see `KernelProvider.interrupt`.
   public func interrupt() async throws { try await provider.interrupt(identifier) }
@@ -139,7 +142,7 @@ public final class Kernel {
   /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return. The
   /// kernel is asked first, so that it can write what it has to write.
   public func shutDown(because reason: KernelEnd) async {
-    let isBusy = !exchanges.isEmpty
+    let isBusy = !pendingRequests.isEmpty
     await hangUp(because: reason)
     await provider.shutDown(identifier, isBusy: isBusy)
   }
@@ -179,20 +182,16 @@ public final class Kernel {
   private func becomeReady() async throws {
     var isAnswered = false
     var isHeard = false
+    isStarting = true
+    defer { isStarting = false }
     do {
       try await withDeadline(Self.startLimit) {
         while !(isAnswered && isHeard) {
           try? await withDeadline(Self.questionInterval) {
-            try await self.perform(self.session.kernelInformation()) { message in
-              if message.header.type == .kernelInfoReply {
-                isAnswered = true
-                self.supportedFeatures = Self.features(of: message)
-                // The kernelspec may say so, and ipykernel be of a version of which ours is none.
-                if !self.supportedFeatures.contains(Self.keepsOutput) { self.channel.takeOutputAtOnce() }
-                self.processSession = message.header.session
-              }
+            for try await message in try await self.replies(to: self.session.kernelInformation()) {
+              if message.isReply { isAnswered = true }
               if message.channel == .iopub { isHeard = true }
-              return isAnswered && isHeard
+              if isAnswered && isHeard { return }
             }
           }
           if let end = self.end { throw end }
@@ -204,6 +203,13 @@ public final class Kernel {
     } catch is DeadlineExceeded {
       throw KernelProviderError.kernelDidNotStart("no answer within \(Self.startLimit)")
     }
+  }
+
+  private func noteProperties(in reply: Message) {
+    supportedFeatures = Self.features(of: reply)
+    // The kernelspec may say so, and ipykernel be of a version of which ours is none.
+    if !supportedFeatures.contains(Self.keepsOutput) { channel.takeOutputAtOnce() }
+    processSession = reply.header.session
   }
 
   private static func features(of reply: Message) -> Set<String> {
@@ -222,39 +228,51 @@ public final class Kernel {
       while end == nil {
         switch try await channel.next() {
         case .message(let message): await route(message)
-        case .lost(let loss): await tell(loss)
-        case .died(let how): finish(because: .died(how), of: channel)
+        case .lost(let loss):
+          await untilDealtWith()
+          if pendingRequests[loss.request] != nil { await onLoss?(loss) }
+        case .died(let how):
+          await untilDealtWith()
+          finish(because: .died(how), of: channel)
         }
       }
     } catch {
+      await untilDealtWith()
       finish(because: .connectionLost("\(error)"), of: channel)
     }
   }
 
   private func route(_ message: Message) async {
-    guard let exchange = exchanges[message.parentIdentifier] else {
+    guard let pending = pendingRequests[message.parentIdentifier] else {
       // What has no parent, or another's, is no output of code that was sent here.
-      if message.parentIdentifier.belongs(to: session.identifier) { await onStray?(message) }
+      guard message.parentIdentifier.belongs(to: session.identifier) else { return }
+      await untilDealtWith()
+      await onStray?(message)
       return
     }
     // Nobody tells that another client has restarted a kernel; it may even have missed that itself.
     if Self.telling.contains(message.header.type), isAnother(message.header.session) {
+      await untilDealtWith()
       return finish(because: .died(Self.restartedByOthers), of: self.channel)
     }
-    exchange.isHeard = true
-    if await exchange.receive(message) { exchange.finish(.success(())) }
+    if isStarting, message.header.type == .kernelInfoReply { noteProperties(in: message) }
+    pending.append(message)
+    if pending.isFull { await pending.untilDealtWith() }
+    if pending.isFinished { pendingRequests[message.parentIdentifier] = nil }
   }
 
-  private func tell(_ loss: OutputLoss) async {
-    if exchanges[loss.request] != nil { await onLoss?(loss) }
+  /// Waits until consumers have seen what came first, such as that code has asked its kernel to end.
+  private func untilDealtWith() async {
+    for pending in pendingRequests.values { await pending.untilDealtWith() }
   }
 
   private func finish(because reason: KernelEnd, of channel: any KernelChannel) {
     guard end == nil, channel === self.channel else { return }
     end = reason
-    for (request, exchange) in exchanges {
-      let isMissed = !exchange.isHeard && channel.hasMissed(request)
-      exchange.finish(.failure(isMissed ? reason.beforeRequest : reason))
+    ends.wakeAll()
+    for (request, pending) in pendingRequests {
+      let isMissed = !pending.isHeard && channel.hasMissed(request)
+      pending.finish(.failure(isMissed ? reason.beforeRequest : reason))
     }
     onEnd?(reason)
   }

@@ -4,16 +4,13 @@ import Wire
 
 /// One execution as a state machine: the kernel's messages in, what the client is told out. It does no I/O.
 ///
-/// It is complete on the reply **and** `idle`, in either order: they come over different channels.
-///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute
 struct Execution {
   /// True when we interrupted the code.
   var isInterrupted = false
   /// True when the code has asked its kernel to end, as `exit()` does: it will, in a moment.
   private(set) var endsKernel = false
-  private var isReplied = false
-  private var isIdle = false
+  private var progress = RequestProgress()
   /// True when the kernel has said that it runs the code.
   private(set) var isAccepted = false
   private var hasFailed = false
@@ -30,14 +27,14 @@ struct Execution {
   }
 
   /// True when the kernel has nothing more to say to it.
-  var isComplete: Bool { isReplied && isIdle }
+  var isComplete: Bool { progress.isComplete }
 
   /// True when the code was interrupted and the kernel did not say so itself.
   var wantsInterruptionTold: Bool { isInterrupted && !hasFailed }
 
   /// True when the kernel is done with an interrupted execution and has not replied: the interrupt may have hit it beside
   /// the code, and then no reply comes.
-  var mayHaveLostItsReply: Bool { isInterrupted && isIdle && !isReplied }
+  var mayHaveLostItsReply: Bool { isInterrupted && progress.isIdle && !progress.isReplied }
 
   /// Output was dropped, which ends the execution with an error of ours: the kernel's own is not told, too.
   mutating func receive(_ loss: OutputLoss) -> [OutputEvent] {
@@ -56,9 +53,9 @@ struct Execution {
   ///
   /// - Throws: `JSONError` where its content is not what the protocol says.
   mutating func receive(_ message: Message) throws(JSONError) -> [OutputEvent] {
+    progress.note(message)
     switch (message.channel, message.header.type) {
     case (.shell, .executeReply):
-      isReplied = true
       do {
         return try receiveReply(message.content())
       } catch {
@@ -67,7 +64,6 @@ struct Execution {
         return failureOfReply()
       }
     case (.iopub, .status):
-      if Self.isIdle(message) { isIdle = true }
       return failureOfReply()
     case (.iopub, .executeInput):
       return try accept(message.content()["execution_count"])
@@ -139,12 +135,6 @@ struct Execution {
     case .number: value.bytes
     default: nil
     }
-  }
-
-  /// True for the status that ends what a kernel says to a request.
-  static func isIdle(_ message: Message) -> Bool {
-    message.header.type == .status
-      && (try? message.content())?["execution_state"]?.isString("idle") == true
   }
 
   private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {

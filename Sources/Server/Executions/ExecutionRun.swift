@@ -48,6 +48,7 @@ final class ExecutionRun {
   private var isLookingForReply = false
   /// The client knows that the context's memory is gone.
   private var hasToldRestart = false
+  private var hasLeft = false
   /// What is to be put back into the kernel behind the execution.
   private var changedEnvironment: EnvironmentCode?
 
@@ -75,12 +76,11 @@ final class ExecutionRun {
     do { try await runInTurn() } catch { failure = error }
     // Nothing runs any more: a client that leaves as soon as it has the last line must not interrupt what comes next.
     kernel = nil
-    // Where the kernel is another's by now, nobody need wait until a client that does not read has heard of that.
-    if failure is KernelEnd { LoopActor.task { await self.leave() } }
+    if failure is KernelEnd { leave() }
     if let failure { await fail(failure) }
     await output.finish()
     // The client has its answer; the next in line waits until the kernel is as it was.
-    if !(failure is KernelEnd) { LoopActor.task { await self.leave() } }
+    leave()
   }
 
   /// The client is gone: nobody waits for this execution, so it is interrupted at once.
@@ -145,9 +145,7 @@ final class ExecutionRun {
       try? await context.restart(after: Self.exitReason)
       return
     }
-    try? await withDeadline(Self.afterthoughtLimit) {
-      try await kernel.perform(kernel.session.kernelInformation()) { _ in false }
-    }
+    try? await withDeadline(Self.afterthoughtLimit) { try await kernel.untilEnd() }
   }
 
   private func runOnce() async throws {
@@ -159,7 +157,10 @@ final class ExecutionRun {
     if await isCalledOff() { return }
     await tellRestart()
     self.request = request
-    try await kernel.perform(request, whenSent: { await self.output.begin() }) { await self.receive($0) }
+    let replies = try await kernel.replies(to: request)
+    replies.onKernelEnd { [weak self] in self?.kernelEnded($0) }
+    await output.begin()
+    for try await message in replies { await receive(message) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
     if execution.endsKernel { endingKernel = kernel }
     if execution.wantsInterruptionTold {
@@ -193,19 +194,14 @@ final class ExecutionRun {
   /// Deno sends a result behind its `idle` in one run of six. What comes before the answer to another question
   /// still belongs here; ipykernel keeps the order, and is spared the question.
   private func awaitLateOutput(of kernel: Kernel) async {
-    var isAnswered = false
-    var isIdle = false
     try? await withDeadline(Self.afterthoughtLimit) {
-      try await kernel.perform(kernel.session.kernelInformation()) { message in
+      for try await message in try await kernel.replies(to: kernel.session.kernelInformation()) {
         await self.receiveStray(message)
-        if message.header.type == .kernelInfoReply { isAnswered = true }
-        if Execution.isIdle(message) { isIdle = true }
-        return isAnswered && isIdle
       }
     }
   }
 
-  private func receive(_ message: Message) async -> Bool {
+  private func receive(_ message: Message) async {
     do {
       let events = try execution.receive(message)
       await output.send(events)
@@ -217,7 +213,13 @@ final class ExecutionRun {
     // Before anything else is heard of the kernel: the next may be its end.
     if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: Self.exitReason) }
     lookForReply()
-    return execution.isComplete
+  }
+
+  /// The next execution need not wait until a client that does not read has heard that the kernel has ended.
+  private func kernelEnded(_ end: KernelEnd) {
+    if case .diedBefore = end { return }
+    kernel = nil
+    leave()
   }
 
   private func lookForReply() {
@@ -227,7 +229,13 @@ final class ExecutionRun {
   }
 
   /// The turn ends when no interrupt can hit the next execution and the environment is as it was.
-  private func leave() async {
+  private func leave() {
+    guard !hasLeft else { return }
+    hasLeft = true
+    LoopActor.task { await self.passTurn() }
+  }
+
+  private func passTurn() async {
     escalation?.close()
     for interruption in interruptions { await interruption.value }
     if let changedEnvironment, let kernel = try? await context.ready() {

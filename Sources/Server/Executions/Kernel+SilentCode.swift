@@ -10,13 +10,14 @@ extension Kernel {
   func runSilently(_ code: String) async throws {
     let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
     var failure: String? = "an interrupt hit it"
-    try await perform(request) { message in
-      if Execution.isIdle(message) { LoopActor.task { await self.concludeIfLost(request) } }
-      guard message.header.type == .executeReply else { return false }
+    var isReplied = false
+    for try await message in try await replies(to: request) {
+      if message.isIdle, !isReplied { LoopActor.task { await self.concludeIfLost(request) } }
+      guard message.isReply else { continue }
+      isReplied = true
       let content = try? message.content()
       let isDone = content?["status"]?.isString("ok") == true
       failure = isDone ? nil : content?["evalue"]?.excerpt() ?? "no reason given"
-      return true
     }
     if let failure { throw SilentCodeFailure(description: failure) }
   }

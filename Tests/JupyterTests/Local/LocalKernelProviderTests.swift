@@ -179,9 +179,7 @@ extension Kernel {
   /// What `code` prints, as it stands in the messages' JSON.
   func output(of code: String, each: (@LoopActor (String) -> Void)? = nil) async throws -> String {
     var text = ""
-    var isReplied = false
-    var isIdle = false
-    try await perform(session.execution(of: JSONString.contents(of: code))) { message in
+    for try await message in try await replies(to: session.execution(of: JSONString.contents(of: code))) {
       let content = try? message.content()
       switch message.header.type {
       case .stream:
@@ -189,11 +187,8 @@ extension Kernel {
         text += piece
         each?(piece)
       case .error: text += content?.description ?? ""
-      case .executeReply: isReplied = true
-      case .status: if content?["execution_state"]?.text == "idle" { isIdle = true }
       default: break
       }
-      return isReplied && isIdle
     }
     return text
   }

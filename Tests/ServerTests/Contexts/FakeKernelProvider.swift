@@ -61,9 +61,15 @@ final class FakeKernelProvider: KernelProvider {
   func close() async { living = [] }
 }
 
-/// A channel to nobody, which answers `kernel_info_request` itself.
+/// A channel to nobody, which answers `kernel_info_request` itself and leaves other requests to the test.
 @LoopActor
 final class FakeChannel: KernelChannel {
+  /// The requests to execute code, in order.
+  private(set) var executions: [KernelRequest] = []
+  /// Called with each of them.
+  var onExecution: (@LoopActor (KernelRequest) throws -> Void)?
+  /// How many events were taken.
+  private(set) var takenCount = 0
   private var events: [Result<KernelEvent, UVError>] = []
   private var reader: CheckedContinuation<Void, Never>?
   /// Tells the end of the kernel instead of its first answer.
@@ -73,21 +79,49 @@ final class FakeChannel: KernelChannel {
 
   func send(_ request: KernelRequest) async throws {
     if isDoomed { return deliver(.success(.died("killed by SIGKILL"))) }
-    for (channel, type, content) in [
-      (KernelChannelName.iopub, "status", #"{"execution_state": "busy"}"#),
-      (.shell, "kernel_info_reply", "{}"), (.iopub, "status", #"{"execution_state": "idle"}"#),
-    ] {
-      deliver(
-        .success(
-          .message(
-            try Message(
-              channel: channel, header: Bytes(#"{"msg_id": "k", "msg_type": "\#(type)"}"#),
-              parentHeader: request.header, metadata: "{}", content: Bytes(content)))))
+    if request.header.contains("execute_request") {
+      executions.append(request)
+      try onExecution?(request)
+      return
     }
+    try say(.iopub, "status", #"{"execution_state": "busy"}"#, to: request)
+    try say(.shell, "kernel_info_reply", "{}", to: request)
+    try say(.iopub, "status", #"{"execution_state": "idle"}"#, to: request)
+  }
+
+  /// The kernel says something to a request.
+  func say(
+    _ channel: KernelChannelName, _ type: String, _ content: String, to request: KernelRequest
+  ) throws {
+    deliver(
+      .success(
+        .message(
+          try Message(
+            channel: channel,
+            header: Bytes(#"{"msg_id": "k", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#),
+            parentHeader: request.header, metadata: "{}", content: Bytes(content)))))
+  }
+
+  /// The kernel accepts the code.
+  func accept(_ request: KernelRequest) throws {
+    try say(.iopub, "status", #"{"execution_state": "busy"}"#, to: request)
+    try say(.iopub, "execute_input", #"{"execution_count": 1}"#, to: request)
+  }
+
+  /// The code prints `text`, which needs no escaping.
+  func printText(_ text: String, to request: KernelRequest) throws {
+    try say(.iopub, "stream", #"{"name": "stdout", "text": "\#(text)"}"#, to: request)
+  }
+
+  /// The kernel has run the code.
+  func finish(_ request: KernelRequest, _ reply: String = #"{"status": "ok", "execution_count": 1}"#) throws {
+    try say(.shell, "execute_reply", reply, to: request)
+    try say(.iopub, "status", #"{"execution_state": "idle"}"#, to: request)
   }
 
   func next() async throws -> KernelEvent {
     while events.isEmpty { await withCheckedContinuation { reader = $0 } }
+    takenCount += 1
     return try events.removeFirst().get()
   }
 

@@ -43,7 +43,7 @@ struct MessageBacklog {
     guard Self.isEssential(message) else { return appendOutput(message, cost, after: request) }
     // One alone may be longer than the limit.
     guard essentialSize == 0 || essentialSize + cost <= limit else { return .overrun }
-    if let loss, message.isIdle(of: loss.request) { endLoss() }
+    if let loss, message.parentIdentifier == loss.request, message.isIdle { endLoss() }
     essentialSize += cost
     events.append(.message(message))
     return .kept
@@ -108,12 +108,5 @@ struct MessageBacklog {
 
   private static func isEssential(_ message: Message) -> Bool {
     message.channel != .iopub || message.header.type == .status
-  }
-}
-
-extension Message {
-  /// True of the status that ends what the kernel says to `request`.
-  fileprivate func isIdle(of request: MessageIdentifier) -> Bool {
-    parentIdentifier == request && (try? content())?["execution_state"]?.isString("idle") == true
   }
 }

@@ -25,7 +25,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   private let hasEnded: @LoopActor () -> Bool
   /// The request that found the kernel's process ended.
   private var missedRequest: MessageIdentifier?
-  private var questions: [MessageIdentifier: PendingRequest] = [:]
+  private var questions: [MessageIdentifier: Promise<Result<Void, any Error>>] = [:]
   /// The identifier of what was sent last on shell.
   private var lastRequest: MessageIdentifier?
   private var death: String?
@@ -107,11 +107,11 @@ final class ZeroMQKernelChannel: KernelChannel {
   ///
   /// - Throws: `UVError.cancelled` when the channel is closed, `CancellationError`.
   func ask(_ request: KernelRequest) async throws {
-    let question = PendingRequest { _ in true }
+    let question = Promise<Result<Void, any Error>>()
     questions[request.identifier] = question
     defer { questions[request.identifier] = nil }
     try await send(request)
-    try await question.end()
+    try await question.get().get()
   }
 
   func next() async throws -> KernelEvent {
@@ -155,7 +155,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   func abort() {
     isClosed = true
     sockets.close()
-    for question in questions.values { question.finish(.failure(UVError.cancelled)) }
+    for question in questions.values { question.fulfil(.failure(UVError.cancelled)) }
   }
 
   /// Checks who sent it before anything of it is believed. What somebody else sent is as good as not sent.
@@ -212,12 +212,12 @@ final class ZeroMQKernelChannel: KernelChannel {
         guard let message = try await message(in: parts, from: .control) else { continue }
         // What answers nothing that somebody waits for is of no use: the answer to a request to end, an answer that comes
         // too late, and whatever code in the kernel may send here.
-        questions[message.parentIdentifier]?.finish(.success(()))
+        questions[message.parentIdentifier]?.fulfil(.success(()))
       }
     } catch {
       isControlLost = true
       inbox.wake()
-      for question in questions.values { question.finish(.failure(error)) }
+      for question in questions.values { question.fulfil(.failure(error)) }
     }
   }
 }

@@ -53,22 +53,19 @@ struct WarmKernel {
   }
 
   private static func awaitEnd(of request: KernelRequest, on channel: any KernelChannel) async throws {
-    var isReplied = false
-    var isIdle = false
-    while !(isReplied && isIdle) {
+    var progress = RequestProgress()
+    while !progress.isComplete {
       guard case .message(let message) = try await channel.next() else {
         throw KernelProviderError.kernelIsGone
       }
       guard message.parentIdentifier == request.identifier else { continue }
+      progress.note(message)
+      guard message.isReply else { continue }
       let content = try message.content()
-      if message.channel == .shell {
-        isReplied = true
-        if content["status"]?.isString("ok") != true {
-          throw KernelProviderError.refused(
-            content["evalue"]?.excerpt() ?? "the kernel could not run code of ours")
-        }
+      if content["status"]?.isString("ok") != true {
+        throw KernelProviderError.refused(
+          content["evalue"]?.excerpt() ?? "the kernel could not run code of ours")
       }
-      if content["execution_state"]?.isString("idle") == true { isIdle = true }
     }
   }
 }

@@ -1,0 +1,135 @@
+import Bytes
+import Logging
+import Loop
+import TestLoop
+import Testing
+import Wire
+
+@testable import Jupyter
+
+@Suite struct RepliesTests {
+  @Test func `they come in order and end behind reply and idle`() async throws {
+    try await withKernel { kernel, channel in
+      let request = kernel.session.execution(of: "")
+      channel.onExecution = {
+        try channel.accept($0)
+        for text in ["a", "b", "c"] { try channel.printText(text, to: $0) }
+        try channel.finish($0)
+      }
+      var texts: [String] = []
+      var types: [MessageType] = []
+      for try await message in try await kernel.replies(to: request) {
+        types.append(message.header.type)
+        if message.header.type == .stream { texts.append(try message.content()["text"]?.excerpt() ?? "") }
+      }
+      #expect(texts == ["a", "b", "c"])
+      #expect(types == [.status, .executeInput, .stream, .stream, .stream, .executeReply, .status])
+    }
+  }
+
+  @Test(arguments: [(1, PendingRequest.mostMessages), (PendingRequest.mostBytes, 1)])
+  func `no more than a few messages are taken from the kernel while the consumer is busy`(
+    length: Int, most: Int
+  ) async throws {
+    try await withKernel { kernel, channel in
+      let before = channel.takenCount
+      let text = String(repeating: "x", count: length)
+      channel.onExecution = {
+        for _ in 0..<100 { try channel.printText(text, to: $0) }
+        try channel.finish($0)
+      }
+      var count = 0
+      for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) {
+        count += 1
+        for _ in 0..<20 { await Task.yield() }
+        #expect(channel.takenCount - before <= count + most)
+      }
+      #expect(count == 102)
+    }
+  }
+
+  @Test func `what came before a kernel's end is told before it`() async throws {
+    try await withKernel { kernel, channel in
+      channel.onExecution = {
+        try channel.accept($0)
+        channel.die()
+      }
+      var types: [MessageType] = []
+      await #expect(throws: KernelEnd.died("killed by SIGKILL")) {
+        for try await message in try await kernel.replies(to: kernel.session.execution(of: "")) {
+          types.append(message.header.type)
+          #expect(kernel.end == nil)
+        }
+      }
+      #expect(types == [.status, .executeInput])
+    }
+  }
+
+  @Test func `a busy consumer is told of a kernel that is killed`() async throws {
+    try await withKernel { kernel, channel in
+      channel.onExecution = { try channel.accept($0) }
+      let replies = try await kernel.replies(to: kernel.session.execution(of: ""))
+      var told: KernelEnd?
+      replies.onKernelEnd { told = $0 }
+      var iterator = replies.makeAsyncIterator()
+      _ = try await iterator.next(isolation: LoopActor.shared)
+      await kernel.kill(because: .restarted)
+      #expect(told == .restarted)
+      await #expect(throws: KernelEnd.restarted) {
+        while try await iterator.next(isolation: LoopActor.shared) != nil {}
+      }
+    }
+  }
+
+  @Test func `a request that is given up holds nothing up`() async throws {
+    try await withKernel { kernel, channel in
+      channel.onExecution = {
+        for text in ["a", "b", "c"] { try channel.printText(text, to: $0) }
+        try channel.finish($0)
+      }
+      for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) { break }
+      var count = 0
+      for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) { count += 1 }
+      #expect(count == 5)
+    }
+  }
+
+  @Test func `a consumer that is cancelled holds nothing up`() async throws {
+    try await withKernel { kernel, channel in
+      await #expect(throws: DeadlineExceeded.self) {
+        try await withDeadline(.milliseconds(1)) {
+          for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) {}
+        }
+      }
+      channel.onExecution = { try channel.finish($0) }
+      for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) {}
+    }
+  }
+
+  @Test func `a request that has lost its reply ends when a later one is answered`() async throws {
+    try await withKernel { kernel, channel in
+      channel.onExecution = { try channel.say(.iopub, "status", #"{"execution_state": "idle"}"#, to: $0) }
+      let request = kernel.session.execution(of: "")
+      for try await message in try await kernel.replies(to: request) {
+        if message.isIdle { LoopActor.task { await kernel.concludeIfLost(request) } }
+      }
+    }
+  }
+
+  private func withKernel(
+    _ body: @escaping @LoopActor (Kernel, FakeChannel) async throws -> Void
+  ) async throws {
+    try await TestLoop.run {
+      let provider = FakeKernelProvider()
+      let kernel = try await Kernel.start(
+        FakeKernelProvider.spec, on: provider, in: "/", environment: [:],
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      let channel = try #require(provider.channels["kernel-1"])
+      // The last of the answer to its first question.
+      while channel.takenCount < 3 { await Task.yield() }
+      try await body(kernel, channel)
+      await kernel.kill(because: .shutDown("the test is over"))
+      await Task.yield()
+    }
+  }
+}
