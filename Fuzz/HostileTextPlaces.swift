@@ -182,7 +182,7 @@ struct Place {
           channel: channel, header: header, parentHeader: header, metadata: "{}", content: content)
       else { continue }
       var execution = Execution()
-      for event in (try? execution.receive(message)) ?? [] { _ = OutputEncoder.line(event) }
+      for event in (try? execution.receive(message)) ?? [] { _ = NDJSONEncoder.line(event) }
       _ = message.isIdle
     }
   }

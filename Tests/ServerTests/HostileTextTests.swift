@@ -56,7 +56,7 @@ import Wire
           channel: channel, header: header, parentHeader: header, metadata: "{}", content: content)
       else { return }
       var execution = Execution()
-      for event in (try? execution.receive(message)) ?? [] { _ = OutputEncoder.line(event) }
+      for event in (try? execution.receive(message)) ?? [] { _ = NDJSONEncoder.line(event) }
       _ = message.isIdle
     }
   }

@@ -30,7 +30,7 @@ final class ExecutionRun {
 
   private let order: Order
   private let context: Context
-  private let output: ExecutionOutput
+  private let sink: any ExecutionSink
   private let logger: Logger
   private let waiter = AsyncMutex.Waiter()
   private var execution = Execution()
@@ -52,23 +52,23 @@ final class ExecutionRun {
   /// What is to be put back into the kernel behind the execution.
   private var changedEnvironment: EnvironmentCode?
 
-  init(_ order: Order, in context: Context, output: ExecutionOutput, logger: Logger) {
+  init(_ order: Order, in context: Context, sink: any ExecutionSink, logger: Logger) {
     self.order = order
     self.context = context
-    self.output = output
+    self.sink = sink
     self.logger = logger
-    output.onLoss = { [weak self] in self?.abandon() }
+    sink.onLoss = { [weak self] in self?.abandon() }
   }
 
   /// Runs to the end, whatever happens: the client's stream is finished when this returns.
   func run() async {
     // The head goes out at once, but where nothing is to be waited for the code goes to the kernel first.
-    if context.mutex.isLocked || !context.isReady || order.environment != nil { await output.begin() }
+    if context.mutex.isLocked || !context.isReady || order.environment != nil { await sink.begin() }
     do {
       try await context.mutex.lock(as: waiter)
     } catch {
       await fail(error)
-      await output.finish()
+      await sink.finish()
       return
     }
     context.current = self
@@ -78,7 +78,7 @@ final class ExecutionRun {
     kernel = nil
     if failure is KernelEnd { leave() }
     if let failure { await fail(failure) }
-    await output.finish()
+    await sink.finish()
     // The client has its answer; the next in line waits until the kernel is as it was.
     leave()
   }
@@ -118,11 +118,11 @@ final class ExecutionRun {
   /// kernel has accepted the code was written between two executions, and belongs to neither.
   func receiveStray(_ message: Message) async {
     guard execution.isAccepted, let events = try? Execution.output(of: message) else { return }
-    await output.send(events)
+    await sink.send(events)
   }
 
   /// Says that output was dropped, in its place.
-  func receive(_ loss: OutputLoss) async { await output.send(execution.receive(loss)) }
+  func receive(_ loss: OutputLoss) async { await sink.send(execution.receive(loss)) }
 
   /// A kernel may die before it gets the code, and before anybody has heard of that: the code is not to blame, and has
   /// left no trace, so the next kernel runs it.
@@ -159,12 +159,12 @@ final class ExecutionRun {
     self.request = request
     let replies = try await kernel.replies(to: request)
     replies.onKernelEnd { [weak self] in self?.kernelEnded($0) }
-    await output.begin()
+    await sink.begin()
     for try await message in replies { await receive(message) }
     if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
     if execution.endsKernel { endingKernel = kernel }
     if execution.wantsInterruptionTold {
-      await output.send([.failure(.executionInterrupted, "the execution was interrupted")])
+      await sink.send([.failure(.executionInterrupted, "the execution was interrupted")])
     }
   }
 
@@ -172,13 +172,13 @@ final class ExecutionRun {
   private func tellRestart() async {
     guard let reason = context.takeLoss(), !hasToldRestart else { return }
     hasToldRestart = true
-    await output.send([.contextRestarted(reason: reason)])
+    await sink.send([.contextRestarted(reason: reason)])
   }
 
   /// True where the code need not begin any more; the client, if there still is one, is told.
   private func isCalledOff() async -> Bool {
     guard execution.isInterrupted else { return isAbandoned }
-    await output.send([.failure(.executionInterrupted, "the execution was interrupted before the code ran")])
+    await sink.send([.failure(.executionInterrupted, "the execution was interrupted before the code ran")])
     return true
   }
 
@@ -204,11 +204,11 @@ final class ExecutionRun {
   private func receive(_ message: Message) async {
     do {
       let events = try execution.receive(message)
-      await output.send(events)
+      await sink.send(events)
     } catch {
       // A kernel that sends what is not JSON: what it wanted to say cannot be told, but that it did can.
       logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type.rawValue)"])
-      await output.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
+      await sink.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
     // Before anything else is heard of the kernel: the next may be its end.
     if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: Self.exitReason) }
@@ -276,7 +276,7 @@ final class ExecutionRun {
         .failure(.executionInterrupted, "the code did not run: `env_vars` could not be set: \(failure)")
       default: .failure(.connectionLost, "\(error)")
       }
-    if let event { await output.send([event]) }
+    if let event { await sink.send([event]) }
   }
 
   /// A late interrupt may hit the code that restores; it does no harm twice.

@@ -27,8 +27,8 @@ struct ExecuteRoute {
     }
     try runs.admit()
     let order = ExecutionRun.Order(code: wanted.code, environment: environment)
-    let output = ExecutionOutput(writer: writer)
-    let run = ExecutionRun(order, in: context, output: output, logger: logger)
+    let sink = NDJSONSink(writer: writer)
+    let run = ExecutionRun(order, in: context, sink: sink, logger: logger)
     await runs.follow(run) {
       let watch = LoopActor.task {
         await writer.untilClientIsGone()

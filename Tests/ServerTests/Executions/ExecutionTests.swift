@@ -12,7 +12,7 @@ import Testing
   }
 
   private func line(_ event: OutputEvent) -> String {
-    OutputEncoder.line(event).map { String($0) }.joined()
+    NDJSONEncoder.line(event).map { String($0) }.joined()
   }
 
   @Test func isCompleteOnReplyAndIdleInEitherOrder() throws {

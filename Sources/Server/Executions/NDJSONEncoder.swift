@@ -1,8 +1,8 @@
 import Bytes
 import Wire
 
-/// Writes `OutputEvent`s as lines of NDJSON, in ASCII alone: small text of ours around slices of the kernel's own bytes.
-enum OutputEncoder {
+/// Writes `OutputEvent`s as lines of JSON in ASCII: short text of ours around slices of the bytes that the kernel sent.
+enum NDJSONEncoder {
   /// The MIME types that have fields of their own, in the order in which they are written.
   private static let fields: [(type: String, key: String)] = [
     ("text/plain", ",\"text\":"), ("text/html", ",\"html\":"), ("text/markdown", ",\"markdown\":"),

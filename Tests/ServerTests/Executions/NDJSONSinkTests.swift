@@ -8,10 +8,10 @@ import Wire
 @testable import Server
 
 extension ServerTests {
-  @Suite struct ExecutionOutputs {
+  @Suite struct NDJSONSinks {
     @Test func aSilentStreamIsKeptAlive() async throws {
       try await withHTTPServer(handler: { _, response in
-        let output = ExecutionOutput(writer: response)
+        let output = NDJSONSink(writer: response)
         await output.begin()
         output.breakSilence()
         await LoopActor.task {}.value
@@ -28,7 +28,7 @@ extension ServerTests {
       let text = String(repeating: "x", count: 1 << 16)
       let stalled = TestSignal()
       try await withHTTPServer(handler: { _, response in
-        let output = ExecutionOutput(writer: response)
+        let output = NDJSONSink(writer: response)
         await output.begin()
         let sent = Counter()
         let writing = LoopActor.task {
