@@ -24,6 +24,10 @@ final class FakeKernelProvider: KernelProvider {
   private(set) var startCount = 0
   /// How many channels were asked for again.
   private(set) var reconnectCount = 0
+  /// How many interrupts were asked for.
+  private(set) var interruptCount = 0
+  /// What `interrupt` does.
+  var onInterrupt: @LoopActor () -> Void = {}
   /// What `reconnect` does.
   var onReconnect: @LoopActor (String) throws -> FakeChannel = { _ in throw KernelProviderError.kernelIsGone }
 
@@ -55,7 +59,11 @@ final class FakeKernelProvider: KernelProvider {
     return channel
   }
 
-  func interrupt(_ identifier: String) async throws {}
+  func interrupt(_ identifier: String) async throws {
+    interruptCount += 1
+    onInterrupt()
+  }
+
   func shutDown(_ identifier: String, isBusy: Bool) async { await kill(identifier) }
   func kill(_ identifier: String) async { living.removeAll { $0 == identifier } }
   func close() async { living = [] }

@@ -43,12 +43,12 @@ import Testing
 
   @Test func anInterruptedExecutionThatIsIdleMayHaveLostItsReply() throws {
     var execution = Execution()
+    execution.kernelTaken()
     _ = try execution.receive(Messages.status("idle"))
-    #expect(!execution.mayHaveLostItsReply)
-    execution.isInterrupted = true
-    #expect(execution.mayHaveLostItsReply)
+    #expect(execution.findReply().isEmpty)
+    #expect(execution.interrupt().contains(.findReply))
     _ = try execution.receive(Messages.reply())
-    #expect(!execution.mayHaveLostItsReply)
+    #expect(execution.findReply().isEmpty)
   }
 
   @Test func busyIsNotIdle() throws {
@@ -225,12 +225,13 @@ import Testing
   @Test func ofAnExecutionWhoseOutputWasDroppedNoOtherErrorIsTold() throws {
     for reply in [#"{"status": "aborted"}"#, #"{"status": "error", "ename": "KeyboardInterrupt"}"#] {
       var execution = Execution()
+      execution.kernelTaken()
+      _ = execution.interrupt()
       #expect(try execution.receive(Messages.reply(reply)).isEmpty)
       let loss = execution.receive(OutputLoss(request: .none, limit: 1000, bytes: 24))
       #expect(loss.count == 1)
       #expect(try execution.receive(Messages.status("idle")).isEmpty)
-      execution.isInterrupted = true
-      #expect(execution.isComplete && !execution.wantsInterruptionTold)
+      #expect(execution.isComplete && execution.lastEvents().isEmpty)
     }
   }
 

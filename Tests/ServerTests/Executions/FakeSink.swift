@@ -1,0 +1,40 @@
+import Loop
+
+@testable import Server
+
+/// Keeps what an execution says, and blocks for as long as the test wants.
+@LoopActor
+final class FakeSink: ExecutionSink {
+  var onLoss: (@LoopActor () -> Void)?
+  /// What came, in words: `begin`, the lines, `finish`.
+  private(set) var calls: [String] = []
+  /// What `send` waits for; nil where the receiver takes everything.
+  var gate: Promise<Void>?
+
+  nonisolated init() {}
+
+  func begin() async { if calls.isEmpty { calls.append("begin") } }
+
+  func send(_ events: [OutputEvent]) async {
+    for event in events {
+      await begin()
+      calls.append(Self.describe(event))
+      await gate?.getRegardless()
+    }
+  }
+
+  func finish() async { calls.append("finish") }
+
+  private static func describe(_ event: OutputEvent) -> String {
+    switch event {
+    case .accepted(let count): "accepted \(count)"
+    case .stream(let name, let text, _): "\(name.rawValue) \(text)"
+    case .error(let name, _, _): "error \(name)"
+    case .contextRestarted(let reason): "restarted: \(reason)"
+    case .result: "result"
+    case .displayUpdate: "update"
+    case .clearOutput: "clear"
+    case .end: "end"
+    }
+  }
+}
