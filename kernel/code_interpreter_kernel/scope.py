@@ -1,4 +1,4 @@
-"""The environment variables and the working directory of one execution."""
+"""The environment variables of one execution."""
 
 from __future__ import annotations
 
@@ -10,31 +10,26 @@ from typing import Any, MutableMapping
 NAMESPACE = "code_interpreter"
 
 #: How a kernel says that it knows of it, and that it waits for whoever reads its output.
-FEATURES = [f"{NAMESPACE}.env_vars", f"{NAMESPACE}.cwd", f"{NAMESPACE}.keeps_output"]
+FEATURES = [f"{NAMESPACE}.env_vars", f"{NAMESPACE}.keeps_output"]
 
 
 class ExecutionScope:
     """Sets what a request's metadata asks for; at its end everything of that is as it was, whatever code did to it.
 
-    `{"code_interpreter": {"env_vars": {"A": "b"}, "cwd": "/x"}}`, in which both may be missing.
+    `{"code_interpreter": {"env_vars": {"A": "b"}}}`, in which the variables may be missing.
     """
 
     def __init__(self, metadata: Any):
         self._asked = (metadata or {}).get(NAMESPACE) or {}
         self._environ: MutableMapping[str, str] = os.environ
         self._variables: dict[str, str | None] = {}
-        self._directory: int | None = None
 
     def __enter__(self) -> ExecutionScope:
-        """Raises what the system says to a directory that is not there or to an impossible name, when all is as it was."""
+        """Raises what the system says to an impossible name, when all is as it was."""
         try:
             for name, value in (self._asked.get("env_vars") or {}).items():
                 self._variables[name] = self._environ.get(name)
                 self._environ[name] = value
-            if self._asked.get("cwd") is not None:
-                # Of the directory itself: its path may have become another's, or nobody's, by the end.
-                self._directory = os.open(".", os.O_PATH | os.O_DIRECTORY)
-                os.chdir(self._asked["cwd"])
         except BaseException:
             self._restore()
             raise
@@ -46,10 +41,6 @@ class ExecutionScope:
         self._restore()
 
     def _restore(self) -> None:
-        if self._directory is not None:
-            os.fchdir(self._directory)
-            os.close(self._directory)
-            self._directory = None
         for name, value in self._variables.items():
             try:
                 if value is None:
