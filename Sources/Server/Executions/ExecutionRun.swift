@@ -118,7 +118,7 @@ final class ExecutionRun {
     replies.onKernelEnd { [weak self] in self?.kernelEnded($0) }
     await sink.begin()
     for try await message in replies { await receive(message) }
-    if kernel.spec.language != "python" { await awaitLateOutput(of: kernel) }
+    if kernel.language.hasLateOutput { await awaitLateOutput(of: kernel) }
     await sink.send(execution.lastEvents())
   }
 
@@ -149,8 +149,7 @@ final class ExecutionRun {
     perform(execution.findReply())
   }
 
-  /// Deno sends a result behind its `idle` in one run of six. What comes before the answer to another question still belongs
-  /// here. ipykernel keeps the order, and is spared the question.
+  /// What comes before the answer to another request still belongs to this one.
   private func awaitLateOutput(of kernel: Kernel) async {
     try? await withDeadline(Self.afterthoughtLimit) {
       for try await message in try await kernel.replies(to: kernel.session.kernelInformation()) {
@@ -227,10 +226,10 @@ final class ExecutionRun {
     context.mutex.unlock()
   }
 
-  /// The kernel was asked to end. A Python one does so by itself, which takes a moment, and whatever is sent to it until then
-  /// is lost with it. Others leave it to their client, and would go on with all their memory (`q()` in IRkernel).
+  /// The kernel was asked to end. One that does so by itself takes a moment, and whatever is sent to it until then is lost
+  /// with it. Others would go on with all their memory.
   private func end(_ kernel: Kernel) async {
-    if kernel.spec.language == "python" {
+    if kernel.language.endsByItself {
       try? await withDeadline(Self.afterthoughtLimit) { try await kernel.untilEnd() }
     } else {
       try? await context.restart(after: Self.exitReason)

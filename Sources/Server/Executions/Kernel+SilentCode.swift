@@ -4,7 +4,7 @@ import Bytes
 import Wire
 
 extension Kernel {
-  /// Runs code of ours, which is not counted, not remembered and shown to nobody.
+  /// Runs code of ours, which is not counted, not kept in the history and not shown.
   ///
   /// - Throws: `SilentCodeFailure` where it fails; `KernelEnd`.
   func runSilently(_ code: String) async throws {
@@ -22,18 +22,14 @@ extension Kernel {
     if let failure { throw SilentCodeFailure(description: failure) }
   }
 
+  /// What is known of its language.
+  var language: LanguageSupport { .of(spec.language) }
+
   /// Makes `directory` the kernel's working directory, in the languages in which we know how.
   ///
   /// - Throws: `SilentCodeFailure` where it does not exist; `KernelEnd`.
   func changeDirectory(to directory: String) async throws {
-    let quoted = String(JSONString.quote(directory))
-    switch spec.language {
-    case "python": try await runSilently("__import__(\"os\").chdir(\(quoted))")
-    case "javascript", "typescript":
-      try await runSilently("(globalThis.Deno ?? process).chdir(\(quoted));")
-    case "r": try await runSilently("setwd(\(quoted))")
-    default: break
-    }
+    if let code = language.directoryCode(directory) { try await runSilently(code) }
   }
 }
 

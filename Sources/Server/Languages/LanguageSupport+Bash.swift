@@ -1,0 +1,55 @@
+extension LanguageSupport {
+  /// bash_kernel.
+  static let bash = LanguageSupport(
+    environmentCode: { bashEnvironment($0) }, directoryCode: { _ in nil },
+    hasLateOutput: true, endsByItself: false)
+
+  /// Bash cannot hold names that are not identifiers, and its kernel talks to a shell by the prompts that it has given it:
+  /// nil for those.
+  private static func bashEnvironment(_ variables: Variables) -> EnvironmentCode? {
+    let prompts: Set = ["PS1", "PS2", "PROMPT_COMMAND"]
+    guard variables.allSatisfy({ isIdentifier($0.name) && !prompts.contains($0.name) }) else {
+      return nil
+    }
+    // `declare -p` prints what brings a variable back with its attributes, and nothing where there is none.
+    let setting = variables.map { name, value in
+      let saved = "__code_interpreter_\(name)"
+      return "{ [[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "
+        + "export \(name)=\(bashQuoted(value)); }"
+    }.joined(separator: " && ")
+    // Only where something was saved: a shell that has been started anew has its variables as they are to be.
+    let restoring = variables.map { name, _ in
+      let saved = "__code_interpreter_\(name)"
+      return "if [[ -v \(saved) ]]; then unset \(name); eval \"$\(saved)\"; unset \(saved); fi"
+    }.joined(separator: "; ")
+    return EnvironmentCode(set: setting, restore: restoring)
+  }
+
+  private static func isIdentifier(_ name: String) -> Bool {
+    name.utf8.enumerated().allSatisfy { index, byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
+        true
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): index > 0
+      default: false
+      }
+    }
+  }
+
+  /// `$'…'` with everything but letters and digits as octal: one line of ASCII, which a kernel that types its code
+  /// into a terminal needs.
+  private static func bashQuoted(_ value: String) -> String {
+    var result = "$'"
+    for byte in value.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        result.append(Character(Unicode.Scalar(byte)))
+      default:
+        let digits = String(byte, radix: 8)
+        result += "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+      }
+    }
+    return result + "'"
+  }
+}

@@ -1,0 +1,39 @@
+import Testing
+
+@testable import Server
+
+@Suite struct LanguageSupportTests {
+  @Test func hostileValuesAreLiteralsOfPython() throws {
+    let code = try #require(LanguageSupport.of("python").environmentCode([("A", "\"'\\\n\t\u{1}é\u{2028}")]))
+    #expect(code.set.hasSuffix("{\"values\": {\"A\": \"\\\"'\\\\\\n\\t\\u0001é\u{2028}\"}})"))
+    #expect(!code.set.contains("\n") && !code.restore.contains("\n"))
+  }
+
+  @Test func bashGetsOneLineOfASCII() throws {
+    let code = try #require(LanguageSupport.of("bash").environmentCode([("A_1", "x'\n\u{3}é")]))
+    #expect(code.set.contains("export A_1=$'x\\047\\012\\003\\303\\251'"))
+  }
+
+  @Test(arguments: ["1A", "A-B", "A.B", "é", "A B"])
+  func bashCannotHoldNamesThatAreNoIdentifiers(name: String) {
+    #expect(LanguageSupport.of("bash").environmentCode([(name, "x")]) == nil)
+  }
+
+  @Test func anUnknownLanguageHasNoCode() {
+    #expect(LanguageSupport.of("cobol").environmentCode([("A", "x")]) == nil)
+    #expect(
+      ["python", "bash", "javascript", "typescript", "r"].allSatisfy {
+        LanguageSupport.of($0).environmentCode([]) != nil
+      })
+  }
+
+  @Test func directoriesAreQuoted() {
+    for (language, code) in [
+      ("python", #"__import__("os").chdir("/a\"b")"#), ("r", #"setwd("/a\"b")"#),
+      ("typescript", #"(globalThis.Deno ?? process).chdir("/a\"b");"#),
+    ] {
+      #expect(LanguageSupport.of(language).directoryCode("/a\"b") == code)
+    }
+    #expect(["bash", "cobol"].allSatisfy { LanguageSupport.of($0).directoryCode("/") == nil })
+  }
+}
