@@ -29,7 +29,7 @@ public final class JupyterServerProvider: KernelProvider {
   private let kernelEnvironment: [String: String]
   private let limits: KernelLimits
   private let logger: Logger
-  private lazy var knownSpecs = Remembered { try await self.askForSpecs() }
+  private lazy var knownSpecs = CachedValue { try await self.askForSpecs() }
   private let isOurs: Bool
   private var kernels: Set<String> = []
   /// The names of the kernelspecs that say of their kernels that they keep their output, see `LocalKernelSpec`; nil before

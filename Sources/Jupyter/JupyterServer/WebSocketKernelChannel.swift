@@ -11,7 +11,7 @@ final class WebSocketKernelChannel: KernelChannel {
   private let socket: WebSocketConnection
   private let framing: KernelWebSocketFraming
   private let logger: Logger
-  private var passedOver = PassedOver()
+  private var discarded = DiscardedMessages()
   private var budget = TurnBudget()
   private let isForKeeping: Bool
   /// The kernel has started: it starts a second time where somebody has restarted it.
@@ -64,7 +64,7 @@ final class WebSocketKernelChannel: KernelChannel {
         if let end = Self.end(in: message, hasStarted: &hasStarted) { return .died(end) }
         return .message(message)
       } catch let error as MessageError {
-        passedOver.note(error, on: frame.channel.rawValue, logger)
+        discarded.note(error, on: frame.channel.rawValue, logger)
       }
     }
   }

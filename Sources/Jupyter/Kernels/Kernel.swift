@@ -36,7 +36,7 @@ public final class Kernel {
   /// Told once when `end` is set, unless `shutDown` set it.
   public var onEnd: (@LoopActor (KernelEnd) -> Void)?
   /// Takes what belongs to no request that is under way: output of threads that outlived their cell.
-  public var onStray: (@LoopActor (Message) async -> Void)?
+  public var onUnsolicited: (@LoopActor (Message) async -> Void)?
 
   /// Told when more output waits than may: what makes it is to be stopped.
   public var onOverflow: (@LoopActor () -> Void)?
@@ -74,7 +74,7 @@ public final class Kernel {
         return kernel
       } catch {
         await kernel.kill(because: .shutDown("it did not start"))
-        guard connection.isFromReserve, EventLoop.now < end,
+        guard connection.isWarm, EventLoop.now < end,
           case KernelProviderError.kernelDidNotStart(let reason) = error
         else { throw error }
         logger.info("a warm kernel has died", metadata: ["reason": "\(reason)"])
@@ -247,7 +247,7 @@ public final class Kernel {
       // What has no parent, or another's, is no output of code that was sent here.
       guard message.parentIdentifier.belongs(to: session.identifier) else { return }
       await untilDealtWith()
-      await onStray?(message)
+      await onUnsolicited?(message)
       return
     }
     // Nobody tells that another client has restarted a kernel; it may even have missed that itself.

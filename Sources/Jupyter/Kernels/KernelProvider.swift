@@ -66,5 +66,5 @@ public struct KernelConnection: Sendable {
   /// The way to it.
   public let channel: any KernelChannel
   /// True where it took code some time ago and has waited since: it may have died meanwhile.
-  public var isFromReserve = false
+  public var isWarm = false
 }

@@ -27,7 +27,7 @@ public final class LocalKernelProvider: KernelProvider {
   /// A start that takes longer hangs, and does not keep others waiting.
   private static let longestTurn: Duration = .seconds(5)
   private var sharedRuntime: Task<SharedRuntime, any Error>?
-  private let installed: Remembered<[LocalKernelSpec]>
+  private let installed: CachedValue<[LocalKernelSpec]>
   /// The kernels that should take Unix sockets and do not, by name.
   private var needPorts: Set<String> = []
   private var kernels: [String: LocalKernel] = [:]
@@ -47,7 +47,7 @@ public final class LocalKernelProvider: KernelProvider {
   private struct SharedRuntime {
     let directory: RunDirectory
     let reaper: Reaper
-    let outOfMemory: OutOfMemory
+    let oomKills: OOMKillCounter
     let subreaper: Subreaper
     let packages: InstalledPackages
     /// Those that are asked first come first.
@@ -74,7 +74,7 @@ public final class LocalKernelProvider: KernelProvider {
     self.limits = limits
     self.logger = logger
     let finder = KernelSpecFinder(prefix: self.python.prefix, environment: environment)
-    installed = Remembered { await finder.find() }
+    installed = CachedValue { await finder.find() }
   }
 
   /// What is installed.
@@ -228,7 +228,7 @@ public final class LocalKernelProvider: KernelProvider {
     return try await LocalKernel.start(
       plan, by: sharedRuntime.launchers, in: sharedRuntime.directory, logger: logger
     ) {
-      await self.explain($0, sharedRuntime.outOfMemory)
+      await self.explain($0, sharedRuntime.oomKills)
     }
   }
 
@@ -271,12 +271,12 @@ public final class LocalKernelProvider: KernelProvider {
       let reaper = try Reaper(
         mark: "\(LocalKernel.markName)=\(mark)/", tags: tags, directory: directory.path)
       await directory.prepare(prefix: python.prefix)
-      let outOfMemory = await OutOfMemory.find()
-      memoryKills = await outOfMemory.count()
+      let oomKills = await OOMKillCounter.find()
+      memoryKills = await oomKills.count()
       let subreaper = try Subreaper()
       let packages = await InstalledPackages(of: python.prefix)
       return SharedRuntime(
-        directory: directory, reaper: reaper, outOfMemory: outOfMemory, subreaper: subreaper,
+        directory: directory, reaper: reaper, oomKills: oomKills, subreaper: subreaper,
         packages: packages,
         launchers: await makeLaunchers(directory, subreaper, packages),
         // Its threads start now, while no kernel can use up what they need.
@@ -308,9 +308,9 @@ public final class LocalKernelProvider: KernelProvider {
 
   /// How a kernel died. Who was killed because memory had run out is killed as by anybody; the difference is in how
   /// often that has happened on the whole.
-  private func explain(_ status: ExitStatus, _ outOfMemory: OutOfMemory) async -> String {
+  private func explain(_ status: ExitStatus, _ oomKills: OOMKillCounter) async -> String {
     let before = memoryKills
-    guard status == .signal(Int(Signal.kill.rawValue)), let before, let now = await outOfMemory.count() else {
+    guard status == .signal(Int(Signal.kill.rawValue)), let before, let now = await oomKills.count() else {
       return status.description
     }
     memoryKills = now

@@ -194,7 +194,7 @@ final class Context {
     }
     kernel.onOverflow = { [weak self] in self?.current?.interrupt() }
     kernel.onLoss = { [weak self] loss in await self?.current?.receive(loss) }
-    kernel.onStray = { [weak self] message in await self?.current?.receiveStray(message) }
+    kernel.onUnsolicited = { [weak self] message in await self?.current?.receiveUnsolicited(message) }
     // It may have died between its first answer and now.
     if let end = kernel.end { kernelEnded(kernel, end) }
   }

@@ -80,7 +80,7 @@ final class ExecutionRun {
 
   /// Shows output of threads that earlier cells have started. What comes before the kernel has accepted the code was written
   /// between two executions, and belongs to neither.
-  func receiveStray(_ message: Message) async {
+  func receiveUnsolicited(_ message: Message) async {
     guard execution.isAccepted, let events = try? OutputEvent.output(of: message) else { return }
     await sink.send(events)
   }
@@ -153,7 +153,7 @@ final class ExecutionRun {
   private func awaitLateOutput(of kernel: Kernel) async {
     try? await withDeadline(Self.afterthoughtLimit) {
       for try await message in try await kernel.replies(to: kernel.session.kernelInformation()) {
-        await self.receiveStray(message)
+        await self.receiveUnsolicited(message)
       }
     }
   }

@@ -104,7 +104,7 @@ import Testing
 
     init() throws { directory = try TemporaryDirectory(prefix: "fork-server-") }
 
-    func fork(_ script: String, by server: ForkServer) async throws -> ForkedKernel? {
+    func fork(_ script: String, by server: ForkServer) async throws -> ForkedProcess? {
       count += 1
       let path = "\(directory.path)/log\(count)"
       let log = try SocketStream.makeFIFO(path)
@@ -113,7 +113,7 @@ import Testing
         await log.close()
         return nil
       }
-      return ForkedKernel(child, log: log, logger: .silent)
+      return ForkedProcess(child, log: log, logger: .silent)
     }
   }
 }

@@ -32,7 +32,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
       await started.close()
       await pool.untilFull()
       let next = try await pool.start(spec, in: "/usr/lib", environment: [:])
-      #expect(next.isFromReserve)
+      #expect(next.isWarm)
     }
   }
 

@@ -44,12 +44,12 @@ final class FakeKernelProvider: KernelProvider {
     startCount += 1
     try await gate?.get()
     let identifier = "kernel-\(channels.count + 1)"
-    let isFromReserve = deadWarmKernels > 0
-    if isFromReserve { deadWarmKernels -= 1 }
-    let channel = FakeChannel(isDoomed: isFromReserve)
+    let isWarm = deadWarmKernels > 0
+    if isWarm { deadWarmKernels -= 1 }
+    let channel = FakeChannel(isDoomed: isWarm)
     channels[identifier] = channel
     living.append(identifier)
-    return KernelConnection(identifier: identifier, channel: channel, isFromReserve: isFromReserve)
+    return KernelConnection(identifier: identifier, channel: channel, isWarm: isWarm)
   }
 
   func reconnect(_ identifier: String) async throws -> any KernelChannel {

@@ -34,7 +34,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   private var isControlLost = false
   private var hasHeardLastWords = false
   private var isClosed = false
-  private var passedOver = PassedOver()
+  private var discarded = DiscardedMessages()
 
   /// Connects to the kernel's sockets; its output is heard from now on.
   ///
@@ -169,7 +169,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     } catch let error as CancellationError {
       throw error
     } catch {
-      passedOver.note(error, on: channel.rawValue, logger)
+      discarded.note(error, on: channel.rawValue, logger)
       return nil
     }
   }

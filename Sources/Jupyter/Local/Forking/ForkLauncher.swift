@@ -80,7 +80,7 @@ final class ForkLauncher: KernelLauncher {
       arguments: plan.arguments.dropFirst(2).map { $0 }, directory: order.directory,
       environment: plan.environment, log: order.log)
     let log = try SocketStream.makeFIFO(order.log)
-    if let child = await server.fork(request) { return ForkedKernel(child, log: log, logger: logger) }
+    if let child = await server.fork(request) { return ForkedProcess(child, log: log, logger: logger) }
     await log.close()
     return nil
   }

@@ -10,7 +10,7 @@ struct WarmKernel {
   /// The connection, for whoever takes the kernel out of the pool.
   var taken: KernelConnection {
     var connection = connection
-    connection.isFromReserve = true
+    connection.isWarm = true
     return connection
   }
 

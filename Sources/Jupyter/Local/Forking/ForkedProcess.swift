@@ -3,7 +3,7 @@ import Loop
 
 /// A kernel that the fork server has forked. It is no child of ours, unless it has outlived the fork server.
 @LoopActor
-final class ForkedKernel: KernelProcess {
+final class ForkedProcess: KernelProcess {
   /// Who knows how it ended says so within this after its end, or has ended as well.
   private static let reportLimit: Duration = .seconds(1)
 

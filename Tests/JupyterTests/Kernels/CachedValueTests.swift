@@ -4,15 +4,15 @@ import Testing
 
 @testable import Jupyter
 
-@Suite struct RememberedTests {
+@Suite struct CachedValueTests {
   private struct Failure: Error {}
 
-  @Test func `what is remembered is found out once`() async throws {
+  @Test func `what is cached is found out once`() async throws {
     try await TestLoop.run {
       let counter = Counter()
-      let remembered = Remembered { counter.next() }
+      let cached = CachedValue { counter.next() }
       let values = try await [
-        remembered.value(maximumAge: .seconds(3600)), remembered.value(maximumAge: .seconds(3600)),
+        cached.value(maximumAge: .seconds(3600)), cached.value(maximumAge: .seconds(3600)),
       ]
       #expect(values == [1, 1])
     }
@@ -22,15 +22,15 @@ import Testing
     try await TestLoop.run {
       let counter = Counter()
       let gate = Promise<Void>()
-      let remembered = Remembered {
+      let cached = CachedValue {
         let number = counter.next()
         if number > 1 { try await gate.get() }
         return number
       }
-      let first = try await remembered.value(maximumAge: .zero)
+      let first = try await cached.value(maximumAge: .zero)
       #expect(first == 1)
       await EventLoop.untilLater()
-      let asking = (0..<5).map { _ in LoopActor.task { try await remembered.value(maximumAge: .zero) } }
+      let asking = (0..<5).map { _ in LoopActor.task { try await cached.value(maximumAge: .zero) } }
       while counter.count < 2 { await Task.yield() }
       gate.fulfil(())
       for task in asking {
@@ -46,13 +46,13 @@ import Testing
   @Test func `what could not be found out is tried again`() async throws {
     try await TestLoop.run {
       let counter = Counter()
-      let remembered = Remembered {
+      let cached = CachedValue {
         let number = counter.next()
         if number == 1 { throw Failure() }
         return number
       }
-      await #expect(throws: Failure.self) { try await remembered.value(maximumAge: .seconds(3600)) }
-      let value = try await remembered.value(maximumAge: .seconds(3600))
+      await #expect(throws: Failure.self) { try await cached.value(maximumAge: .seconds(3600)) }
+      let value = try await cached.value(maximumAge: .seconds(3600))
       #expect(value == 2)
     }
   }

@@ -3,7 +3,7 @@ import Loop
 /// A value that takes time to find out, and is found out again when what is remembered is too old. Whoever asks at the
 /// same time shares one answer.
 @LoopActor
-final class Remembered<Value: Sendable> {
+final class CachedValue<Value: Sendable> {
   private let find: @LoopActor () async throws -> Value
   private var found: (value: Value, since: UInt64)?
   private var finding: Promise<Result<Void, any Error>>?

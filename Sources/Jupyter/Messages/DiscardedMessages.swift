@@ -2,7 +2,7 @@ import Logging
 
 /// Tells the log of messages that are passed over, ever more seldom: code in a kernel can send any number of them, and
 /// must not fill the log.
-struct PassedOver {
+struct DiscardedMessages {
   private var count = 0
 
   /// Takes note of one; the first, the second, the fourth and so on are logged.

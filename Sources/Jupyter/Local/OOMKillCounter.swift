@@ -3,7 +3,7 @@ import Bytes
 
 /// How often the system has killed a process of our container, or service, because there was no memory left: it says so
 /// nowhere else, and to the process that is killed least of all.
-struct OutOfMemory: Sendable {
+struct OOMKillCounter: Sendable {
   /// The file that counts, and the name before the number in it.
   private let path: String?
 
@@ -11,10 +11,10 @@ struct OutOfMemory: Sendable {
   ///
   /// https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
   @LoopActor
-  static func find() async -> OutOfMemory {
+  static func find() async -> OOMKillCounter {
     let groups = String((try? await SmallFile.read("/proc/self/cgroup")) ?? Bytes())
     let candidates = groups.split(separator: "\n").flatMap { Self.candidates(for: String($0)) }
-    return OutOfMemory(path: candidates.first(where: SmallFile.exists))
+    return OOMKillCounter(path: candidates.first(where: SmallFile.exists))
   }
 
   /// The number of kills up to now; nil where nobody counts.
