@@ -11,10 +11,7 @@ public func fuzzKernelFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> C
   let isText = input[0] & 2 != 0
   guard let frame = try? framing.decode(input[1...], isText: isText) else { return 0 }
   for other in [KernelWebSocketFraming.v1, .legacy] where isText || other == framing {
-    guard let (pieces, isText) = try? other.encode(frame) else {
-      check(false, "a message that cannot be written again")
-      continue
-    }
+    let (pieces, isText) = other.encode(frame)
     let again = try? other.decode(Bytes(pieces.flatMap { [UInt8]($0) }), isText: isText)
     check(again == frame, "\(frame)\n--- became:\n\(String(describing: again))")
   }

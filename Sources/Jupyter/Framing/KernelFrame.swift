@@ -20,7 +20,8 @@ public enum KernelChannelName: String, Sendable, CaseIterable {
   }
 }
 
-/// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received.
+/// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received. The binary
+/// buffers that a message may have behind them are not kept: only widgets use them.
 public struct KernelFrame: Sendable, Equatable {
   /// Where the message belongs.
   public var channel: KernelChannelName
@@ -32,20 +33,17 @@ public struct KernelFrame: Sendable, Equatable {
   public var metadata: Bytes
   /// A JSON object whose members depend on the type that the header names.
   public var content: Bytes
-  /// Bytes that go with the content.
-  public var buffers: [Bytes]
 
   /// A message of these parts.
   public init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes = "{}", metadata: Bytes = "{}",
-    content: Bytes = "{}", buffers: [Bytes] = []
+    content: Bytes = "{}"
   ) {
     self.channel = channel
     self.header = header
     self.parentHeader = parentHeader
     self.metadata = metadata
     self.content = content
-    self.buffers = buffers
   }
 }
 

@@ -26,11 +26,10 @@ public enum KernelWebSocketFraming: Sendable, Equatable {
   }
 
   /// The pieces of the WebSocket message that says `frame`, and whether it is text.
-  public func encode(_ frame: KernelFrame) throws(KernelFramingError) -> (pieces: [Bytes], isText: Bool) {
+  public func encode(_ frame: KernelFrame) -> (pieces: [Bytes], isText: Bool) {
     switch self {
-    case .v1: return (V1Layout.encode(frame), false)
-    case .legacy where frame.buffers.isEmpty: return (LegacyLayout.json(frame), true)
-    case .legacy: return (try LegacyLayout.encodeBinary(frame), false)
+    case .v1: (V1Layout.encode(frame), false)
+    case .legacy: (LegacyLayout.encode(frame), true)
     }
   }
 }

@@ -1,21 +1,19 @@
 import Bytes
 import Wire
 
-/// The layouts from before there were subprotocols. A message without buffers is the text of one JSON object. Buffers
-/// follow the JSON in a binary message, behind how many parts there are (the JSON included) and where each begins:
-/// big-endian numbers of 32 bits.
+/// The layouts from before there were subprotocols. A message without buffers is the text of one JSON object. A message with
+/// buffers is binary: how many parts there are (the JSON included), where each begins, the JSON, the buffers. The numbers are
+/// big-endian, of 32 bits.
 enum LegacyLayout {
   static func decodeText(_ text: Bytes) throws(KernelFramingError) -> KernelFrame {
-    try frame(from: text, buffers: [])
+    try frame(from: text)
   }
 
   static func decodeBinary(_ frame: Bytes) throws(KernelFramingError) -> KernelFrame {
-    let parts = try partRanges(frame).map { frame[$0] }
-    return try self.frame(from: parts[0], buffers: Array(parts[1...]))
+    try self.frame(from: frame[try partRanges(frame)[0]])
   }
 
-  /// The JSON of `frame`, without its buffers.
-  static func json(_ frame: KernelFrame) -> [Bytes] {
+  static func encode(_ frame: KernelFrame) -> [Bytes] {
     [
       Bytes(#"{"channel":"\#(frame.channel.rawValue)","header":"#), frame.header,
       #","parent_header":"#, frame.parentHeader,
@@ -25,20 +23,7 @@ enum LegacyLayout {
     ]
   }
 
-  static func encodeBinary(_ frame: KernelFrame) throws(KernelFramingError) -> [Bytes] {
-    let json = json(frame)
-    let partLengths = [json.reduce(0) { $0 + $1.count }] + frame.buffers.map(\.count)
-    var front = ByteBuffer()
-    try append(partLengths.count, to: &front)
-    var offset = 4 * (partLengths.count + 1)
-    for length in partLengths {
-      try append(offset, to: &front)
-      offset += length
-    }
-    return [front.takeAll()] + json + frame.buffers
-  }
-
-  private static func frame(from text: Bytes, buffers: [Bytes]) throws(KernelFramingError) -> KernelFrame {
+  private static func frame(from text: Bytes) throws(KernelFramingError) -> KernelFrame {
     var name, header, parentHeader, metadata, content: JSONSlice?
     // One pass, as the content may be long.
     try object(text).forEachMember { key, value in
@@ -60,7 +45,7 @@ enum LegacyLayout {
     }
     return KernelFrame(
       channel: channel, header: header.bytes, parentHeader: part(parentHeader),
-      metadata: part(metadata), content: part(content), buffers: buffers)
+      metadata: part(metadata), content: part(content))
   }
 
   private static func object(_ text: Bytes) throws(KernelFramingError) -> JSONSlice {
@@ -106,12 +91,5 @@ enum LegacyLayout {
 
   private static func number(in span: Span<UInt8>, at index: Int) -> Int {
     Int(UInt32(bigEndian: span.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt32.self)))
-  }
-
-  private static func append(_ number: Int, to buffer: inout ByteBuffer) throws(KernelFramingError) {
-    guard let number = UInt32(exactly: number) else {
-      throw KernelFramingError("A kernel message is too long for the older framing")
-    }
-    for shift in [24, 16, 8, 0] as [UInt32] { buffer.append(UInt8(truncatingIfNeeded: number >> shift)) }
   }
 }

@@ -13,12 +13,12 @@ enum V1Layout {
     }
     return KernelFrame(
       channel: channel, header: frame[ranges[1]], parentHeader: frame[ranges[2]], metadata: frame[ranges[3]],
-      content: frame[ranges[4]], buffers: ranges[5...].map { frame[$0] })
+      content: frame[ranges[4]])
   }
 
   static func encode(_ frame: KernelFrame) -> [Bytes] {
     let channel = Bytes(frame.channel.rawValue)
-    let parts = [channel, frame.header, frame.parentHeader, frame.metadata, frame.content] + frame.buffers
+    let parts = [channel, frame.header, frame.parentHeader, frame.metadata, frame.content]
     var offset = UInt64(8 * (parts.count + 2))
     var front = ByteBuffer()
     front.reserve(Int(offset) + channel.count)

@@ -1,7 +1,7 @@
 import Bytes
 
 /// How messages of a kernel are laid out in parts of ZeroMQ messages: whom they are for, a delimiter, the signature,
-/// four parts of JSON that it covers, and buffers.
+/// four parts of JSON that it covers, and buffers, which are not kept.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
 enum ZeroMQFraming {
@@ -33,7 +33,7 @@ enum ZeroMQFraming {
     }
     let frame = KernelFrame(
       channel: channel, header: parts[index + 2], parentHeader: parts[index + 3], metadata: parts[index + 4],
-      content: parts[index + 5], buffers: Array(parts[(index + 6)...]))
+      content: parts[index + 5])
     return Signed(identities: Array(parts[..<index]), signature: parts[index + 1], frame: frame)
   }
 
@@ -42,7 +42,7 @@ enum ZeroMQFraming {
   /// - Parameter sign: gives the signature over all of the parts in turn, in hexadecimal.
   static func encode(_ frame: KernelFrame, sign: ([Bytes]) -> Bytes) -> [Bytes] {
     let signed = signedParts(of: frame)
-    return [delimiter, sign(signed)] + signed + frame.buffers
+    return [delimiter, sign(signed)] + signed
   }
 
   private static func signedParts(of frame: KernelFrame) -> [Bytes] {

@@ -43,7 +43,7 @@ final class WebSocketKernelChannel: KernelChannel {
   }
 
   func send(_ request: KernelRequest) async throws {
-    let (pieces, isText) = try framing.encode(request.frame)
+    let (pieces, isText) = framing.encode(request.frame)
     try await socket.send(pieces, isText: isText)
   }
 
