@@ -6,14 +6,14 @@ import Bytes
 import Wire
 import Workspace
 
-/// The whole server: contexts on a provider of kernels, files of a workspace, and the routes to them.
+/// The whole server: contexts with kernels of a provider, the files of a workspace, and the routes to them.
 @LoopActor
 public final class Service {
   /// How long code that was interrupted at shutdown may take to end.
   private static let interruptGrace: Duration = .seconds(3)
   /// How long clients may take to read the end of their answers at shutdown.
   private static let goodbyeLimit: Duration = .seconds(2)
-  /// A default kernel that does not start is tried again after this.
+  /// The pause before a default kernel that did not start is started again.
   private static let retryInterval: Duration = .seconds(1)
 
   let configuration: ServiceConfiguration
@@ -24,7 +24,7 @@ public final class Service {
   let runs = ExecutionRuns()
 
   /// - Parameter provider: where kernels come from; the service closes it when it stops.
-  /// - Throws: `UVError` where the workspace is no directory that can be opened.
+  /// - Throws: `UVError` if the workspace cannot be opened as a directory.
   public init(_ configuration: ServiceConfiguration, provider: any KernelProvider, logger: Logger)
     async throws
   {
@@ -48,7 +48,7 @@ public final class Service {
     await runs.drain(grace: configuration.grace, afterInterrupt: Self.interruptGrace)
     warming.cancel()
     await server.drain()
-    // Code that obeyed no interrupt ends here, with its kernel, and its client is told.
+    // Code that did not obey the interrupt ends here, with its kernel, and its client is told.
     await contexts.close()
     let patience = Deadline { serving.cancel() }
     patience.start(Self.goodbyeLimit)

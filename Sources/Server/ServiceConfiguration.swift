@@ -1,6 +1,6 @@
 public import HTTPServer
 
-/// What a service is told from outside.
+/// The options of a service.
 public struct ServiceConfiguration: Sendable {
   /// The directory of the file API and of contexts that name none, absolute.
   public let workspace: String

@@ -1,7 +1,7 @@
 import Loop
 
-/// A value that takes time to find out, and is found out again when what is remembered is too old. Whoever asks at the
-/// same time shares one answer.
+/// A value that takes time to find out, and is found out again when it is too old. Callers that ask at the same time share
+/// one answer.
 @LoopActor
 final class CachedValue<Value: Sendable> {
   private let find: @LoopActor () async throws -> Value
@@ -22,7 +22,7 @@ final class CachedValue<Value: Sendable> {
     }
   }
 
-  /// Finds it out for all who ask; that one of them gives up waiting ends nothing.
+  /// Finds it out for all callers. It goes on if one of them is cancelled.
   private func begin() -> Promise<Result<Void, any Error>> {
     let promise = Promise<Result<Void, any Error>>()
     let since = EventLoop.now

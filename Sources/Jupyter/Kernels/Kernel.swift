@@ -3,44 +3,43 @@ public import Loop
 import Bytes
 import Wire
 
-/// A kernel that takes code: routes what comes over its channel to the request that it belongs to.
+/// A kernel that takes code. What comes over its channel goes to the request that it belongs to.
 @LoopActor
 public final class Kernel {
-  /// How long a kernel may take from its start to its first answer. Preloading kernels and loaded machines are slow;
-  /// a kernel that needs longer is taken for broken.
+  /// How long a kernel may take from its start to its first reply. Kernels that import much, and loaded machines, are slow.
   public static let startLimit: Duration = .seconds(60)
-  /// A question that a kernel missed while it started is asked again after this.
+  /// The interval of requests to a kernel that starts: it may miss some.
   private static let questionInterval: Duration = .milliseconds(200)
 
-  /// A kernel that is idle answers within milliseconds.
+  /// How long an idle kernel may take to reply. Most take some milliseconds.
   private static let probeLimit: Duration = .seconds(1)
 
-  /// How a kernel ended that another client of its provider has restarted.
+  /// Why a kernel ended that another client of its Jupyter Server has restarted.
   nonisolated static let restartedByOthers = "it was restarted by another client"
 
-  /// What kind of kernel it is.
+  /// The kind of kernel.
   public let spec: KernelSpec
   /// Makes the requests to it.
   public let session = MessageSession()
-  /// What it can do beyond the protocol, by its own account (`supported_features` of `kernel_info_reply`).
+  /// `supported_features` of its `kernel_info_reply`.
   public private(set) var supportedFeatures: Set<String> = []
-  /// What a kernel says itself, and no code that runs in it: by these one that took another's place is known. The first of
-  /// them, its status, may be missed while the connection to it is new.
+  /// Messages that the kernel sends itself, and no code that runs in it: their session tells whether another process has taken
+  /// its place. The first of them, a status, may be missed while the connection is new.
   private static let telling: Set<MessageType> = [.status, .executeInput, .error]
-  /// How our own kernel says that it waits for whoever reads its output.
+  /// The feature of a kernel that waits while its output is not read.
   private static let keepsOutput = "code_interpreter.keeps_output"
-  /// How many features a kernel may have, and how many bytes the name of one.
+  /// How many features are read, and how long a name may be, in bytes.
   private static let mostFeatures = 64, longestFeature = 64
-  /// Why it has ended, or its channel has; nil while all is well.
+  /// Why the kernel, or its channel, has ended; nil while neither has.
   public private(set) var end: KernelEnd?
-  /// Told once when `end` is set, unless `shutDown` set it.
+  /// Called once when `end` is set, unless `shutDown` or `kill` set it.
   public var onEnd: (@LoopActor (KernelEnd) -> Void)?
-  /// Takes what belongs to no request that is under way: output of threads that outlived their cell.
+  /// Called with output that belongs to no pending request: threads go on writing when their cell has ended.
   public var onUnsolicited: (@LoopActor (Message) async -> Void)?
 
-  /// Told when more output waits than may: what makes it is to be stopped.
+  /// Called when more output waits than may: the code is to be interrupted.
   public var onOverflow: (@LoopActor () -> Void)?
-  /// Told in the place of output that was dropped, for the request that is under way.
+  /// Called in the place of output that was dropped.
   public var onLoss: (@LoopActor (OutputLoss) async -> Void)?
 
   private let provider: any KernelProvider
@@ -51,15 +50,15 @@ public final class Kernel {
   private let ends = WaitQueue()
   /// True until the kernel takes code.
   private var isStarting = false
-  /// The name by which the kernel's process signs its messages.
+  /// The session of the kernel's process.
   private var processSession = MessageIdentifier.none
 
-  /// Starts a kernel; it takes code when this returns. Warm kernels may have died without anybody having heard of
-  /// it yet: the next one is taken then, and in the end one is started.
+  /// Starts a kernel; it takes code when this returns. A warm kernel may have died unnoticed: then the next one is taken, and
+  /// in the end one is started.
   ///
   /// - Parameters:
   ///   - directory: its working directory, absolute.
-  ///   - environment: variables beyond the provider's.
+  ///   - environment: variables beyond those of the provider.
   /// - Throws: `KernelProviderError`.
   public static func start(
     _ spec: KernelSpec, on provider: any KernelProvider, in directory: String, environment: [String: String],
@@ -112,13 +111,13 @@ public final class Kernel {
     return replies
   }
 
-  /// Ends `request`, as if all had come, when the kernel has lost it. ipykernel drops a request and answers
-  /// nothing when an interrupt reaches it beside the code ("KeyboardInterrupt caught in kernel"). Requests on shell are
-  /// answered in their order, so the answer to a later one tells.
+  /// Ends `request` if the kernel has lost it. ipykernel drops a request without a reply when an interrupt reaches it outside
+  /// of the code ("KeyboardInterrupt caught in kernel"). Requests on shell are answered in order, so the reply to a later one
+  /// shows it.
   public func concludeIfLost(_ request: KernelRequest) async {
     var isAnswered = false
     while !isAnswered, pendingRequests[request.identifier] != nil, end == nil, !Task.isCancelled {
-      // The question may be lost the same way.
+      // This request may be lost the same way.
       try? await withDeadline(Self.probeLimit) {
         for try await message in try await self.replies(to: self.session.kernelInformation()) {
           if message.isReply { isAnswered = true }
@@ -133,14 +132,14 @@ public final class Kernel {
   /// - Throws: `CancellationError`.
   public func untilEnd() async throws { try await ends.wait { end != nil } }
 
-  /// Interrupts what runs; see `KernelProvider.interrupt`.
+  /// Interrupts the code; see `KernelProvider.interrupt`.
   public func interrupt() async throws { try await provider.interrupt(identifier) }
 
-  /// Waits until its provider makes kernels as well as it can; see `KernelProvider.canUpgrade`.
+  /// True if its provider can now start a better kernel; see `KernelProvider.canUpgrade`.
   public func canUpgrade() async throws -> Bool { try await provider.canUpgrade(identifier) }
 
-  /// Ends the kernel: what runs in it ends with `reason` at once; the process and its children are gone on return. The
-  /// kernel is asked first, so that it can write what it has to write.
+  /// Ends the kernel. Pending requests end with `reason` at once; the process and its children are gone on return. The kernel is
+  /// asked first, so that it can write its files.
   public func shutDown(because reason: KernelEnd) async {
     let isBusy = !pendingRequests.isEmpty
     await hangUp(because: reason)
@@ -161,7 +160,7 @@ public final class Kernel {
 
   /// Opens the channel again after it was lost, and waits until the kernel takes code.
   ///
-  /// - Throws: `KernelProviderError` where the kernel is gone, or another process is in its place, or its provider does not answer.
+  /// - Throws: `KernelProviderError` if the kernel is gone, another process is in its place, or its provider does not answer.
   public func reconnect() async throws {
     let session = processSession
     channel = try await provider.reconnect(identifier)
@@ -171,14 +170,14 @@ public final class Kernel {
     if isAnother(session) { throw KernelProviderError.kernelIsGone }
   }
 
-  /// True where a message of that session comes from another process than the one that was there first. Kernels that sign
-  /// by their client's name leave it open.
+  /// True if that session is of another process than the one that answered first. Kernels that repeat their client's session
+  /// leave it open.
   private func isAnother(_ other: MessageIdentifier) -> Bool {
     other != processSession && ![other, processSession].contains { $0 == .none || $0 == session.identifier }
   }
 
-  /// A kernel is ready when its own question has been answered on shell **and** its status has been seen on iopub:
-  /// a subscriber that has just connected misses what was said before.
+  /// Waits until a request has been answered on shell **and** its status has come on iopub: a ZeroMQ subscriber misses what
+  /// was published before its subscription arrived.
   private func becomeReady() async throws {
     var isAnswered = false
     var isHeard = false
@@ -207,7 +206,7 @@ public final class Kernel {
 
   private func noteProperties(in reply: Message) {
     supportedFeatures = Self.features(of: reply)
-    // The kernelspec may say so, and ipykernel be of a version of which ours is none.
+    // The kernelspec may announce the feature, and the kernel lack it: our package supports only some versions of ipykernel.
     if !supportedFeatures.contains(Self.keepsOutput) { channel.takeOutputAtOnce() }
     processSession = reply.header.session
   }
@@ -244,13 +243,13 @@ public final class Kernel {
 
   private func route(_ message: Message) async {
     guard let pending = pendingRequests[message.parentIdentifier] else {
-      // What has no parent, or another's, is no output of code that was sent here.
+      // The output of other clients' code.
       guard message.parentIdentifier.belongs(to: session.identifier) else { return }
       await untilDealtWith()
       await onUnsolicited?(message)
       return
     }
-    // Nobody tells that another client has restarted a kernel; it may even have missed that itself.
+    // No message says that another client has restarted the kernel.
     if Self.telling.contains(message.header.type), isAnother(message.header.session) {
       await untilDealtWith()
       return finish(because: .died(Self.restartedByOthers), of: self.channel)
@@ -275,22 +274,5 @@ public final class Kernel {
       pending.finish(.failure(isMissed ? reason.beforeRequest : reason))
     }
     onEnd?(reason)
-  }
-}
-
-extension KernelEnd {
-  /// What it is to a request that the kernel has not got.
-  fileprivate var beforeRequest: KernelEnd {
-    if case .died(let how) = self { .diedBefore(how) } else { self }
-  }
-
-  /// What to tell a person.
-  public var explanation: String {
-    switch self {
-    case .died(let how), .diedBefore(let how): how
-    case .connectionLost(let reason): "the connection to the kernel was lost: \(reason)"
-    case .restarted: "the kernel was restarted"
-    case .shutDown(let reason): reason
-    }
   }
 }

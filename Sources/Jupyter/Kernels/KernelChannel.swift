@@ -1,6 +1,6 @@
 public import Loop
 
-/// The way to one kernel: a WebSocket of a Jupyter Server, or ZeroMQ sockets.
+/// The connection to one kernel: a WebSocket of a Jupyter Server, or ZeroMQ sockets.
 @LoopActor
 public protocol KernelChannel: AnyObject, Sendable {
   /// Sends a request. It is on its way when this returns, not yet received.
@@ -8,20 +8,19 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// - Throws: when the channel is lost.
   func send(_ request: KernelRequest) async throws
 
-  /// True where it is certain that the kernel has not got the request with this identifier, and will not.
+  /// True if it is certain that the kernel has not received the request with this identifier, and will not.
   func hasMissed(_ request: MessageIdentifier) -> Bool
 
-  /// Waits for what the kernel says next. One caller at a time; not asking holds the kernel's output back.
+  /// Waits for what the kernel says next. One caller at a time. While nobody calls it the kernel's output waits.
   ///
   /// - Throws: when the channel is lost.
   func next() async throws -> KernelEvent
 
-  /// Has what the kernel says taken at once from now on: it has not said that it keeps what nobody takes. Called between
-  /// two calls of `next`.
+  /// Reads ahead from now on, because the kernel does not keep output that is not read. Called between two calls of `next`.
   func takeOutputAtOnce()
 
-  /// Has `handler` called when more output waits to be taken than may, and is dropped from then on: whatever makes it is to
-  /// be stopped. `next` tells of the loss where it belongs.
+  /// Has `handler` called when more output waits than may. From then on output is dropped, and the code that makes it is to
+  /// be interrupted. `next` reports the loss in its place.
   func onOverflow(_ handler: @escaping @LoopActor () -> Void)
 
   /// Closes the channel; a `next` under way throws.
@@ -29,13 +28,13 @@ public protocol KernelChannel: AnyObject, Sendable {
 }
 
 extension KernelChannel {
-  /// Who speaks to the kernel through others cannot know.
+  /// A channel through a server cannot know.
   public func hasMissed(_ request: MessageIdentifier) -> Bool { false }
 
-  /// Who speaks to the kernel through others cannot help it.
+  /// Most channels cannot read ahead.
   public func takeOutputAtOnce() {}
 
-  /// Most channels hold no more than they are asked for.
+  /// Most channels never hold more than one message.
   public func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}
 }
 
@@ -43,7 +42,7 @@ extension KernelChannel {
 public enum KernelEvent: Sendable {
   /// The kernel said something.
   case message(Message)
-  /// Output was dropped here.
+  /// Output was dropped.
   case lost(OutputLoss)
   /// The kernel's process has ended; says how, as far as that is known.
   case died(String)

@@ -1,13 +1,30 @@
 /// Why nothing more comes from a kernel.
 public enum KernelEnd: Error, Equatable, Sendable {
-  /// Its process ended; says how, as far as that is known.
+  /// Its process ended; says how, as far as it is known.
   case died(String)
-  /// Its process had ended before it got the request that this is told to: whatever it asked for has not begun.
+  /// Its process ended before it received the request: the code has not begun.
   case diedBefore(String)
-  /// The way to it is lost; it may live.
+  /// The connection to it is lost; it may live.
   case connectionLost(String)
   /// It was replaced on request.
   case restarted
   /// It was shut down on request; says why.
   case shutDown(String)
+}
+
+extension KernelEnd {
+  /// The same for a request that the kernel has not received.
+  var beforeRequest: KernelEnd {
+    if case .died(let how) = self { .diedBefore(how) } else { self }
+  }
+
+  /// The reason in words.
+  public var explanation: String {
+    switch self {
+    case .died(let how), .diedBefore(let how): how
+    case .connectionLost(let reason): "the connection to the kernel was lost: \(reason)"
+    case .restarted: "the kernel was restarted"
+    case .shutDown(let reason): reason
+    }
+  }
 }

@@ -1,4 +1,4 @@
-/// How much of what kernels say is held in memory.
+/// How much kernel output is held in memory.
 public struct KernelLimits: Sendable {
   /// How long one message may be, in bytes, with all its parts. 256 MiB: the largest results that people show have some
   /// tens of megabytes, a third more in base64, and a server of one gigabyte can hold one of this length.

@@ -1,9 +1,9 @@
 public import Loop
 
-/// Where kernels come from: a Jupyter Server's REST API, or processes of our own.
+/// Where kernels come from: the REST API of a Jupyter Server, or processes of our own.
 @LoopActor
 public protocol KernelProvider: AnyObject, Sendable {
-  /// What can be started, as it was at most `maximumAge` ago.
+  /// The installed kernels. The list is at most `maximumAge` old.
   ///
   /// - Throws: `KernelProviderError`.
   func specs(maximumAge: Duration) async throws -> [KernelSpec]
@@ -19,52 +19,51 @@ public protocol KernelProvider: AnyObject, Sendable {
 
   /// Opens a new channel to a kernel whose channel was lost.
   ///
-  /// - Throws: `KernelProviderError.kernelIsGone` where the kernel has not outlived its channel.
+  /// - Throws: `KernelProviderError.kernelIsGone` if the kernel has ended.
   func reconnect(_ identifier: String) async throws -> any KernelChannel
 
-  /// Interrupts what the kernel runs; when it returns, the interrupt is on its way to the kernel and not to anything
-  /// that is sent afterwards.
+  /// Interrupts the code that the kernel runs. When it returns, the interrupt cannot hit code that is sent afterwards.
   func interrupt(_ identifier: String) async throws
 
-  /// Ends the kernel and all its children; they are gone when it returns. The kernel is asked first, and gets a moment to
-  /// write what it has to write.
+  /// Ends the kernel and all its children; they are gone when it returns. The kernel is asked first, and gets the time to
+  /// write its files.
   ///
-  /// - Parameter isBusy: code of ours runs in it, which would keep it from hearing the request.
+  /// - Parameter isBusy: code runs in it, which would keep it from reading the request.
   func shutDown(_ identifier: String, isBusy: Bool) async
 
-  /// Ends the kernel and all its children at once, where the provider can do that, without asking it.
+  /// Ends the kernel and all its children without asking it, if the provider can do that.
   func kill(_ identifier: String) async
 
-  /// Waits until the provider makes kernels as well as it can; true where one that it made before is worse than those that
-  /// it makes now.
+  /// True if the provider can now start a better kernel than this one, such as one with modules preloaded. Waits until the
+  /// provider has prepared what makes the difference.
   ///
   /// - Throws: `CancellationError`, `KernelProviderError`.
   func canUpgrade(_ identifier: String) async throws -> Bool
 
-  /// Ends all kernels, and what was started to run them.
+  /// Ends all kernels, and the processes that were started to run them.
   func close() async
 
-  /// True where a directory of this machine is what the provider's kernels see under that path.
+  /// True if kernels see the files of this machine under the same paths.
   var sharesFileSystem: Bool { get }
 
-  /// True where a kernel may be started while the one that it is to replace is ending. Others count both against a limit.
+  /// True if a kernel may be started while the one that it replaces still ends. Some gateways count both against a limit.
   var overlapsKernels: Bool { get }
 
-  /// True where kernels start in the directory that `start` was given; gateways start them in their own.
+  /// True if kernels start in the directory that `start` is given. Gateways start them in their own.
   var startsInDirectory: Bool { get }
 }
 
 extension KernelProvider {
-  /// Most providers make all kernels alike.
+  /// Most providers start all kernels alike.
   public func canUpgrade(_ identifier: String) async throws -> Bool { false }
 }
 
 /// A kernel that a provider has started.
 public struct KernelConnection: Sendable {
-  /// The provider's name for it.
+  /// The provider's identifier of it.
   public let identifier: String
-  /// The way to it.
+  /// The connection to it.
   public let channel: any KernelChannel
-  /// True where it took code some time ago and has waited since: it may have died meanwhile.
+  /// True for a kernel of the warm pool, which may have died while it waited.
   public var isWarm = false
 }

@@ -1,17 +1,17 @@
 /// Why a provider could not do what it was asked.
 public enum KernelProviderError: Error, CustomStringConvertible {
-  /// It does not answer, or not as it should.
+  /// It does not answer, or its answer is malformed.
   case unavailable(String)
   /// It answers, and refuses.
   case refused(String)
   /// It has no such kernel any more.
   case kernelIsGone
-  /// The kernel did not get ready.
+  /// The kernel did not answer in time, or ended.
   case kernelDidNotStart(String)
-  /// There is no such directory for it to work in.
+  /// The working directory does not exist.
   case noDirectory(String)
 
-  /// What to tell a person.
+  /// The error in words.
   public var description: String {
     switch self {
     case .unavailable(let reason): reason

@@ -4,14 +4,14 @@ import Bytes
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
 public struct KernelSpec: Sendable, Equatable {
-  /// The name that it is started by: `python3`, `bash`, `deno`.
+  /// The name of the kernelspec: `python3`, `bash`, `deno`.
   public let name: String
-  /// The name for people.
+  /// The name to show to users.
   public let displayName: String
   /// The language that it declares, in lower case; ASCII.
   public let language: String
 
-  /// More bytes than the name of any kernel or language has.
+  /// In bytes. No known kernel or language has a longer name.
   public static let longestName = 200
 
   /// Names a kind of kernel; `name` and `language` must be ASCII.
@@ -21,7 +21,7 @@ public struct KernelSpec: Sendable, Equatable {
     self.language = language.lowercased()
   }
 
-  /// True for the same kind. Names for people are compared as bytes.
+  /// True for the same kind. Display names are compared as bytes.
   public static func == (left: KernelSpec, right: KernelSpec) -> Bool {
     left.name == right.name && left.language == right.language
       && left.displayName.hasSameBytes(as: right.displayName)

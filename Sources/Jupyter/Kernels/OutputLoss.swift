@@ -1,4 +1,4 @@
-/// What of a kernel's output was dropped, because too much of it waited for its reader.
+/// Output of a kernel that was dropped, because too much waited to be read.
 public struct OutputLoss: Sendable, Equatable {
   /// The request that was under way, by its identifier.
   public let request: MessageIdentifier

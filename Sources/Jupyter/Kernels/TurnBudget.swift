@@ -1,18 +1,16 @@
-/// How much whoever reads messages in a loop may take before others have their turn: messages that are there already
-/// do not suspend the reader, and a flood of them, or of long ones, would keep the loop from everything else.
+/// How much a reader of messages may take before it yields. Messages that have arrived do not suspend the reader, so a flood
+/// of them, or of long ones, would keep the loop from everything else.
 struct TurnBudget {
-  /// A message costs some ten microseconds with all that is done about it, so that others wait less than one
-  /// millisecond, and that they run in between does not show.
+  /// A message takes some 10 µs with all that follows from it, so that others wait less than 1 ms.
   static let messages = 64
 
-  /// And so many bytes: to check them, escape them and hand them to a client's socket costs about as much. Of a single
-  /// message that is longer the check goes to another thread.
+  /// To check, escape and send so many bytes takes about as long. A single longer message is checked on another thread.
   static let bytes = 1 << 20
 
   private var messagesLeft = messages
   private var bytesLeft = bytes
 
-  /// Takes note of a message of `count` bytes; true when the reader has to let others run before the next one.
+  /// Counts a message of `count` bytes; true when the reader has to yield before the next one.
   mutating func isSpent(by count: Int) -> Bool {
     messagesLeft -= 1
     bytesLeft -= min(count, Self.bytes)
@@ -21,6 +19,6 @@ struct TurnBudget {
     return true
   }
 
-  /// The reader is about to wait anyway.
+  /// Starts anew: the reader is about to wait anyway.
   mutating func renew() { self = TurnBudget() }
 }

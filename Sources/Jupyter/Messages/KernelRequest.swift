@@ -2,9 +2,9 @@ public import Bytes
 
 /// A message to a kernel, ready to be framed for the wire.
 public struct KernelRequest: Sendable {
-  /// `msg_id`, by which the answers are known.
+  /// `msg_id`: the kernel repeats it in the parent header of all that belongs to the request.
   public let identifier: MessageIdentifier
-  /// Where it goes.
+  /// The channel that it is sent on.
   public let channel: KernelChannelName
   /// The header, a JSON object.
   public let header: Bytes
@@ -13,7 +13,7 @@ public struct KernelRequest: Sendable {
   /// The content, a JSON object.
   public let content: Bytes
 
-  /// How many bytes it has, but for some.
+  /// How many bytes it has, without signature and framing.
   var length: Int { header.count + metadata.count + content.count }
 
   /// The request as it travels.

@@ -2,8 +2,8 @@ import Loop
 import Bytes
 
 extension Message {
-  /// The message in `frame`. A long one is read on another thread; whoever wants the messages of a kernel in their order
-  /// waits for it before the next.
+  /// The message in `frame`. A long one is read on another thread; a caller that keeps the order of a kernel's messages waits
+  /// for it before it reads the next.
   ///
   /// - Throws: `MessageError`, `CancellationError`.
   @LoopActor

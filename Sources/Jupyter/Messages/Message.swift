@@ -1,13 +1,13 @@
 public import Bytes
 public import Wire
 
-/// A message of a kernel. All its parts are slices of the memory that it was received into.
+/// A message of a kernel. All its parts are slices of the buffer that it was received in.
 public struct Message: Sendable {
   /// Where it came from.
   public let channel: KernelChannelName
   /// Its own header.
   public let header: MessageHeader
-  /// The `msg_id` of the request that it belongs to; empty where it answers none.
+  /// The `msg_id` of the request that it belongs to; empty if it answers none.
   public let parentIdentifier: MessageIdentifier
   /// `metadata`: a JSON object, not parsed yet.
   public let metadata: Bytes
@@ -15,9 +15,9 @@ public struct Message: Sendable {
   public let contentLength: Int
   private let parsed: Result<JSONSlice, JSONError>
 
-  /// Reads the headers, and `content`, where bytes that are no text become U+FFFD.
+  /// Reads the headers and `content`. In `content`, bytes that are not UTF-8 become U+FFFD.
   ///
-  /// - Throws: `MessageError` where a header is none.
+  /// - Throws: `MessageError` if a header is malformed.
   public init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes, metadata: Bytes, content: Bytes
   ) throws(MessageError) {
@@ -29,8 +29,8 @@ public struct Message: Sendable {
     self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }
 
-  /// `content`, which is a JSON object where the kernel keeps to the protocol.
+  /// `content`: a JSON object if the kernel keeps to the protocol.
   ///
-  /// - Throws: `JSONError` where it is not JSON.
+  /// - Throws: `JSONError` if it is not JSON.
   public func content() throws(JSONError) -> JSONSlice { try parsed.get() }
 }

@@ -2,17 +2,17 @@ public import Bytes
 import Loop
 import Wire
 
-/// The fields of a message's header that we look at.
+/// The fields of a message's header that are used.
 public struct MessageHeader: Sendable {
-  /// How long a header may be in bytes: one is some 200, and what it holds is read on the loop.
+  /// How long a header may be, in bytes. Most have 200; a header is read on the loop.
   static let longestLength = 16 << 10
-  /// How long a date may be in bytes: one as RFC 3339 has it takes 32, and stands in every line that the client gets.
+  /// How long a date may be, in bytes. One of RFC 3339 takes 32. It is repeated in every line that the client gets.
   static let longestDate = 64
 
   /// `msg_id`, empty where there is none (a parent header is `{}` in messages that answer nothing).
   public let identifier: MessageIdentifier
-  /// `session` of who made the message: a kernel's process has one, unless it repeats its client's. None where it can be
-  /// none.
+  /// `session`: each process of a kernel has one of its own, unless it repeats that of its client. `none` for one that is
+  /// malformed.
   public let session: MessageIdentifier
   /// `msg_type`.
   public let type: MessageType
@@ -21,7 +21,7 @@ public struct MessageHeader: Sendable {
 
   /// Reads a header, or a parent header.
   ///
-  /// - Throws: `MessageError` where the bytes are not a JSON object, or one with fields that can be none.
+  /// - Throws: `MessageError` if the bytes are not a JSON object, or a field is malformed.
   public init(_ bytes: Bytes) throws(MessageError) {
     guard bytes.count <= Self.longestLength else { throw MessageError("its header is too long") }
     let header: JSONSlice
@@ -45,18 +45,18 @@ public struct MessageHeader: Sendable {
     guard date.count <= Self.longestDate, date.isASCII else { throw MessageError("its date is no date") }
     self.identifier = identifier
     self.type = type
-    // That of jjava is none.
+    // jjava sends no such date.
     self.date = date.isEmpty || date.isInternetDate ? date : Bytes(Timestamp.format(WallClock.now()))
     self.session = session
   }
 }
 
-/// Why a message of a kernel is passed over.
+/// Why a kernel message is discarded.
 public struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// One line for people, without anything that the kernel has said.
+  /// One line, without anything that the kernel sent.
   public let description: String
 
-  init(_ reason: String) { description = "A kernel message is passed over: \(reason)" }
+  init(_ reason: String) { description = "A kernel message is discarded: \(reason)" }
 }
 
 extension Bytes {

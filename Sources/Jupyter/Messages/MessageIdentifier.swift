@@ -1,21 +1,21 @@
 public import Bytes
 import Wire
 
-/// A `msg_id`, or the identifier of a session, which begins those of its messages. Compared as bytes.
+/// A `msg_id`, or the identifier of a session, which is the prefix of the identifiers of its messages. Compared as bytes.
 public struct MessageIdentifier: Hashable, Sendable, CustomStringConvertible {
-  /// A UUID, a number and something between; the longest known one (of jupyter_client) has 48 bytes.
+  /// In bytes. The longest known one is that of jupyter_client with 48: a UUID and two numbers.
   public static let longestLength = 256
 
   /// Visible ASCII.
   public let bytes: Bytes
 
-  /// A message that answers none has none.
+  /// The parent of a message that answers no request.
   static let none = MessageIdentifier(ours: "")
 
-  /// One that we have made.
+  /// An identifier that we have made.
   init(ours text: String) { bytes = Bytes(text) }
 
-  /// The one that a kernel has sent; nil where it can be none: not a string, too long, not visible ASCII.
+  /// An identifier that a kernel has sent; nil if it is not a string, too long, or not visible ASCII.
   init?(_ value: JSONSlice) {
     guard value.kind == .string else { return nil }
     var bytes = value.stringContents

@@ -2,7 +2,7 @@ public import Loop
 public import Bytes
 import Wire
 
-/// Makes our messages to one kernel: numbers them and stamps them.
+/// Makes the requests to one kernel.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
 @LoopActor
@@ -14,10 +14,10 @@ public final class MessageSession {
   public nonisolated let identifier: MessageIdentifier
   private var sent = 0
 
-  /// A session of its own random name.
+  /// A session with a random identifier.
   public nonisolated init() { identifier = MessageIdentifier(ours: RandomIdentifier.make()) }
 
-  /// Asks what the kernel is; every kernel answers it, so it is how readiness is found out.
+  /// `kernel_info_request`. Every kernel answers it, so it shows whether the kernel takes requests.
   public func kernelInformation() -> KernelRequest {
     make("kernel_info_request", on: .shell, content: "{}")
   }
@@ -27,14 +27,14 @@ public final class MessageSession {
   /// `stop_on_error` is off: one execution is sent at a time, so there is nothing behind it to abort, and ipykernel
   /// would abort whatever reaches it in the moment after an error.
   /// - Parameters:
-  ///   - isSilent: true for code of ours: it is not counted, not kept in the history and not announced.
+  ///   - isSilent: true for code that is not counted, not kept in the history and not announced.
   ///   - metadata: a JSON object, for kernels that know what it means.
   public func execution(of code: Bytes, isSilent: Bool = false, metadata: Bytes = "{}") -> KernelRequest {
     make(
       "execute_request", on: .shell, metadata: metadata, content: Self.content(of: code, isSilent: isSilent))
   }
 
-  /// The same for code of any length: what is long is copied on another thread.
+  /// The same for code of any length: long code is copied on another thread.
   ///
   /// - Throws: `CancellationError`.
   public func execution(ofLong code: Bytes, metadata: Bytes) async throws -> KernelRequest {

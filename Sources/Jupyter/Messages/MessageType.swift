@@ -1,6 +1,6 @@
 public import Wire
 
-/// A message's `msg_type`: those that matter here, by their names in the protocol.
+/// The `msg_type` of a message, by its name in the protocol.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html
 public enum MessageType: String, Sendable, CaseIterable {
@@ -17,10 +17,10 @@ public enum MessageType: String, Sendable, CaseIterable {
   case interruptReply = "interrupt_reply"
   case shutdownReply = "shutdown_reply"
   case inputRequest = "input_request"
-  /// One that nobody here looks at.
+  /// Any other type.
   case other = ""
 
-  /// The type that `value` names: `other` for any that is not known.
+  /// The type that `value` names.
   public init(_ value: JSONSlice) {
     self = Self.allCases.first { value.isString($0.rawValue) } ?? .other
   }

@@ -1,4 +1,4 @@
-/// Names that nobody can guess and nobody else has.
+/// Unique identifiers that cannot be guessed.
 public enum RandomIdentifier {
   /// 128 random bits in hexadecimal, 8-4-4-4-12 as UUIDs are written (version 4).
   public static func make() -> String {

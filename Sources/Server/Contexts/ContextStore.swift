@@ -11,14 +11,14 @@ final class ContextStore {
   /// The language of executions that name neither a context nor a language.
   static let defaultLanguage = "python"
 
-  /// Contexts are called by UUIDs; a longer name is that of none.
+  /// In bytes. Contexts are named by UUIDs, so no context has a longer name.
   private static let longestIdentifier = 64
   /// The languages whose default contexts are there from the start, where their kernels are installed.
   private static let listedLanguages = [defaultLanguage, "javascript"]
-  /// What is installed may have been known for so long when somebody asks for what is among it, or for a list.
+  /// How old the list of installed kernels may be when a client names a language, and when it asks for all contexts.
   private static let specsAge: Duration = .seconds(60)
   private static let listedSpecsAge: Duration = .seconds(2)
-  /// Nobody waits longer for a list because what runs the kernels does not answer.
+  /// How long a list of contexts waits for a provider that does not answer.
   private static let listingLimit: Duration = .seconds(1)
 
   private let provider: any KernelProvider
@@ -28,9 +28,9 @@ final class ContextStore {
   private var contexts: OrderedDictionary<String, Context> = [:]
   /// Identifiers of default contexts by the name of their kernel.
   private var defaults: [String: String] = [:]
-  /// The one of executions that name nothing.
+  /// The default context of executions that name neither a context nor a language.
   private var unnamedDefault: String?
-  /// Those of them that have been in the list: who was deleted comes back on use, and not before.
+  /// The languages of `listedLanguages` whose default contexts have been listed. A deleted one comes back when it is used.
   private var listed: Set<String> = []
 
   /// - Parameters:
@@ -43,25 +43,25 @@ final class ContextStore {
     self.logger = logger
   }
 
-  /// All that are there, oldest first, with the default contexts that nobody has used yet.
+  /// All contexts, oldest first, with the default contexts that no client has used yet.
   func all() async -> [Context] {
     await addListed()
     return Array(contexts.values)
   }
 
-  /// True where paths of this machine mean the same to the kernels.
+  /// True if kernels see the files of this machine under the same paths.
   var sharesFileSystem: Bool { provider.sharesFileSystem }
 
   /// True once the default context has been up.
   var isWarm = false
 
-  /// True while executions can be served: from when the default context was first up, but for the times when what runs
-  /// its kernel is away. One that was deleted comes back on use, and one that is restarted comes back by itself.
+  /// True while executions can be served: once the default context has been up, and while the provider of its kernel
+  /// answers. A deleted default context comes back when it is used, a restarted one by itself.
   var isReady: Bool { isWarm && !contexts.values.contains { $0.isDefault && $0.isAway } }
 
-  /// The context, whose kernel takes code or will.
+  /// The context; its kernel takes code, or is started.
   ///
-  /// - Throws: `HTTPErrorResponse` 404; 429 where its kernel would be one too many.
+  /// - Throws: `HTTPErrorResponse` 404; 429 if there are too many kernels.
   func context(_ identifier: Bytes) throws -> Context {
     let context = try find(identifier)
     try begin(context)
@@ -92,7 +92,7 @@ final class ContextStore {
     }
   }
 
-  /// The default context of a language, made when there is none, once, however many ask.
+  /// The default context of a language. It is made once, on first use.
   ///
   /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func defaultContext(for language: Bytes?) async throws -> Context {
@@ -154,7 +154,7 @@ final class ContextStore {
     contexts.removeAll()
   }
 
-  /// What is left of `error` for a client that asked for a context.
+  /// The error that a client gets which asked for a context.
   static func failure(for error: any Error) -> any Error {
     switch error {
     case KernelProviderError.noDirectory: HTTPErrorResponse(400, "\(error)")
@@ -181,7 +181,7 @@ final class ContextStore {
     defaults[context.spec.name] = context.identifier
   }
 
-  /// Lets the context have a kernel, unless it has.
+  /// Starts the kernel of a context, unless it has one.
   private func begin(_ context: Context) throws {
     if context.hasBegun { return }
     guard contexts.values.count(where: \.hasBegun) < limit else {
@@ -195,7 +195,7 @@ final class ContextStore {
     let name = Languages.canonicalName(asked)
     var languages = Languages(specs: [])
     do {
-      // What is not known yet may have been installed since.
+      // A kernel that is not in an old list may have been installed since.
       for age in [Self.specsAge, .zero] {
         languages = Languages(specs: try await provider.specs(maximumAge: age))
         guard let name else { continue }
@@ -208,7 +208,7 @@ final class ContextStore {
     throw HTTPErrorResponse(400, "No kernel for language \(shown). Installed: \(languages.list)")
   }
 
-  /// Asked for by its own name, a kernel has the language that it declares.
+  /// The language of a context whose client named a language, or a kernel.
   private static func language(_ spec: KernelSpec, askedAs name: String) -> String {
     name == spec.name.lowercased() ? spec.language : name
   }

@@ -1,7 +1,7 @@
 import HTTPServer
 import Loop
 
-/// The executions that are under way, and whether new ones may come: none may once the server drains.
+/// The executions under way. Once the server drains, no new ones are admitted.
 @LoopActor
 final class ExecutionRuns {
   private var runs: [ObjectIdentifier: ExecutionRun] = [:]
@@ -22,8 +22,8 @@ final class ExecutionRuns {
     if runs.isEmpty { isEmpty?.fulfil(()) }
   }
 
-  /// Lets no new ones in, waits `grace` for those under way, interrupts the rest, and waits for them that long again
-  /// at the most.
+  /// Admits no new ones, waits up to `grace` for those under way, interrupts the rest, and waits up to `afterInterrupt` for
+  /// them.
   func drain(grace: Duration, afterInterrupt: Duration) async {
     isDraining = true
     if await becomeEmpty(within: grace) { return }

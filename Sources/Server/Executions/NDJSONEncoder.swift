@@ -10,10 +10,10 @@ enum NDJSONEncoder {
     ("application/pdf", ",\"pdf\":"), ("text/latex", ",\"latex\":"), ("application/json", ",\"json\":"),
     ("application/javascript", ",\"javascript\":"),
   ]
-  /// The registered name of JavaScript (RFC 9239), which bash_kernel uses; Jupyter's is the one that it has replaced.
+  /// The registered name of JavaScript (RFC 9239), which bash_kernel uses; Jupyter uses the name that RFC 9239 has made obsolete.
   private static let javascript = "text/javascript"
 
-  /// The line of `event`, its newline included, in pieces that belong behind one another.
+  /// The line of `event`, its newline included, in consecutive pieces.
   static func line(_ event: OutputEvent) -> [Bytes] {
     var line = GatherBuffer()
     switch event {

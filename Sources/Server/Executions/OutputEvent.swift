@@ -4,9 +4,9 @@ import Wire
 /// What the client of an execution is told. Slices are as the kernel sent them: `Bytes` of text are the contents of
 /// JSON strings, still escaped; `JSONSlice` is any JSON value.
 enum OutputEvent: Sendable {
-  /// The kernel has taken the place of one that nobody asked to replace, and its memory is gone: why.
+  /// The kernel was replaced without a request of the client, and its memory is gone; says why.
   case contextRestarted(reason: String)
-  /// The kernel has accepted the code, as its n-th.
+  /// The kernel has accepted the code.
   case accepted(executionCount: Int64)
   /// The code wrote to its standard output or error.
   case stream(StreamName, text: Bytes, timestamp: Bytes)
@@ -15,7 +15,7 @@ enum OutputEvent: Sendable {
   case result(JSONSlice, isMain: Bool, displayID: Bytes?)
   /// A MIME bundle takes the place of what was displayed under `displayID`.
   case displayUpdate(JSONSlice, displayID: Bytes)
-  /// What was shown so far shall go: at once, or (`waits`) when something new is shown.
+  /// What was shown so far is to be cleared: at once, or (`waits`) when something new is shown.
   case clearOutput(waits: Bool)
   /// The code failed.
   case error(name: Bytes, value: Bytes, traceback: [Bytes])
@@ -29,7 +29,7 @@ enum StreamName: String, Sendable {
 }
 
 extension OutputEvent {
-  /// How many bytes of the kernel it holds.
+  /// How many bytes it holds that the kernel sent.
   var length: Int {
     switch self {
     case .stream(_, let text, _): text.count
@@ -41,13 +41,13 @@ extension OutputEvent {
     }
   }
 
-  /// An error of ours.
+  /// An error that the server, not the code, has made.
   static func failure(_ name: FailureName, _ explanation: String) -> OutputEvent {
     .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: [])
   }
 }
 
-/// The names that our own errors have inside a stream.
+/// The names of the errors that the server makes.
 enum FailureName: String, Sendable {
   case kernelDied = "KernelDied"
   case kernelRestarted = "KernelRestarted"

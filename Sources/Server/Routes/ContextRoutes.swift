@@ -10,7 +10,7 @@ import Workspace
 struct ContextRoutes {
   private static let json: HTTPFields = ["Content-Type": "application/json"]
 
-  /// In bytes, as Linux takes it.
+  /// In bytes: PATH_MAX of Linux without its NUL.
   private static let longestDirectory = 4095
 
   let contexts: ContextStore
@@ -26,7 +26,7 @@ struct ContextRoutes {
     let directory = try await self.directory(asked)
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
-    // Nobody would know of it, and it would count against the limit.
+    // No client would know of the context, and it would count against the limit.
     if writer.isClientGone { try await contexts.delete(Bytes(context.identifier)) }
     try await reply(Self.describe(context), with: writer)
   }

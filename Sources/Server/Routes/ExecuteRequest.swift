@@ -2,13 +2,13 @@ import HTTPServer
 import Bytes
 import Wire
 
-/// What the body of `POST /execute` asks for, checked as far as it can be without looking at anything else.
+/// The body of `POST /execute`. What needs the context to be checked is not checked yet.
 struct ExecuteRequest: Sendable {
   /// The code: the contents of a JSON string, still escaped.
   let code: Bytes
   let contextIdentifier: Bytes?
   let language: Bytes?
-  /// In no order.
+  /// In any order.
   let variables: [(name: String, value: String)]
   /// How many bytes the variables have together.
   let variablesLength: Int

@@ -5,7 +5,7 @@ import Loop
 import Bytes
 import Wire
 
-/// `POST /execute`: runs code and streams what it says.
+/// `POST /execute`: runs code and streams its output.
 @LoopActor
 struct ExecuteRoute {
   let contexts: ContextStore
@@ -18,7 +18,7 @@ struct ExecuteRoute {
 
   func respond(to request: Request, with writer: ResponseWriter) async throws {
     let wanted = try await request.json(limit: bodyLimit) { try ExecuteRequest($0) }
-    // Before a default context is made for it, and again when it is there.
+    // Before a default context is made, and again when it is there: the server may have begun to drain meanwhile.
     try runs.admit()
     let context = try await context(for: wanted)
     let environment = try await Self.environment(of: wanted, in: context)

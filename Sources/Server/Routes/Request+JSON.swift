@@ -4,12 +4,12 @@ import Bytes
 import Wire
 
 extension Request {
-  /// What `read` makes of the fields of a JSON body. A long body is checked and read on another thread.
+  /// Reads the fields of a JSON body with `read`. A long body is checked and read on another thread.
   ///
-  /// Another type, or none, is refused: forms, and scripts of other sites, can send those without asking the browser's
-  /// leave, and must not be able to run code.
+  /// Any other media type, or none, is refused: a browser lets forms and scripts of other sites send those without a CORS
+  /// preflight, and they must not be able to run code.
   ///
-  /// - Parameter allowsEmpty: no body at all is `{}`, whatever its type.
+  /// - Parameter allowsEmpty: an absent body counts as `{}`, whatever its type.
   /// - Throws: `HTTPErrorResponse` 400, 413, 415, 422; what `read` throws.
   func json<R: Sendable>(
     limit: Int, allowsEmpty: Bool = false, read: @escaping @Sendable (RequestFields) throws -> R

@@ -2,14 +2,14 @@ import HTTPServer
 import Bytes
 import Wire
 
-/// The JSON object in a request's body: fields by name, checked, with errors that name the field and what it should be.
+/// The JSON object in a request's body. Errors name the field and what it should be.
 struct RequestFields {
-  /// How many members an object of strings may have. Each costs some microseconds, in which nobody else is served.
+  /// How many members an object of strings may have. Each takes some microseconds of the loop.
   private static let mostStrings = 4096
 
   private let object: JSONSlice
 
-  /// - Parameter body: JSON text; where `allowsEmpty`, nothing is `{}`.
+  /// - Parameter body: JSON text; if `allowsEmpty`, an empty body counts as `{}`.
   /// - Throws: `HTTPErrorResponse` 400 for what is not JSON, 422 for JSON that is not an object.
   init(_ body: Bytes, allowsEmpty: Bool = false) throws {
     do {
@@ -22,22 +22,22 @@ struct RequestFields {
     }
   }
 
-  /// A string that must be there: its contents, still escaped.
+  /// The contents, still escaped, of a string that must be present.
   func requiredContents(_ name: String) throws -> Bytes {
     guard let value = object[name] else { throw Self.wrong(name, "is missing; it should be a string") }
     guard value.kind == .string else { throw Self.wrong(name, "should be a string") }
     return value.stringContents
   }
 
-  /// A string as UTF-8, or nil where there is none or null.
+  /// A string as UTF-8; nil if it is absent or null.
   func text(_ name: String) throws -> Bytes? {
     guard let value = object[name], !value.isNull else { return nil }
     guard let string = value.text else { throw Self.wrong(name, "should be a string or null") }
     return string
   }
 
-  /// An object of strings in any order, or nil where there is none or null. Of equal names the last counts, as everywhere
-  /// in JSON.
+  /// The members of an object of strings, in any order; nil if it is absent or null. Of members with equal names the last
+  /// counts.
   func strings(_ name: String) throws -> [(name: String, value: String)]? {
     guard let value = object[name], !value.isNull else { return nil }
     guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
