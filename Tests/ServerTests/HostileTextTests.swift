@@ -1,4 +1,4 @@
-import Jupyter
+@testable import Jupyter
 import Bytes
 import TestLoop
 import Testing

@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 
 /// The channels of a kernel, as they are called in WebSocket messages.
 public enum KernelChannelName: String, Sendable, CaseIterable {
@@ -22,20 +22,20 @@ public enum KernelChannelName: String, Sendable, CaseIterable {
 
 /// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received. The binary
 /// buffers that a message may have behind them are not kept: only widgets use them.
-public struct KernelFrame: Sendable, Equatable {
+struct KernelFrame: Sendable, Equatable {
   /// Where the message belongs.
-  public var channel: KernelChannelName
+  var channel: KernelChannelName
   /// The message's own header, a JSON object.
-  public var header: Bytes
+  var header: Bytes
   /// The header of the message that this one answers, a JSON object; `{}` where it answers none.
-  public var parentHeader: Bytes
+  var parentHeader: Bytes
   /// A JSON object.
-  public var metadata: Bytes
+  var metadata: Bytes
   /// A JSON object whose members depend on the type that the header names.
-  public var content: Bytes
+  var content: Bytes
 
   /// A message of these parts.
-  public init(
+  init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes = "{}", metadata: Bytes = "{}",
     content: Bytes = "{}"
   ) {
@@ -48,9 +48,9 @@ public struct KernelFrame: Sendable, Equatable {
 }
 
 /// Why bytes are no message of a kernel, or a message cannot be written.
-public struct KernelFramingError: Error, Equatable, Sendable, CustomStringConvertible {
+struct KernelFramingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One line for people.
-  public let description: String
+  let description: String
 
   init(_ description: String) { self.description = description }
 }

@@ -1,23 +1,23 @@
-public import Bytes
+import Bytes
 
 /// How messages of a kernel are laid out in WebSocket messages. Which layout is spoken is agreed on in the handshake.
-public enum KernelWebSocketFraming: Sendable, Equatable {
+enum KernelWebSocketFraming: Sendable, Equatable {
   /// The parts one behind the other, as the kernel made them.
   case v1
   /// One JSON object that holds all parts, for servers that do not offer `v1`.
   case legacy
 
   /// The subprotocol that stands for `v1`.
-  public static let subprotocol: Bytes = "v1.kernel.websocket.jupyter.org"
+  static let subprotocol: Bytes = "v1.kernel.websocket.jupyter.org"
 
   /// The layout that the server chose by its answer to the handshake.
-  public init(subprotocol: Bytes?) {
+  init(subprotocol: Bytes?) {
     self = subprotocol == Self.subprotocol ? .v1 : .legacy
   }
 
   /// The message in `frame`, in slices of it. Parts of a `v1` message may be anything, those of a JSON one are sound
   /// JSON.
-  public func decode(_ frame: Bytes, isText: Bool) throws(KernelFramingError) -> KernelFrame {
+  func decode(_ frame: Bytes, isText: Bool) throws(KernelFramingError) -> KernelFrame {
     if isText { return try LegacyLayout.decodeText(frame) }
     return switch self {
     case .v1: try V1Layout.decode(frame)
@@ -26,7 +26,7 @@ public enum KernelWebSocketFraming: Sendable, Equatable {
   }
 
   /// The pieces of the WebSocket message that says `frame`, and whether it is text.
-  public func encode(_ frame: KernelFrame) -> (pieces: [Bytes], isText: Bool) {
+  func encode(_ frame: KernelFrame) -> (pieces: [Bytes], isText: Bool) {
     switch self {
     case .v1: (V1Layout.encode(frame), false)
     case .legacy: (LegacyLayout.encode(frame), true)

@@ -7,7 +7,7 @@ import Wire
 @LoopActor
 public final class Kernel {
   /// How long a kernel may take from its start to its first reply. Kernels that import much, and loaded machines, are slow.
-  public static let startLimit: Duration = .seconds(60)
+  static let startLimit: Duration = .seconds(60)
   /// The interval of requests to a kernel that starts: it may miss some.
   private static let questionInterval: Duration = .milliseconds(200)
 

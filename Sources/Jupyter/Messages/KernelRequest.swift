@@ -1,17 +1,17 @@
-public import Bytes
+import Bytes
 
 /// A message to a kernel, ready to be framed for the wire.
 public struct KernelRequest: Sendable {
   /// `msg_id`: the kernel repeats it in the parent header of all that belongs to the request.
   public let identifier: MessageIdentifier
   /// The channel that it is sent on.
-  public let channel: KernelChannelName
+  let channel: KernelChannelName
   /// The header, a JSON object.
-  public let header: Bytes
+  let header: Bytes
   /// The metadata, a JSON object.
-  public let metadata: Bytes
+  let metadata: Bytes
   /// The content, a JSON object.
-  public let content: Bytes
+  let content: Bytes
 
   /// How many bytes it has, without signature and framing.
   var length: Int { header.count + metadata.count + content.count }

@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 public import Wire
 
 /// A message of a kernel. All its parts are slices of the buffer that it was received in.
@@ -8,17 +8,17 @@ public struct Message: Sendable {
   /// Its own header.
   public let header: MessageHeader
   /// The `msg_id` of the request that it belongs to; empty if it answers none.
-  public let parentIdentifier: MessageIdentifier
+  let parentIdentifier: MessageIdentifier
   /// `metadata`: a JSON object, not parsed yet.
-  public let metadata: Bytes
+  let metadata: Bytes
   /// How many bytes `content` has.
-  public let contentLength: Int
+  let contentLength: Int
   private let parsed: Result<JSONSlice, JSONError>
 
   /// Reads the headers and `content`. In `content`, bytes that are not UTF-8 become U+FFFD.
   ///
   /// - Throws: `MessageError` if a header is malformed.
-  public init(
+  init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes, metadata: Bytes, content: Bytes
   ) throws(MessageError) {
     self.channel = channel

@@ -10,10 +10,10 @@ public struct MessageHeader: Sendable {
   static let longestDate = 64
 
   /// `msg_id`, empty where there is none (a parent header is `{}` in messages that answer nothing).
-  public let identifier: MessageIdentifier
+  let identifier: MessageIdentifier
   /// `session`: each process of a kernel has one of its own, unless it repeats that of its client. `none` for one that is
   /// malformed.
-  public let session: MessageIdentifier
+  let session: MessageIdentifier
   /// `msg_type`.
   public let type: MessageType
   /// `date` as the kernel stamped it: the contents of a JSON string, still escaped.
@@ -22,7 +22,7 @@ public struct MessageHeader: Sendable {
   /// Reads a header, or a parent header.
   ///
   /// - Throws: `MessageError` if the bytes are not a JSON object, or a field is malformed.
-  public init(_ bytes: Bytes) throws(MessageError) {
+  init(_ bytes: Bytes) throws(MessageError) {
     guard bytes.count <= Self.longestLength else { throw MessageError("its header is too long") }
     let header: JSONSlice
     do throws(JSONError) { header = try JSONSlice.parse(bytes) } catch {
@@ -52,9 +52,9 @@ public struct MessageHeader: Sendable {
 }
 
 /// Why a kernel message is discarded.
-public struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
+struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One line, without anything that the kernel sent.
-  public let description: String
+  let description: String
 
   init(_ reason: String) { description = "A kernel message is discarded: \(reason)" }
 }

@@ -1,13 +1,13 @@
-public import Bytes
+import Bytes
 import Wire
 
 /// A `msg_id`, or the identifier of a session, which is the prefix of the identifiers of its messages. Compared as bytes.
 public struct MessageIdentifier: Hashable, Sendable, CustomStringConvertible {
   /// In bytes. The longest known one is that of jupyter_client with 48: a UUID and two numbers.
-  public static let longestLength = 256
+  static let longestLength = 256
 
   /// Visible ASCII.
-  public let bytes: Bytes
+  let bytes: Bytes
 
   /// The parent of a message that answers no request.
   static let none = MessageIdentifier(ours: "")

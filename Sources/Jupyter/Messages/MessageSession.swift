@@ -8,10 +8,10 @@ import Wire
 @LoopActor
 public final class MessageSession {
   /// The version of the messaging protocol that we speak.
-  public static let protocolVersion = "5.3"
+  static let protocolVersion = "5.3"
 
   /// The session's identifier, unique to a client's connection.
-  public nonisolated let identifier: MessageIdentifier
+  nonisolated let identifier: MessageIdentifier
   private var sent = 0
 
   /// A session with a random identifier.

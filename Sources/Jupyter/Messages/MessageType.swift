@@ -1,4 +1,4 @@
-public import Wire
+import Wire
 
 /// The `msg_type` of a message, by its name in the protocol.
 ///
@@ -14,14 +14,11 @@ public enum MessageType: String, Sendable, CaseIterable {
   case error
   case clearOutput = "clear_output"
   case kernelInfoReply = "kernel_info_reply"
-  case interruptReply = "interrupt_reply"
-  case shutdownReply = "shutdown_reply"
-  case inputRequest = "input_request"
   /// Any other type.
   case other = ""
 
   /// The type that `value` names.
-  public init(_ value: JSONSlice) {
+  init(_ value: JSONSlice) {
     self = Self.allCases.first { value.isString($0.rawValue) } ?? .other
   }
 }
