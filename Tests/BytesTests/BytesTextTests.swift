@@ -11,7 +11,7 @@ import Testing
     #expect(Bytes(text).excerpt(atMost: limit) == excerpt)
   }
 
-  @Test func `an excerpt of what is no text is one, too`() {
+  @Test func `an excerpt of bytes that are not UTF-8`() {
     #expect(Bytes([0x80, 0x80, 0x80]).excerpt(atMost: 2) == "…")
     #expect(Bytes([0x61, 0xFF, 0xFF]).excerpt(atMost: 2) == "a\u{FFFD}…")
   }

@@ -16,7 +16,7 @@ import Testing
     #expect(buffer.takeAll().isEmpty)
   }
 
-  @Test func `long pieces stay where they are, between those that are gathered`() {
+  @Test func `long pieces are not copied, short ones between them are`() {
     var buffer = GatherBuffer()
     buffer.append(long)
     buffer.append("between")
@@ -28,14 +28,14 @@ import Testing
     #expect(start(pieces[0]) == start(long))
   }
 
-  @Test func `numbers are in the order of the network`() {
+  @Test func `numbers are in network byte order`() {
     var buffer = GatherBuffer()
     buffer.append(bigEndian: 0x0102_0304, byteCount: 4)
     buffer.append(bigEndian: 0xFFAA, byteCount: 1)
     #expect(buffer.takeAll() == [Bytes([1, 2, 3, 4, 0xAA])])
   }
 
-  @Test func `what was taken is not touched by what comes behind`() {
+  @Test func `appending does not change bytes that were taken`() {
     var buffer = GatherBuffer()
     buffer.append("first")
     let first = buffer.takeAll()

@@ -11,7 +11,7 @@ public final class Deadline {
   public init(onExpiry: @escaping @LoopActor () -> Void) { timer = Timer(onExpiry: onExpiry) }
 
   /// True between `start` and expiry or `stop`.
-  public var isRunning: Bool { timer.isRunning }
+  var isRunning: Bool { timer.isRunning }
 
   /// Makes it expire once, `duration` from now. A running deadline is started anew.
   public func start(_ duration: Duration) { timer.start(duration) }

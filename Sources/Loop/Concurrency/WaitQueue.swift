@@ -52,7 +52,7 @@ public final class WaitQueue {
   }
 
   /// Wakes the task that has waited longest.
-  public func wakeFirst() {
+  func wakeFirst() {
     if !waiters.isEmpty { waiters.removeFirst().continuation.resume() }
   }
 

@@ -78,7 +78,7 @@ public enum StreamLimits {
   /// Bytes that are read ahead: the bandwidth-delay product of a good network, and the size of one large read.
   public static let readAhead = 256 * 1024
   /// Queued bytes from which on writers wait.
-  public static let highWater = 256 * 1024
+  static let highWater = 256 * 1024
   /// Queued bytes at which waiting writers go on: enough to keep the socket busy until they write again.
   public static let lowWater = 64 * 1024
   /// Bytes that are held back until the end of the turn. More are worth a system call of their own.

@@ -20,8 +20,6 @@ final class InputState {
   var readSize = StreamLimits.smallestRead
   /// The end of this turn stops reading, unless a task waits for more by then.
   var isStopping = false
-  /// Bytes that are read ahead.
-  var readAheadLimit = StreamLimits.readAhead
   /// Keeps the memory of a long message for the next one, until `cacheExpiry`.
   private var cache: BlockCache?
   private var cacheExpiry: Deadline?
@@ -30,7 +28,7 @@ final class InputState {
   private static let cachingTime: Duration = .seconds(5)
 
   /// The count in `inbound` at which reading stops until a task asks for more.
-  var readAhead: Int { max(preparedTotal, readAheadLimit) }
+  var readAhead: Int { max(preparedTotal, StreamLimits.readAhead) }
 
   func wakeAll() {
     readers.wakeAll()
@@ -109,12 +107,6 @@ extension SocketStream {
     if !isFull { startReading() }
     // A cancelled task returns, too.
     try? await input.watchers.wait { !isOpen || isPeerGone || isFull }
-  }
-
-  /// Reads without a limit from now on, whether a task asks for it or not: for peers that drop what they cannot send.
-  public func readWithoutLimit() {
-    input.readAheadLimit = .max
-    startReading()
   }
 
   func startReading() {

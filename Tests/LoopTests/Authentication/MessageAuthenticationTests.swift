@@ -25,7 +25,9 @@ import Testing
       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
     ),
   ])
-  func `signs as the RFC says, however the message is cut`(key: [UInt8], message: [UInt8], expected: String) {
+  func `the signature is that of RFC 4231, however the message is split`(
+    key: [UInt8], message: [UInt8], expected: String
+  ) {
     let authentication = MessageAuthentication(key: Bytes(key))
     let whole = Bytes(message)
     #expect(authentication.signature(of: [whole]) == Bytes(expected))
@@ -33,12 +35,12 @@ import Testing
     #expect(authentication.isValid(Bytes(expected), of: [whole]))
   }
 
-  @Test func `an empty key signs too`() {
+  @Test func `an empty key works`() {
     let signature = MessageAuthentication(key: Bytes()).signature(of: [])
     #expect(signature == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
   }
 
-  @Test func `refuses what is altered, cut short, or signed with another key`() {
+  @Test func `a changed or truncated message, and another key, are refused`() {
     let authentication = MessageAuthentication(key: "key")
     let message: Bytes = "message"
     let signature = authentication.signature(of: [message])

@@ -3,7 +3,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct Promises {
-    @Test func `Who waits before, and who asks after, hears the first value`() async throws {
+    @Test func `Tasks that wait before and tasks that ask later get the first value`() async throws {
       try await onLoop {
         let promise = Promise<Int>()
         let early = (0..<3).map { _ in LoopActor.task { try await promise.get() } }
@@ -19,7 +19,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `One who waits can be cancelled, unless it does not want to`() async throws {
+    @Test func `A waiting task can be cancelled, except in getRegardless`() async throws {
       try await onLoop {
         let promise = Promise<Int>()
         let waiting = LoopActor.task { try await promise.get() }

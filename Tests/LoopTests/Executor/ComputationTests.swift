@@ -8,7 +8,7 @@ extension LoopTests {
   @Suite struct Computations {
     private static let long = Computation.longLength
 
-    @Test func `what is short is done at once, what is long on another thread`() async throws {
+    @Test func `short work is done at once, long work on another thread`() async throws {
       try await onLoop {
         let own = pthread_self()
         let short = try await Computation.run(over: Self.long - 1) { pthread_self() }
@@ -26,7 +26,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `the loop goes on meanwhile, and half of the pool is left to others`() async throws {
+    @Test func `the loop is not blocked, and half of the pool is left to others`() async throws {
       try await onLoop {
         let gate = ThreadSemaphore()
         var works: [Task<Void, any Error>] = []

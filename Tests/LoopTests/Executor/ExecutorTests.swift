@@ -8,7 +8,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct ExecutorTests {
-    @Test func `code on the loop knows that it is there, other code that it is not`() async throws {
+    @Test func `code knows whether it runs on the loop`() async throws {
       try await onLoop {
         LoopActor.assertIsolated()
         LoopActor.preconditionIsolated()
@@ -27,7 +27,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a job that queues jobs for ever does not keep timers and sockets waiting`() async throws {
+    @Test func `a job that queues jobs without end does not keep timers and sockets waiting`() async throws {
       try await withPair { pair in
         var rounds = 0
         let busy = Task { @LoopActor in
@@ -47,7 +47,8 @@ extension LoopTests {
       }
     }
 
-    @Test func `a task that prefers the loop stays on its thread, whatever it waits for`() async throws {
+    @Test func `a task that prefers the loop stays on the loop's thread, whatever it waits for`() async throws
+    {
       try await onLoop {
         try await LoopActor.task {
           var resumed: UnsafeContinuation<Void, Never>?
@@ -68,7 +69,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a task that prefers the loop is never queued for nothing`() async throws {
+    @Test func `a task that prefers the loop is never queued twice`() async throws {
       try await onLoop {
         let before = EventLoop.shared.mismatchCount
         try await LoopActor.task {
@@ -123,7 +124,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a handle that was forgotten is told of and closed`() async {
+    @Test func `a handle that was not closed is reported and closed`() async {
       await #expect(processExitsWith: .exitCode(7)) {
         let reports = Mutex<[String]>([])
         Handle.onForgottenHandle { report in reports.withLock { $0.append(report) } }
@@ -135,7 +136,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a peer that is gone does not end the process`() async {
+    @Test func `a write to a closed connection does not end the process`() async {
       await #expect(processExitsWith: .exitCode(7)) {
         exit(EventLoop.shared.run { raise(SIGPIPE) == 0 ? 7 : 1 })
       }

@@ -5,8 +5,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct SignalTests {
-    @Test func `signals arrive one after the other, also those that came before anybody asked`() async throws
-    {
+    @Test func `signals arrive in order, also those that came before next was called`() async throws {
       try await onLoop {
         let watcher = try SignalWatcher([.user1, .user2])
         kill(getpid(), SIGUSR2)

@@ -6,7 +6,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct ConnectionTests {
-    @Test func `both ends know where they are, and small writes are not held back`() async throws {
+    @Test func `both ends know their addresses, and small writes are not delayed`() async throws {
       try await withPair { pair in
         #expect(pair.far.peerAddress == pair.near.localAddress)
         #expect(pair.near.peerAddress == pair.far.localAddress)
@@ -18,7 +18,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `quick acknowledgement is asked for again after each read`() async throws {
+    @Test func `TCP_QUICKACK is set again after each read`() async throws {
       try await withPair { pair in
         pair.far.quickAcknowledge = true
         for _ in 0..<3 {
@@ -31,7 +31,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a stream whose input pauses reads nothing until somebody waits for it`() async throws {
+    @Test func `a stream with paused input reads nothing until a task waits for it`() async throws {
       try await withPair { pair in
         try await pair.near.write("one")
         #expect(try await pair.far.fill())
@@ -46,7 +46,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a name is looked up and all its addresses are tried`() async throws {
+    @Test func `a name is resolved and all its addresses are tried`() async throws {
       try await onLoop {
         // localhost may be ::1 first, where nobody listens.
         let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
@@ -59,7 +59,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `IPv6 works where the machine has it`() async throws {
+    @Test func `IPv6 works if the machine has it`() async throws {
       try await onLoop {
         guard let listener = try? await Listener.bind(host: "::1", port: 0) else { return }
         let address = try #require(listener.localAddress)
@@ -73,7 +73,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `names that nobody knows and names that are none`() async throws {
+    @Test func `unknown host names and invalid ones`() async throws {
       try await onLoop {
         await #expect(throws: UVError.self) {
           try await SocketStream.connect(host: "no-such-host.invalid", port: 1, timeout: .seconds(10))
@@ -86,7 +86,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a refused connection says so`() async throws {
+    @Test func `a refused connection throws connectionRefused`() async throws {
       try await onLoop {
         let closed = try ClosedPort()
         await #expect(throws: UVError.connectionRefused) {
@@ -96,7 +96,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `connecting to one who does not answer times out, or is cancelled`() async throws {
+    @Test func `connecting to a host that does not answer times out, or is cancelled`() async throws {
       try await onLoop {
         let silent = try await SilentPeer()
         let port = silent.port
@@ -118,7 +118,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a look-up that is cancelled comes to its end by itself`() async throws {
+    @Test func `a cancelled name resolution ends by itself`() async throws {
       try await onLoop {
         // It begins at once, and no answer can be seen before this task suspends.
         let task = Task.immediate { @LoopActor in try await Resolver.addresses(of: "localhost", port: 1) }
@@ -128,7 +128,7 @@ extension LoopTests {
     }
 
     @Test(arguments: ["127.0.0.1", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "fe80::1"])
-    func `addresses in digits need nobody to be asked`(host: String) throws {
+    func `numeric addresses need no name resolution`(host: String) throws {
       let native = try #require(NativeAddress(digits: host, port: 80))
       let address = try #require(SocketAddress(native))
       #expect(address.host == host && address.port == 80)

@@ -73,7 +73,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a port that is taken, and one that was just given up`() async throws {
+    @Test func `a port in use is refused, and one that was just closed is free`() async throws {
       try await onLoop {
         let first = try await Listener.bind(host: "127.0.0.1", port: 0)
         let port = try #require(first.localAddress?.port)
@@ -85,7 +85,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Unix sockets connect, and an abandoned one is replaced`() async throws {
+    @Test func `Unix sockets connect, and a socket file without a listener is replaced`() async throws {
       let path = "/tmp/loop-tests-\(getpid()).sock"
       try await onLoop {
         #expect(self.abandon(path))
@@ -121,7 +121,7 @@ extension LoopTests {
       return address.withSocketAddress { bind(descriptor, $0, $1) } == 0
     }
 
-    @Test func `a listener without descriptors rests and lives on`() async throws {
+    @Test func `a listener without free descriptors pauses and goes on`() async throws {
       await #expect(processExitsWith: .success) {
         let code = EventLoop.shared.run {
           do { return try await acceptWithoutDescriptors() } catch { return 2 }

@@ -36,7 +36,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `fill returns at once for bytes that came while nobody waited`() async throws {
+    @Test func `fill returns at once for bytes that came while no task waited`() async throws {
       try await withPair { pair in
         try await pair.near.write("a")
         _ = try await pair.far.fill()
@@ -47,7 +47,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a reader can be woken although nothing came, while it waits and before`() async throws {
+    @Test func `a reader can be woken without new bytes, before and while it waits`() async throws {
       try await withPair { pair in
         let far = pair.far
         let waiting = Task { @LoopActor in try await far.fill() }
@@ -93,7 +93,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a large prepared run is read to one place without being moved`() async throws {
+    @Test func `a large prepared frame is read without being moved`() async throws {
       try await withPair { pair in
         let count = 64 * 1024 * 1024
         let sent = pattern(count)
@@ -110,7 +110,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `who has prepared for a run is woken once, when it is whole, and for less behind it`()
+    @Test func `a reader that has prepared for a frame is woken once, when it is complete`()
       async throws
     {
       try await withPair { pair in
@@ -131,7 +131,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `who has prepared for a run that never comes is told of the end`() async throws {
+    @Test func `a reader that has prepared for a frame that never comes is woken by the end`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         try await near.write("begin")
@@ -144,7 +144,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `reading stops at the limit, so that a reader that stalls stops the writer`() async throws {
+    @Test func `reading stops at the limit, so that a stalled reader stops the writer`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         let piece = pattern(1024 * 1024)
@@ -170,7 +170,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `more than the limit is read for who asks for more, and no longer than that`() async throws {
+    @Test func `more than the limit is read while a task waits for more, and no longer`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         let writer = Task { @LoopActor in try await near.write([pattern(64 * 1024 * 1024)]) }
@@ -205,7 +205,7 @@ extension LoopTests {
     }
 
     @Test(arguments: [SocketKind.tcp, .local])
-    func `what a peer has read when it goes is not lost, what it has not read is`(kind: SocketKind)
+    func `hasLostOutput tells whether the peer has closed with unread bytes`(kind: SocketKind)
       async throws
     {
       for isRead in [true, false] {
@@ -219,7 +219,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a peer that goes away is noticed while nobody reads`() async throws {
+    @Test func `a peer that closes is noticed while no task reads`() async throws {
       try await withPair { pair in
         let far = pair.far
         let watcher = Task { @LoopActor in await far.untilPeerIsGone() }

@@ -3,7 +3,7 @@ import TestLoop
 import Testing
 
 @Suite struct ReservedPortTests {
-  @Test func `a port that is reserved can be listened on by whoever names it, and is another's for nobody`()
+  @Test func `a reserved port can be bound by its number and is not chosen for port 0`()
     async throws
   {
     try await TestLoop.run {
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test func `one that is no more reserved is free`() async throws {
+  @Test func `a port that is no longer reserved is free`() async throws {
     try await TestLoop.run {
       var port: UInt16 = 0
       do { port = try ReservedPort().number }

@@ -62,7 +62,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `whether the peer takes some of what waits can be seen`() async throws {
+    @Test func `outputProgress tells whether the peer reads`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         #expect(near.outputProgress == nil)
@@ -88,7 +88,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `flush waits until the kernel has all`() async throws {
+    @Test func `flush waits until the operating system has all bytes`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         let large = pattern(16 * 1024 * 1024)
@@ -105,7 +105,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `an end that is announced comes after all that is queued`() async throws {
+    @Test func `shutdownOutput sends FIN behind all queued bytes`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         let large = pattern(8 * 1024 * 1024)
@@ -118,7 +118,9 @@ extension LoopTests {
       }
     }
 
-    @Test func `a write that is cancelled before it began writes nothing, one that waits has written all`()
+    @Test
+    func
+      `a write that is cancelled before the call writes nothing, one that is cancelled while it waits has written all`()
       async throws
     {
       try await withPair { pair in
@@ -139,7 +141,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `writers that wait hear of the stream's end and of the peer's`() async throws {
+    @Test func `waiting writers are woken when the stream or the peer closes`() async throws {
       try await withPair { pair in
         let large = pattern(16 * 1024 * 1024)
         let writer = await self.stalledWriter(pair.near, [large])
@@ -156,7 +158,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `what is left of pieces after some bytes were written`() {
+    @Test func `the rest of pieces after some bytes were written`() {
       let pieces: [Bytes] = ["abc", "", "def", "g"]
       #expect(pieces.dropping(first: 0) == ["abc", "def", "g"])
       #expect(pieces.dropping(first: 2) == ["c", "def", "g"])

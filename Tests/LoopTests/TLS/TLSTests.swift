@@ -17,7 +17,7 @@ extension LoopTests {
     }
 
     @Test(arguments: ["127.0.0.1", "::1", "localhost.", "LOCALHOST", "a.test.example"])
-    func `Names and addresses are compared as they should be`(host: String) async throws {
+    func `Host names and IP addresses are verified against the certificate`(host: String) async throws {
       try await withSecurePair(host: host) { near, far in
         try await near.write("hello")
         #expect(try await far.read(5) == "hello")
@@ -30,15 +30,15 @@ extension LoopTests {
     }
 
     @Test(arguments: ["", "."])
-    func `What names no host is refused`(host: String) async throws {
+    func `A text that is not a host name is refused`(host: String) async throws {
       try await expect(.handshakeFailed("'\(host)' is not a host name"), host: host)
     }
 
-    @Test func `A certificate that has expired is refused`() async throws {
+    @Test func `An expired certificate is refused`() async throws {
       try await expect(.certificateNotValidNow("certificate has expired"), days: -1)
     }
 
-    @Test func `A certificate of an authority that nobody trusts is refused`() async throws {
+    @Test func `A certificate of an untrusted authority is refused`() async throws {
       let other = try TestAuthority()
       for trust in [TLSTrust.system, .file(other.certificate)] {
         let error = try await failure(trust: trust)
@@ -50,14 +50,15 @@ extension LoopTests {
       }
     }
 
-    @Test func `A file of authorities that is none is an error that names it`() async throws {
+    @Test func `A file without certificates is an error that names the file`() async throws {
       for path in ["/nothing/here.pem", "/etc/passwd"] {
         let reason = path == "/etc/passwd" ? "no certificate or crl found" : "No such file or directory"
         #expect(try await failure(trust: .file(path)) == .unusableTrust(path, reason))
       }
     }
 
-    @Test func `A peer that does not speak TLS, or goes away, fails the handshake and closes the stream`()
+    @Test
+    func `The handshake fails and closes the stream if the peer does not speak TLS or closes the connection`()
       async throws
     {
       try await withPair { pair in
@@ -75,7 +76,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A handshake that stands still can be cancelled`() async throws {
+    @Test func `A handshake that waits for the peer can be cancelled`() async throws {
       try await withPair { pair in
         let client = Task { @LoopActor in
           _ = try await TLSStream.client(over: pair.far, serverName: "localhost")
@@ -87,7 +88,7 @@ extension LoopTests {
     }
 
     @Test
-    func `A large message arrives in the run that was prepared for it, and many writers keep their order`()
+    func `A large message arrives in its prepared memory, and the writes of many tasks keep their order`()
       async throws
     {
       let large = pattern(3_000_000)
@@ -121,7 +122,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `The end that the peer announces is the end; one that it does not is an error`() async throws {
+    @Test func `An end with close_notify is the end; one without is an error`() async throws {
       try await withSecurePair { near, far in
         try await near.write("last")
         try await near.shutdownOutput()
@@ -141,7 +142,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Closing tells the peer, and what is tried afterwards is cancelled`() async throws {
+    @Test func `Closing sends close_notify, and later calls throw cancelled`() async throws {
       try await withSecurePair { near, far in
         await near.close()
         let hasMore = try await far.fill()
@@ -153,7 +154,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Bytes that were tampered with are an error`() async throws {
+    @Test func `Bytes that were changed on the way are an error`() async throws {
       try await withSecurePair { near, far in
         try await near.transport.write([Bytes([23, 3, 3, 0, 32] + Array(repeating: 7, count: 32))])
         await #expect(throws: TLSError.protocolViolation("decryption failed or bad record mac")) {
