@@ -13,7 +13,7 @@ public enum KernelChannelName: String, Sendable, CaseIterable {
   /// Signs of life.
   case heartbeat = "hb"
 
-  /// The channel that `name` is; nil where it is none.
+  /// The channel with this name.
   init?(_ name: Bytes) {
     guard let channel = Self.allCases.first(where: { name == Bytes($0.rawValue) }) else { return nil }
     self = channel
@@ -27,7 +27,7 @@ struct KernelFrame: Sendable, Equatable {
   var channel: KernelChannelName
   /// The message's own header, a JSON object.
   var header: Bytes
-  /// The header of the message that this one answers, a JSON object; `{}` where it answers none.
+  /// The header of the message that this one answers, a JSON object; `{}` if it answers none.
   var parentHeader: Bytes
   /// A JSON object.
   var metadata: Bytes

@@ -21,8 +21,8 @@ public struct Replies: AsyncSequence, AsyncIteratorProtocol {
 
   /// The next message; nil when the kernel has said all.
   ///
-  /// - Throws: `KernelEnd` when the kernel or the way to it is lost first, `diedBefore` where it is certain that the
-  ///   kernel has not got the request; `CancellationError`.
+  /// - Throws: `KernelEnd` when the kernel or the connection to it is lost first, `diedBefore` if it is certain that the
+  ///   kernel has not received the request; `CancellationError`.
   public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Message? {
     try await pending.next()
   }

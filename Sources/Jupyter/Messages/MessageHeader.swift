@@ -9,7 +9,7 @@ public struct MessageHeader: Sendable {
   /// How long a date may be, in bytes. One of RFC 3339 takes 32. It is repeated in every line that the client gets.
   static let longestDate = 64
 
-  /// `msg_id`, empty where there is none (a parent header is `{}` in messages that answer nothing).
+  /// `msg_id`, empty if there is none: the parent header of a message that answers no request is `{}`.
   let identifier: MessageIdentifier
   /// `session`: each process of a kernel has one of its own, unless it repeats that of its client. `none` for one that is
   /// malformed.

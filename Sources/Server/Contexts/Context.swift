@@ -235,7 +235,7 @@ final class Context {
     }
   }
 
-  /// Starts a kernel where there was one: a provider that is away for a moment is no reason to give the context up.
+  /// Starts a kernel in the place of a lost one, also if the provider is away for a moment.
   private func startPersistently() async throws -> Kernel {
     for _ in 1..<Self.startAttempts {
       if let deletion = lifecycle.deletion { throw deletion }

@@ -96,7 +96,7 @@ struct ContextLifecycle {
     self.possibleLoss = nil
   }
 
-  /// The kernel with this number takes code; false where it is not wanted.
+  /// The kernel with this number takes code; false if it is not wanted any more.
   mutating func kernelReady(_ call: Int) -> Bool {
     guard call == self.call else { return false }
     expectedEnd = nil

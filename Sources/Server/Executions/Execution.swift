@@ -103,7 +103,7 @@ struct Execution {
   /// The kernel has nothing more to say to it, or has ended.
   mutating func end() { state = .ended(wasInterrupted: isInterrupted) }
 
-  /// The code is to end; where it has not begun, it will not.
+  /// The code is to end; if it has not begun, it does not run.
   mutating func interrupt() -> [Action] {
     guard !isComplete else { return [] }
     switch state {

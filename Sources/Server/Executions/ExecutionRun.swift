@@ -74,7 +74,7 @@ final class ExecutionRun {
   /// The client is gone: nobody waits for this execution, so it is interrupted at once.
   func abandon() { perform(execution.abandon()) }
 
-  /// Interrupts the code; where it has not begun, it will not. If it does not obey it is interrupted again, then its kernel
+  /// Interrupts the code; if it has not begun, it does not run. If it does not obey it is interrupted again, then its kernel
   /// is replaced.
   func interrupt() { perform(execution.interrupt()) }
 

@@ -6,7 +6,7 @@ import Wire
 extension Kernel {
   /// Runs code of ours, which is not counted, not kept in the history and not shown.
   ///
-  /// - Throws: `SilentCodeFailure` where it fails; `KernelEnd`.
+  /// - Throws: `SilentCodeFailure` if it fails; `KernelEnd`.
   func runSilently(_ code: String) async throws {
     let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
     var failure: String? = "an interrupt hit it"
@@ -27,7 +27,7 @@ extension Kernel {
 
   /// Makes `directory` the kernel's working directory, in the languages in which we know how.
   ///
-  /// - Throws: `SilentCodeFailure` where it does not exist; `KernelEnd`.
+  /// - Throws: `SilentCodeFailure` if it does not exist; `KernelEnd`.
   func changeDirectory(to directory: String) async throws {
     if let code = language.directoryCode(directory) { try await runSilently(code) }
   }

@@ -62,7 +62,7 @@ struct FileDownload {
 
   // MARK: Conditions
 
-  /// RFC 9110, 13.2.2: the date counts only where there is no tag.
+  /// RFC 9110, 13.2.2: the date counts only without a tag.
   private var isKnownToClient: Bool {
     if let tags = request.fields.list("If-None-Match") { return EntityTag.noneMatch(tags, isMetBy: tag) }
     guard let date = request.fields.first("If-Modified-Since").flatMap(seconds) else { return false }

@@ -47,7 +47,7 @@ public struct FileRoutes {
   }
 
   @Sendable private func write(_ request: Request, _ response: ResponseWriter) async throws {
-    // Whoever sends a part thinks that the rest stays (RFC 9110, 14.5).
+    // A client that sends a part expects the rest to stay (RFC 9110, 14.5).
     guard request.fields.first("Content-Range") == nil else {
       throw HTTPErrorResponse(400, "A file is written whole: Content-Range is not supported")
     }

@@ -19,7 +19,7 @@ struct WriteCondition: Sendable {
 
   /// Whether it holds.
   ///
-  /// - Parameter tag: that of the file; nil where there is none.
+  /// - Parameter tag: that of the file; nil if there is no file.
   func holds(for tag: EntityTag?) -> Bool {
     guard let tag else { return match == nil }
     if let match, !EntityTag.match(match, isMetBy: tag) { return false }

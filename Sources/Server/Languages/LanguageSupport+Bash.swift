@@ -11,7 +11,7 @@ extension LanguageSupport {
     guard variables.allSatisfy({ isIdentifier($0.name) && !prompts.contains($0.name) }) else {
       return nil
     }
-    // `declare -p` prints what brings a variable back with its attributes, and nothing where there is none.
+    // `declare -p` prints code that restores a variable with its attributes, and nothing if it is not set.
     let setting = variables.map { name, value in
       let saved = "__code_interpreter_\(name)"
       return "{ [[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "

@@ -5,7 +5,7 @@ import Wire
 struct LanguageSupport: Sendable {
   typealias Variables = [(name: String, value: String)]
 
-  /// Code that sets environment variables and puts back what was there; nil where that cannot be done with these names.
+  /// Code that sets environment variables and puts back what was there; nil if these names cannot be set.
   let environmentCode: @Sendable (Variables) -> EnvironmentCode?
   /// Code that makes a directory, an absolute path, the working directory; nil for none.
   let directoryCode: @Sendable (String) -> String?
