@@ -82,7 +82,7 @@ struct Place {
   }
 
   private static func response(_ text: Bytes) {
-    let handshake = WebSocketHandshake(randomBytes: [UInt8](repeating: 1, count: 16), subprotocols: ["a"])
+    let handshake = WebSocketHandshake(key: "a", acceptValue: "b", subprotocols: ["a"])
     for start in ["HTTP/1.1 200 ", "HTTP/1.1 101 a\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: "]
       as [Bytes]
     {

@@ -72,7 +72,7 @@ import Testing
     "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: ",
   ])
   func `a response`(start: String) {
-    let handshake = WebSocketHandshake(randomBytes: [UInt8](repeating: 1, count: 16), subprotocols: ["a"])
+    let handshake = WebSocketHandshake(key: "a", acceptValue: "b", subprotocols: ["a"])
     expectLinearCost("\(start)") { marks in
       var limits = limits
       limits.statusLineLength = 1 << 20

@@ -152,11 +152,17 @@ public final class JupyterServerProvider: KernelProvider {
   /// `path` counts for a Jupyter Server, the variables for gateways, which pass on `KERNEL_…` and what they allow.
   private func startRequest(_ spec: KernelSpec, in directory: String, environment: [String: String]) -> Bytes
   {
-    let variables = ["KERNEL_WORKING_DIR": directory].merging(kernelEnvironment) { $1 }
-      .merging(environment) { $1 }.sorted { $0.key < $1.key }
-      .map { "\(JSONString.quote($0.key)):\(JSONString.quote($0.value))" }.joined(separator: ",")
-    let path = JSONString.quote(String(directory.drop { $0 == "/" }))
-    return Bytes("{\"name\":\(JSONString.quote(spec.name)),\"path\":\(path),\"env\":{\(variables)}}")
+    var json = JSONWriter()
+    json.object { json in
+      json.key("name")
+      json.value(spec.name)
+      json.key("path")
+      json.value(String(directory.drop { $0 == "/" }))
+      json.key("env")
+      json.value(
+        ["KERNEL_WORKING_DIR": directory].merging(kernelEnvironment) { $1 }.merging(environment) { $1 })
+    }
+    return json.takeAll()
   }
 
   /// Asks the REST API. Gives the JSON of the reply; nil where it is none.

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Loop
 import Bytes
 import Wire
@@ -156,8 +157,7 @@ final class WebSocketConnection {
   private static func shakeHands(
     over stream: any ByteStream, target: String, location: ServerLocation, offering subprotocol: Bytes
   ) async throws -> Bytes? {
-    var generator = SystemRandomNumberGenerator()
-    let handshake = WebSocketHandshake(subprotocols: [subprotocol], using: &generator)
+    let handshake = WebSocketHandshake(withRandomKeyFor: [subprotocol])
     var fields = location.fields
     fields.remove("Host")
     let request = handshake.request(target: target, host: location.hostField, fields: fields)
@@ -174,6 +174,19 @@ final class WebSocketConnection {
       case nil: guard try await stream.fill() else { throw UVError.endOfFile }
       }
     }
+  }
+}
+
+extension WebSocketHandshake {
+  /// A handshake with a key that nobody can predict.
+  init(withRandomKeyFor subprotocols: [Bytes]) {
+    let key = Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }).base64EncodedString()
+    self.init(key: key, acceptValue: Self.acceptValue(forKey: key), subprotocols: subprotocols)
+  }
+
+  /// What the server must answer to `key` in `Sec-WebSocket-Accept` (RFC 6455 section 1.3).
+  static func acceptValue(forKey key: String) -> String {
+    Data(SHA1.digest(Bytes(key + acceptSuffix))).base64EncodedString()
   }
 }
 

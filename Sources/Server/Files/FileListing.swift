@@ -8,23 +8,26 @@ enum FileListing {
   static let usualLength = 100
 
   static func json(_ path: Bytes, _ entries: [DirectoryEntry]) -> Bytes {
-    var buffer = ByteBuffer()
-    buffer.append("{\"path\":")
-    JSONString.append(quoting: path, to: &buffer)
-    buffer.append(",\"entries\":[")
-    for (index, entry) in entries.enumerated() {
-      if index > 0 { buffer.append(",") }
-      append(entry, to: &buffer)
+    var json = JSONWriter()
+    json.object { json in
+      json.key("path")
+      json.value(path)
+      json.key("entries")
+      json.array { json in
+        for entry in entries { json.object { append(entry, to: &$0) } }
+      }
     }
-    buffer.append("]}")
-    return buffer.takeAll()
+    return json.takeAll()
   }
 
-  private static func append(_ entry: DirectoryEntry, to buffer: inout ByteBuffer) {
-    buffer.append("{\"name\":")
-    JSONString.append(quoting: entry.name, to: &buffer)
-    buffer.append(
-      entry.isDirectory ? ",\"type\":\"dir\",\"size\":null" : ",\"type\":\"file\",\"size\":\(entry.size)")
-    buffer.append(",\"modified\":\(entry.modified)}")
+  private static func append(_ entry: DirectoryEntry, to json: inout JSONWriter) {
+    json.key("name")
+    json.value(entry.name)
+    json.key("type")
+    json.value(entry.isDirectory ? "dir" : "file")
+    json.key("size")
+    if entry.isDirectory { json.null() } else { json.value(entry.size) }
+    json.key("modified")
+    json.value(entry.modified)
   }
 }

@@ -28,12 +28,16 @@ struct ContextRoutes {
     let context = try await contexts.create(language: language, directory: directory)
     // No client would know of the context, and it would count against the limit.
     if writer.isClientGone { try await contexts.delete(Bytes(context.identifier)) }
-    try await reply(Self.describe(context), with: writer)
+    var json = JSONWriter()
+    Self.describe(context, in: &json)
+    try await reply(json.takeAll(), with: writer)
   }
 
   func list(_ request: Request, with writer: ResponseWriter) async throws {
-    let list = await contexts.all().map(Self.describe).joined(separator: ",")
-    try await reply("[\(list)]", with: writer)
+    let all = await contexts.all()
+    var json = JSONWriter()
+    json.array { json in for context in all { Self.describe(context, in: &json) } }
+    try await reply(json.takeAll(), with: writer)
   }
 
   func restart(_ request: Request, with writer: ResponseWriter) async throws {
@@ -62,14 +66,18 @@ struct ContextRoutes {
     return path
   }
 
-  private static func describe(_ context: Context) -> String {
-    let fields = [
-      ("id", context.identifier), ("language", context.language), ("cwd", context.directory),
-    ]
-    return "{" + fields.map { "\"\($0)\":\(JSONString.quote($1))" }.joined(separator: ",") + "}"
+  private static func describe(_ context: Context, in json: inout JSONWriter) {
+    json.object { json in
+      json.key("id")
+      json.value(context.identifier)
+      json.key("language")
+      json.value(context.language)
+      json.key("cwd")
+      json.value(context.directory)
+    }
   }
 
-  private func reply(_ body: String, with writer: ResponseWriter) async throws {
-    try await writer.send(200, fields: Self.json, body: Bytes(body))
+  private func reply(_ body: Bytes, with writer: ResponseWriter) async throws {
+    try await writer.send(200, fields: Self.json, body: body)
   }
 }

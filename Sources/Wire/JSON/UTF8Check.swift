@@ -3,13 +3,7 @@
 enum UTF8Check {
   /// True when all of `span` is well-formed.
   static func isValid(_ span: Span<UInt8>) -> Bool {
-    var index = 0
-    while true {
-      index = ByteSearch<NotASCII>.first(in: span, from: index)
-      if index == span.count { return true }
-      guard let end = endOfRun(in: span, from: index) else { return false }
-      index = end
-    }
+    (try? UTF8Span(validating: span)) != nil
   }
 
   /// Where the run of characters beyond ASCII ends that begins at `start`, or nil where one is not well-formed.

@@ -2,21 +2,21 @@ public import Bytes
 
 /// The client's side of the opening handshake (RFC 6455 section 4.1).
 public struct WebSocketHandshake: Sendable {
-  /// `Sec-WebSocket-Key`: 16 random bytes in base64.
-  public let key: String
+  /// Follows the key in the text whose SHA-1 is `Sec-WebSocket-Accept` (RFC 6455 section 1.3).
+  public static let acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+  private let key: String
+  private let acceptValue: Bytes
   private let subprotocols: [Bytes]
 
-  /// A handshake with 16 bytes that nobody can foresee, which offers `subprotocols`, the best one first.
-  public init(randomBytes: [UInt8], subprotocols: [Bytes] = []) {
-    precondition(randomBytes.count == 16)
-    self.key = Base64.encode(randomBytes)
+  /// A handshake that offers `subprotocols`, the best one first.
+  /// - Parameters:
+  ///   - key: `Sec-WebSocket-Key`: 16 random bytes in base64.
+  ///   - acceptValue: `Sec-WebSocket-Accept`: the SHA-1 of the key and `acceptSuffix` in base64.
+  public init(key: String, acceptValue: String, subprotocols: [Bytes] = []) {
+    self.key = key
+    self.acceptValue = Bytes(acceptValue)
     self.subprotocols = subprotocols
-  }
-
-  /// A handshake with random bytes from `generator`.
-  public init(subprotocols: [Bytes] = [], using generator: inout some RandomNumberGenerator) {
-    let randomBytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-    self.init(randomBytes: randomBytes, subprotocols: subprotocols)
   }
 
   /// The request to send. `fields` go with it (authorisation, cookies).
@@ -42,7 +42,7 @@ public struct WebSocketHandshake: Sendable {
     guard fields.list("Upgrade", contains: "websocket"), fields.list("Connection", contains: "upgrade") else {
       throw invalid("The answer to the WebSocket handshake upgrades to something else")
     }
-    guard fields.all("Sec-WebSocket-Accept") == [Bytes(Self.acceptValue(forKey: key))] else {
+    guard fields.all("Sec-WebSocket-Accept") == [acceptValue] else {
       throw invalid("The answer to the WebSocket handshake is not to our key")
     }
     guard fields.all("Sec-WebSocket-Extensions").allSatisfy(\.isEmpty) else {
@@ -53,11 +53,6 @@ public struct WebSocketHandshake: Sendable {
       throw invalid("The answer to the WebSocket handshake has a subprotocol that was not offered")
     }
     return chosen.first
-  }
-
-  /// What `Sec-WebSocket-Accept` must say to a key: its hash with a constant of RFC 6455 section 1.3.
-  public static func acceptValue(forKey key: String) -> String {
-    Base64.encode(SHA1.digest(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
   }
 
   private func invalid(_ message: String) -> WebSocketError { WebSocketError(.invalidHandshake, message) }

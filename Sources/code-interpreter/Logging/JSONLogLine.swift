@@ -7,8 +7,13 @@ enum JSONLogLine: LogLine {
   static func line(
     time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
   ) -> String {
-    let all = [("time", time), ("level", level.rawValue), ("message", message)] + fields
-    return "{" + all.map { "\(JSONString.quote($0.0)):\(JSONString.quote($0.1))" }.joined(separator: ",")
-      + "}\n"
+    var json = JSONWriter()
+    json.object { json in
+      for (name, value) in [("time", time), ("level", level.rawValue), ("message", message)] + fields {
+        json.key(text: name)
+        json.value(value)
+      }
+    }
+    return String(json.takeAll()) + "\n"
   }
 }

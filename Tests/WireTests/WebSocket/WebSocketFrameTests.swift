@@ -49,7 +49,8 @@ import Testing
 
 @Suite struct WebSocketHandshakeTests {
   private let handshake = WebSocketHandshake(
-    randomBytes: Array("the sample nonce".utf8), subprotocols: ["v1.kernel.websocket.jupyter.org", "b"])
+    key: "dGhlIHNhbXBsZSBub25jZQ==", acceptValue: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    subprotocols: ["v1.kernel.websocket.jupyter.org", "b"])
 
   private func answer(_ changes: HTTPFields = [:]) -> HTTPResponseHead {
     var fields: HTTPFields = [
@@ -58,11 +59,6 @@ import Testing
     ]
     for change in changes { fields.set(change.name, change.value) }
     return HTTPResponseHead(status: 101, fields: fields)
-  }
-
-  @Test func theExampleOfTheStandardIsFollowed() {
-    #expect(handshake.key == "dGhlIHNhbXBsZSBub25jZQ==")
-    #expect(WebSocketHandshake.acceptValue(forKey: handshake.key) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
   }
 
   @Test func theRequestAsksForAnUpgrade() throws {
@@ -107,23 +103,5 @@ import Testing
       #expect(error.kind == .refused(status: 403))
       #expect(error.message == "The WebSocket was refused: 403 Forbidden")
     }
-  }
-
-  @Test func digestsAreThoseOfTheStandard() {
-    func digest(_ text: String) -> String {
-      SHA1.digest(Array(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-    #expect(digest("") == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
-    #expect(digest("abc") == "a9993e364706816aba3e25717850c26c9cd0d89d")
-    #expect(
-      digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")
-        == "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
-    #expect(digest(String(repeating: "a", count: 1000)) == "291e9a6c66994949b57ba5e650361e98fc36b1ba")
-  }
-
-  @Test func base64IsPadded() {
-    let cases = ["": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "fooba": "Zm9vYmE="]
-    for (text, expected) in cases { #expect(Base64.encode(Array(text.utf8)) == expected) }
-    #expect(Base64.encode([0xFB, 0xEF, 0xFF]) == "++//")
   }
 }

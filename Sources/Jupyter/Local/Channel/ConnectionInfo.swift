@@ -43,13 +43,28 @@ struct ConnectionInfo: Sendable {
       case .local(let prefix): ("ipc", prefix)
       case .loopback: ("tcp", "127.0.0.1")
       }
-    let json = """
-      {"transport":"\(name)","ip":\(JSONString.quote(address)),"shell_port":\(number(.shell)),\
-      "iopub_port":\(number(.iopub)),"stdin_port":\(number(.stdin)),"control_port":\(number(.control)),\
-      "hb_port":\(number(.heartbeat)),"key":"\(key)","signature_scheme":"hmac-sha256",\
-      "kernel_name":\(JSONString.quote(kernelName))}
-      """
-    return Bytes(json)
+    var json = JSONWriter()
+    json.object { json in
+      json.key("transport")
+      json.value(name)
+      json.key("ip")
+      json.value(address)
+      let ports: [(StaticString, Port)] = [
+        ("shell_port", .shell), ("iopub_port", .iopub), ("stdin_port", .stdin), ("control_port", .control),
+        ("hb_port", .heartbeat),
+      ]
+      for (name, port) in ports {
+        json.key(name)
+        json.value(number(port))
+      }
+      json.key("key")
+      json.value(key)
+      json.key("signature_scheme")
+      json.value("hmac-sha256")
+      json.key("kernel_name")
+      json.value(kernelName)
+    }
+    return json.takeAll()
   }
 
   private func number(_ port: Port) -> Int {

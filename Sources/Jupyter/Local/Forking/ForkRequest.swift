@@ -13,13 +13,19 @@ struct ForkRequest: Sendable {
 
   /// The line, under a number that the replies carry too.
   func line(_ identifier: Int64) -> Bytes {
-    let arguments = arguments.map { "\(JSONString.quote($0))" }
-    let variables = environment.map { "\(JSONString.quote($0.key)):\(JSONString.quote($0.value))" }
-    return Bytes(
-      """
-      {"id":\(identifier),"argv":[\(arguments.joined(separator: ","))],"cwd":\(JSONString.quote(directory)),\
-      "env":{\(variables.joined(separator: ","))},"log":\(JSONString.quote(log))}
-
-      """)
+    var json = JSONWriter()
+    json.object { json in
+      json.key("id")
+      json.value(identifier)
+      json.key("argv")
+      json.array { json in for argument in arguments { json.value(argument) } }
+      json.key("cwd")
+      json.value(directory)
+      json.key("env")
+      json.value(environment)
+      json.key("log")
+      json.value(log)
+    }
+    return Bytes.join(json.takePieces() + ["\n"])
   }
 }

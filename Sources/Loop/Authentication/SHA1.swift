@@ -1,0 +1,16 @@
+import COpenSSL
+public import Bytes
+
+/// SHA-1 (RFC 3174), which the handshake of RFC 6455 needs. It protects no secret there, and must not be used for one.
+public enum SHA1 {
+  /// The digest of `message`, 20 bytes.
+  public static func digest(_ message: Bytes) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Int(SHA_DIGEST_LENGTH)) { memory, count in
+      message.withUnsafeBytes { message in
+        let start = message.assumingMemoryBound(to: UInt8.self).baseAddress
+        _ = COpenSSL.SHA1(start, message.count, memory.baseAddress)
+      }
+      count = Int(SHA_DIGEST_LENGTH)
+    }
+  }
+}

@@ -1,0 +1,136 @@
+public import Bytes
+
+/// Writes JSON (RFC 8259) value by value, without white space. Long texts are not copied.
+///
+/// A value belongs behind the key that was written last, or is the next element of the array. Whoever writes takes care
+/// that the whole is well-formed: one value in all, a key before each value of an object.
+public struct JSONWriter: ~Copyable {
+  private enum Position {
+    /// At the beginning, or behind an opening bracket.
+    case first
+    case afterKey
+    case afterValue
+  }
+
+  private var output = GatherBuffer()
+  private var position = Position.first
+
+  /// A writer that has written nothing.
+  public init() {}
+
+  /// Takes what was written, in pieces.
+  public mutating func takePieces() -> [Bytes] {
+    position = .first
+    return output.takeAll()
+  }
+
+  /// Takes what was written, in one piece.
+  public mutating func takeAll() -> Bytes { Bytes.join(takePieces()) }
+
+  // MARK: Structure
+
+  /// Writes an object. `body` writes its keys and values.
+  public mutating func object(_ body: (inout JSONWriter) -> Void) {
+    begin("{")
+    body(&self)
+    end("}")
+  }
+
+  /// Writes an array. `body` writes its elements.
+  public mutating func array(_ body: (inout JSONWriter) -> Void) {
+    begin("[")
+    body(&self)
+    end("]")
+  }
+
+  /// Writes the key of the next value. It must not need escapes.
+  public mutating func key(_ name: StaticString) {
+    beginValue()
+    output.append(UInt8(ascii: "\""))
+    name.withUTF8Buffer { for byte in $0 { output.append(byte) } }
+    output.append("\":")
+    position = .afterKey
+  }
+
+  /// Writes any key.
+  public mutating func key(text name: String) {
+    beginValue()
+    output.append(JSONString.quote(name))
+    output.append(UInt8(ascii: ":"))
+    position = .afterKey
+  }
+
+  // MARK: Values
+
+  /// Writes a string.
+  public mutating func value(_ text: String) { value(json: JSONString.quote(text)) }
+
+  /// Writes a string of UTF-8.
+  public mutating func value(_ text: Bytes) { value(json: JSONString.quote(text)) }
+
+  /// Writes a string whose contents are escaped already.
+  public mutating func value(contents: Bytes) {
+    beginValue()
+    output.append(UInt8(ascii: "\""))
+    output.append(contents)
+    output.append(UInt8(ascii: "\""))
+  }
+
+  /// Writes a value that is JSON already.
+  public mutating func value(json: Bytes) {
+    beginValue()
+    output.append(json)
+  }
+
+  /// Writes a number.
+  public mutating func value(_ number: some FixedWidthInteger) {
+    beginValue()
+    output.append(String(number))
+  }
+
+  /// Writes a finite number.
+  public mutating func value(_ number: Double) {
+    beginValue()
+    output.append(number.isFinite ? "\(number)" : "null")
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func value(_ value: Bool) {
+    beginValue()
+    output.append(value ? "true" : "false")
+  }
+
+  /// Writes `null`.
+  public mutating func null() {
+    beginValue()
+    output.append("null")
+  }
+
+  // MARK: Members
+
+  /// Writes an object of strings, by the order of its keys.
+  public mutating func value(_ members: [String: String]) {
+    object { json in
+      for name in members.keys.sorted() {
+        json.key(text: name)
+        json.value(members[name] ?? "")
+      }
+    }
+  }
+
+  private mutating func begin(_ bracket: String) {
+    beginValue()
+    output.append(bracket)
+    position = .first
+  }
+
+  private mutating func end(_ bracket: String) {
+    output.append(bracket)
+    position = .afterValue
+  }
+
+  private mutating func beginValue() {
+    if position == .afterValue { output.append(UInt8(ascii: ",")) }
+    position = .afterValue
+  }
+}

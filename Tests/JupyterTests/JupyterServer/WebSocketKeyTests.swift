@@ -1,0 +1,11 @@
+import Testing
+import Wire
+
+@testable import Jupyter
+
+@Suite struct WebSocketKeyTests {
+  @Test func `the accept value is that of the example in RFC 6455`() {
+    #expect(
+      WebSocketHandshake.acceptValue(forKey: "dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+  }
+}
