@@ -27,6 +27,14 @@ public struct GatherBuffer: ~Copyable {
     tail.append(string)
   }
 
+  /// Appends the UTF-8 of `string`.
+  public mutating func append(literal string: StaticString) {
+    string.withUTF8Buffer {
+      makeRoom(for: $0.count)
+      tail.append(contentsOf: $0)
+    }
+  }
+
   /// Appends one byte.
   public mutating func append(_ byte: UInt8) {
     makeRoom(for: 1)

@@ -43,15 +43,22 @@ public final class MessageSession {
   }
 
   private nonisolated static func content(of code: Bytes, isSilent: Bool) -> Bytes {
-    var content = ByteBuffer()
-    content.reserve(code.count + 160)
-    content.append("{\"code\":\"")
-    content.append(code)
-    content.append(
-      isSilent
-        ? "\",\"silent\":true,\"store_history\":false" : "\",\"silent\":false,\"store_history\":true")
-    content.append(",\"user_expressions\":{},\"allow_stdin\":false,\"stop_on_error\":false}")
-    return content.takeAll()
+    var json = JSONWriter()
+    json.object { json in
+      json.key("code")
+      json.value(contents: code)
+      json.key("silent")
+      json.value(isSilent)
+      json.key("store_history")
+      json.value(!isSilent)
+      json.key("user_expressions")
+      json.object { _ in }
+      json.key("allow_stdin")
+      json.value(false)
+      json.key("stop_on_error")
+      json.value(false)
+    }
+    return json.takeAll()
   }
 
   /// Any request.

@@ -16,8 +16,20 @@ struct ExecutionEnvironment: Sendable {
   init?(_ variables: [(name: String, value: String)], language: String) {
     guard let code = LanguageSupport.of(language).environmentCode(variables) else { return nil }
     self.code = code
-    let members = variables.map { "\(JSONString.quote($0.name)):\(JSONString.quote($0.value))" }
-    metadata = Bytes("{\"code_interpreter\":{\"env_vars\":{\(members.joined(separator: ","))}}}")
+    var json = JSONWriter()
+    json.object { json in
+      json.key("code_interpreter")
+      json.object { json in
+        json.key("env_vars")
+        json.object { json in
+          for (name, value) in variables {
+            json.key(text: name)
+            json.value(value)
+          }
+        }
+      }
+    }
+    metadata = json.takeAll()
   }
 }
 

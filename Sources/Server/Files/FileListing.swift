@@ -24,7 +24,7 @@ enum FileListing {
     json.key("name")
     json.value(entry.name)
     json.key("type")
-    json.value(entry.isDirectory ? "dir" : "file")
+    json.value(literal: entry.isDirectory ? "dir" : "file")
     json.key("size")
     if entry.isDirectory { json.null() } else { json.value(entry.size) }
     json.key("modified")

@@ -47,20 +47,37 @@ public struct JSONWriter: ~Copyable {
   public mutating func key(_ name: StaticString) {
     beginValue()
     output.append(UInt8(ascii: "\""))
-    name.withUTF8Buffer { for byte in $0 { output.append(byte) } }
+    output.append(literal: name)
     output.append("\":")
     position = .afterKey
   }
 
   /// Writes any key.
-  public mutating func key(text name: String) {
+  public mutating func key(text name: String) { key(json: JSONString.quote(name)) }
+
+  /// Writes a key that is a JSON string already.
+  public mutating func key(json name: Bytes) {
     beginValue()
-    output.append(JSONString.quote(name))
+    output.append(name)
     output.append(UInt8(ascii: ":"))
     position = .afterKey
   }
 
+  /// Ends a line of newline-delimited JSON: what follows is another value.
+  public mutating func endLine() {
+    output.append(UInt8(ascii: "\n"))
+    position = .first
+  }
+
   // MARK: Values
+
+  /// Writes a string that must not need escapes.
+  public mutating func value(literal text: StaticString) {
+    beginValue()
+    output.append(UInt8(ascii: "\""))
+    output.append(literal: text)
+    output.append(UInt8(ascii: "\""))
+  }
 
   /// Writes a string.
   public mutating func value(_ text: String) { value(json: JSONString.quote(text)) }
@@ -105,8 +122,6 @@ public struct JSONWriter: ~Copyable {
     beginValue()
     output.append("null")
   }
-
-  // MARK: Members
 
   /// Writes an object of strings, by the order of its keys.
   public mutating func value(_ members: [String: String]) {

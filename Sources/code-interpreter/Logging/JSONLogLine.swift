@@ -14,6 +14,7 @@ enum JSONLogLine: LogLine {
         json.value(value)
       }
     }
-    return String(json.takeAll()) + "\n"
+    json.endLine()
+    return String(json.takeAll())
   }
 }

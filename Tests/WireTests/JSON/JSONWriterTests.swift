@@ -35,7 +35,7 @@ import Testing
   @Test func `strings are escaped, contents and JSON are not`() {
     let text = written { json in
       json.array { json in
-        json.value("a\"\n")
+        json.value("a\"\n" as String)
         json.value(Bytes("\u{1}é"))
         json.value(contents: #"a\"b"#)
         json.value(json: #"{"x":1}"#)

@@ -60,7 +60,7 @@ struct ConnectionInfo: Sendable {
       json.key("key")
       json.value(key)
       json.key("signature_scheme")
-      json.value("hmac-sha256")
+      json.value(literal: "hmac-sha256")
       json.key("kernel_name")
       json.value(kernelName)
     }

@@ -26,6 +26,7 @@ struct ForkRequest: Sendable {
       json.key("log")
       json.value(log)
     }
-    return Bytes.join(json.takePieces() + ["\n"])
+    json.endLine()
+    return json.takeAll()
   }
 }
