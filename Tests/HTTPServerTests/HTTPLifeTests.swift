@@ -15,8 +15,8 @@ extension HTTPServerTests {
       try await withHTTPServer(handler: { _, response in
         try await response.start(200)
         began.set()
-        await response.untilClientIsGone()
-        #expect(response.isClientGone)
+        await response.untilClientDisconnects()
+        #expect(response.isClientDisconnected)
         noticed.set()
       }) { server async throws in
         let client = try await server.connect()
@@ -33,10 +33,10 @@ extension HTTPServerTests {
       let noticed = TestSignal()
       try await withHTTPServer(handler: { _, response in
         try await response.start(200)
-        let watching = Task { await response.untilClientIsGone() }
+        let watching = Task { await response.untilClientDisconnects() }
         began.set()
         await noticed.wait()
-        #expect(!response.isClientGone)
+        #expect(!response.isClientDisconnected)
         watching.cancel()
         await watching.value
       }) { server async throws in
@@ -80,8 +80,8 @@ extension HTTPServerTests {
           let piece = Bytes([UInt8](repeating: 0, count: 1 << 16))
           // Both the writer and the task that waits for the client's end are told.
           let writer = LoopActor.task { while true { try await response.write([piece]) } }
-          await response.untilClientIsGone()
-          #expect(response.isClientGone)
+          await response.untilClientDisconnects()
+          #expect(response.isClientDisconnected)
           await #expect(throws: ClientDisconnected.self) { try await writer.value }
         }
       ) { server async throws in

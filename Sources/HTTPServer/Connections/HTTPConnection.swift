@@ -129,16 +129,16 @@ final class HTTPConnection {
   // MARK: The client
 
   /// Waits until the client has gone, or the task is cancelled.
-  func untilClientIsGone() async {
+  func untilClientDisconnects() async {
     await stream.untilPeerIsGone()
     // With the input full of pipelined requests nothing can be noticed before some of it is read.
-    while !isClientGone, !Task.isCancelled {
+    while !isClientDisconnected, !Task.isCancelled {
       do { try await EventLoop.sleep(for: .seconds(1)) } catch { return }
       await stream.untilPeerIsGone()
     }
   }
 
-  var isClientGone: Bool { hasStalled || stream.isPeerGone }
+  var isClientDisconnected: Bool { hasStalled || stream.isPeerGone }
 
   // MARK: Ending
 

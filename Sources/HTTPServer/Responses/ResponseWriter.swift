@@ -116,14 +116,14 @@ public final class ResponseWriter {
 
   // MARK: The client
 
-  /// Waits until the client has closed the connection or it broke, or the task is cancelled (`isClientGone` tells).
+  /// Waits until the client has closed the connection or it broke (`isClientDisconnected`), or the task is cancelled.
   ///
   /// A client that has only sent FIN counts as gone, since on the wire it looks like one that closed the connection.
   /// That matters only to handlers that wait with this; all other responses are sent to it.
-  public func untilClientIsGone() async { await connection.untilClientIsGone() }
+  public func untilClientDisconnects() async { await connection.untilClientDisconnects() }
 
   /// True once the client has closed the connection or it broke.
-  public var isClientGone: Bool { connection.isClientGone }
+  public var isClientDisconnected: Bool { connection.isClientDisconnected }
 
   /// The client; nil for Unix sockets.
   var peerAddress: SocketAddress? { connection.peerAddress }

@@ -27,7 +27,7 @@ struct ContextRoutes {
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
     // No client would know of the context, and it would count against the limit.
-    if writer.isClientGone { try await contexts.delete(Bytes(context.identifier)) }
+    if writer.isClientDisconnected { try await contexts.delete(Bytes(context.identifier)) }
     var json = JSONWriter()
     Self.describe(context, in: &json)
     try await reply(json.takeAll(), with: writer)

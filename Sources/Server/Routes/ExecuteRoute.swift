@@ -31,8 +31,8 @@ struct ExecuteRoute {
     let run = ExecutionRun(order, in: context, sink: sink, logger: logger)
     await runs.follow(run) {
       let watch = LoopActor.task {
-        await writer.untilClientIsGone()
-        if writer.isClientGone { run.abandon() }
+        await writer.untilClientDisconnects()
+        if writer.isClientDisconnected { run.abandon() }
       }
       await run.run()
       watch.cancel()
