@@ -1,5 +1,7 @@
 import ArgumentParser
+import Bytes
 import FoundationEssentials
+import Wire
 
 /// Options from the environment: `CODE_INTERPRETER_MAX_BODY=1000` stands for `--max-body 1000`.
 ///
@@ -68,35 +70,17 @@ struct CommandOption: Equatable {
 }
 
 extension ParsableCommand {
-  /// All options and flags, in the order of `--help`.
+  /// All options and flags, in the order of `--help`; read from the JSON of `--experimental-dump-help`.
   static var options: [CommandOption] {
-    guard let help = try? JSONDecoder().decode(CommandHelp.self, from: Data(_dumpHelp().utf8)) else {
-      return []
-    }
-    return help.command.arguments.compactMap { argument in
-      guard argument.kind != "positional", let name = argument.preferredName, name.kind == "long" else {
-        return nil
-      }
+    let help = try? JSONSlice.parse(Bytes(_dumpHelp()))
+    guard let arguments = help?["command"]?["arguments"]?.elements else { return [] }
+    return arguments.compactMap { argument -> CommandOption? in
+      guard let name = argument["preferredName"], name["kind"]?.isString("long") == true,
+        let text = name["name"]?.text
+      else { return nil }
       return CommandOption(
-        name: name.name, isFlag: argument.kind == "flag", isRepeating: argument.isRepeating)
+        name: String(text), isFlag: argument["kind"]?.isString("flag") == true,
+        isRepeating: argument["isRepeating"]?.bool == true)
     }
-  }
-}
-
-/// What is used of the JSON of `--experimental-dump-help`.
-private struct CommandHelp: Decodable {
-  let command: Command
-
-  struct Command: Decodable { let arguments: [Argument] }
-
-  struct Argument: Decodable {
-    let kind: String
-    let isRepeating: Bool
-    let preferredName: Name?
-  }
-
-  struct Name: Decodable {
-    let kind: String
-    let name: String
   }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Loop
 import Bytes
 import Wire
@@ -180,13 +179,13 @@ final class WebSocketConnection {
 extension WebSocketHandshake {
   /// A handshake with a key that nobody can predict.
   init(withRandomKeyFor subprotocols: [Bytes]) {
-    let key = Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }).base64EncodedString()
+    let key = Base64.encode((0..<16).map { _ in .random(in: .min ... .max) })
     self.init(key: key, acceptValue: Self.acceptValue(forKey: key), subprotocols: subprotocols)
   }
 
   /// What the server must answer to `key` in `Sec-WebSocket-Accept` (RFC 6455 section 1.3).
   static func acceptValue(forKey key: String) -> String {
-    Data(SHA1.digest(Bytes(key + acceptSuffix))).base64EncodedString()
+    Base64.encode(SHA1.digest(Bytes(key + acceptSuffix)))
   }
 }
 

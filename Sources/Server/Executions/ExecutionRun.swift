@@ -2,6 +2,7 @@ import Bytes
 import Jupyter
 import Logging
 import Loop
+import Wire
 
 /// Drives one execution through a context: waits for its turn, runs it, and leaves the kernel as the next one expects it.
 @LoopActor
@@ -37,6 +38,8 @@ final class ExecutionRun {
   /// What is to be put back into the kernel behind the execution.
   private var changedEnvironment: EnvironmentCode?
   private var isTurnOver = false
+  /// What is printed behind the output, while it is waited for.
+  private var mark: OutputMark?
 
   init(_ order: Order, in context: Context, sink: any ExecutionSink, logger: Logger) {
     self.order = order
@@ -81,6 +84,11 @@ final class ExecutionRun {
   /// Shows output of threads that earlier cells have started. What comes before the kernel has accepted the code was written
   /// between two executions, and belongs to neither.
   func receiveUnsolicited(_ message: Message) async {
+    if let mark, message.header.type == .stream,
+      (try? message.content())?["text"]?.isString(mark.text) == true
+    {
+      return mark.isPrinted.fulfil(())
+    }
     guard execution.isAccepted, let events = try? OutputEvent.output(of: message) else { return }
     await sink.send(events)
   }
@@ -118,7 +126,7 @@ final class ExecutionRun {
     replies.onKernelEnd { [weak self] in self?.kernelEnded($0) }
     await sink.begin()
     for try await message in replies { await receive(message) }
-    if kernel.language.hasLateOutput { await awaitLateOutput(of: kernel) }
+    await awaitLateOutput(of: kernel)
     await sink.send(execution.lastEvents())
   }
 
@@ -149,13 +157,36 @@ final class ExecutionRun {
     perform(execution.findReply())
   }
 
-  /// What comes before the answer to another request still belongs to this one.
+  /// What a kernel sends behind its status `idle` still belongs to this execution.
   private func awaitLateOutput(of kernel: Kernel) async {
-    try? await withDeadline(Self.afterthoughtLimit) {
-      for try await message in try await kernel.replies(to: kernel.session.kernelInformation()) {
-        await self.receiveUnsolicited(message)
+    switch kernel.language.lateOutput {
+    case .none: break
+    case .beforeNextReply:
+      try? await withDeadline(Self.afterthoughtLimit) {
+        for try await message in try await kernel.replies(to: kernel.session.kernelInformation()) {
+          await self.receiveUnsolicited(message)
+        }
       }
+    case .before(let printing):
+      let mark = OutputMark()
+      self.mark = mark
+      try? await withDeadline(Self.afterthoughtLimit) {
+        let code = JSONString.contents(of: printing(mark.text))
+        let request = kernel.session.execution(of: code, isSilent: true)
+        for try await message in try await kernel.replies(to: request) {
+          if message.isReply, (try? message.content())?["status"]?.isString("ok") != true { return }
+          await self.receiveUnsolicited(message)
+        }
+        try await mark.isPrinted.get()
+      }
+      self.mark = nil
     }
+  }
+
+  /// What code of ours prints behind the output of an execution.
+  private struct OutputMark {
+    let text = "code-interpreter-\(RandomIdentifier.make())"
+    let isPrinted = Promise<Void>()
   }
 
   // MARK: Interrupts

@@ -2,7 +2,7 @@ extension LanguageSupport {
   /// bash_kernel.
   static let bash = LanguageSupport(
     environmentCode: { bashEnvironment($0) }, directoryCode: { _ in nil },
-    hasLateOutput: true, endsByItself: false)
+    lateOutput: .beforeNextReply, endsByItself: false)
 
   /// Bash cannot hold names that are not identifiers, and its kernel talks to a shell by the prompts that it has given it:
   /// nil for those.

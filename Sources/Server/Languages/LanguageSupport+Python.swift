@@ -3,7 +3,7 @@ extension LanguageSupport {
   static let python = LanguageSupport(
     environmentCode: { pythonEnvironment($0) },
     directoryCode: { "__import__(\"os\").chdir(\(quoted($0)))" },
-    hasLateOutput: false, endsByItself: true)
+    lateOutput: .none, endsByItself: true)
 
   private static func pythonEnvironment(_ variables: Variables) -> EnvironmentCode {
     let key = "_code_interpreter_environment"

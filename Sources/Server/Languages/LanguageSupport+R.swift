@@ -2,7 +2,7 @@ extension LanguageSupport {
   /// IRkernel, which leaves it to its client to end it after `q()`.
   static let r = LanguageSupport(
     environmentCode: { rEnvironment($0) }, directoryCode: { "setwd(\(quoted($0)))" },
-    hasLateOutput: true, endsByItself: false)
+    lateOutput: .beforeNextReply, endsByItself: false)
 
   private static func rEnvironment(_ variables: Variables) -> EnvironmentCode {
     let names = variables.map { quoted($0.name) }.joined(separator: ", ")

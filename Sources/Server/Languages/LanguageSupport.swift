@@ -9,14 +9,25 @@ struct LanguageSupport: Sendable {
   let environmentCode: @Sendable (Variables) -> EnvironmentCode?
   /// Code that makes a directory, an absolute path, the working directory; nil for none.
   let directoryCode: @Sendable (String) -> String?
-  /// True if a kernel may send output behind its status `idle`.
-  let hasLateOutput: Bool
+  /// How output is waited for that a kernel sends behind its status `idle`.
+  let lateOutput: LateOutput
   /// True if a kernel that its code has asked to end does so by itself, and does not leave it to its client.
   let endsByItself: Bool
 
+  /// How late output may come, and how one knows that all of it has come.
+  enum LateOutput: Sendable {
+    /// None comes.
+    case none
+    /// It comes before the reply to another request.
+    case beforeNextReply
+    /// It comes before what this code prints, which is the given text.
+    case before(@Sendable (String) -> String)
+  }
+
   /// A language of which nothing is known.
   static let unknown = LanguageSupport(
-    environmentCode: { _ in nil }, directoryCode: { _ in nil }, hasLateOutput: true, endsByItself: false)
+    environmentCode: { _ in nil }, directoryCode: { _ in nil }, lateOutput: .beforeNextReply,
+    endsByItself: false)
 
   /// What is known of a language, by the name that its kernelspec declares.
   static func of(_ language: String) -> LanguageSupport {

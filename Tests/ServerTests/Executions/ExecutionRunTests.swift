@@ -1,10 +1,11 @@
 import Bytes
-import Jupyter
 import Logging
 import Loop
 import TestLoop
 import Testing
+import Wire
 
+@testable import Jupyter
 @testable import Server
 
 @Suite struct ExecutionRunTests {
@@ -109,13 +110,45 @@ import Testing
   }
 
   @Test func `what a kernel sends behind its idle still belongs to the execution`() async throws {
-    try await withContext(language: "typescript") { provider, context in
+    try await withContext(language: "julia") { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = {
         try channel.finish($0)
         try channel.printText("late", to: $0)
       }
       #expect(await Self.run(in: context).calls == ["begin", "accepted 1", "stdout late", "finish"])
+    }
+  }
+
+  @Test func `what Deno prints, however late, comes before the mark that is printed behind it`() async throws
+  {
+    try await withContext(language: "typescript") { provider, context in
+      let channel = try #require(provider.channels["kernel-1"])
+      channel.onExecution = { request in
+        try channel.finish(request)
+        guard let code = try JSONSlice.parse(request.content)["code"]?.text.map(String.init),
+          let mark = code.split(separator: "\"").first(where: { $0.hasPrefix("code-interpreter-") })
+        else { return }
+        try channel.printText("late", to: channel.executions[0])
+        try channel.printText("later", to: request)
+        try channel.printText(String(mark), to: request)
+      }
+      #expect(
+        await Self.run(in: context).calls == [
+          "begin", "accepted 1", "stdout late", "stdout later", "finish",
+        ])
+    }
+  }
+
+  @Test func `a mark that cannot be printed keeps nobody waiting`() async throws {
+    try await withContext(language: "typescript") { provider, context in
+      let channel = try #require(provider.channels["kernel-1"])
+      channel.onExecution = { request in
+        let isMark = channel.executions.count > 1
+        try channel.finish(
+          request, isMark ? #"{"status": "error"}"# : #"{"status": "ok", "execution_count": 1}"#)
+      }
+      #expect(await Self.run(in: context).calls == ["begin", "accepted 1", "finish"])
     }
   }
 

@@ -11,3 +11,14 @@ import Testing
     #expect(digest == expected)
   }
 }
+
+@Suite struct Base64Tests {
+  @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")])
+  func `texts are those of RFC 4648`(text: String, expected: String) {
+    #expect(Base64.encode(Array(text.utf8)) == expected)
+  }
+
+  @Test func `the digits are those of the common alphabet`() {
+    #expect(Base64.encode([0xFB, 0xEF, 0xFF]) == "++//")
+  }
+}

@@ -14,3 +14,15 @@ public enum SHA1 {
     }
   }
 }
+
+/// Base64 with padding (RFC 4648, section 4).
+public enum Base64 {
+  /// The text for `bytes`, of which there are at most some hundreds.
+  public static func encode(_ bytes: [UInt8]) -> String {
+    // EVP_EncodeBlock(3) ends the text with a NUL.
+    let text = [UInt8](unsafeUninitializedCapacity: (bytes.count + 2) / 3 * 4 + 1) { memory, count in
+      count = Int(EVP_EncodeBlock(memory.baseAddress, bytes, CInt(bytes.count)))
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
