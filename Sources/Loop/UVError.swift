@@ -14,7 +14,7 @@ public struct UVError: Error, Equatable, Hashable, RawRepresentable, Sendable {
   init(systemError: CInt) { self.init(rawValue: uv_translate_sys_error(systemError)) }
 
   /// The symbol, such as `ECONNREFUSED`.
-  public var name: String {
+  var name: String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
       String(cString: uv_err_name_r(rawValue, text.baseAddress, text.count))
     }
@@ -27,7 +27,7 @@ extension UVError {
   /// The operation was cancelled because its handle was closed.
   public static let cancelled = UVError(UV_ECANCELED)
   /// The operation timed out.
-  public static let timedOut = UVError(UV_ETIMEDOUT)
+  static let timedOut = UVError(UV_ETIMEDOUT)
   /// No such file or directory.
   public static let noEntry = UVError(UV_ENOENT)
   /// The file exists already.
@@ -57,9 +57,7 @@ extension UVError {
   /// The system has reached its limit of open files.
   public static let tooManyOpenFilesInSystem = UVError(UV_ENFILE)
   /// The call would block.
-  public static let wouldBlock = UVError(UV_EAGAIN)
-  /// A signal interrupted the call.
-  public static let interrupted = UVError(UV_EINTR)
+  static let wouldBlock = UVError(UV_EAGAIN)
   /// No such process.
   public static let noSuchProcess = UVError(UV_ESRCH)
   /// No process listens at the address.
@@ -71,15 +69,15 @@ extension UVError {
   /// The socket is not connected.
   public static let notConnected = UVError(UV_ENOTCONN)
   /// The message exceeds a limit.
-  public static let messageTooLong = UVError(UV_EMSGSIZE)
+  static let messageTooLong = UVError(UV_EMSGSIZE)
   /// The peer violates the protocol.
   public static let protocolError = UVError(UV_EPROTO)
   /// Another socket is bound to the address.
-  public static let addressInUse = UVError(UV_EADDRINUSE)
+  static let addressInUse = UVError(UV_EADDRINUSE)
   /// The host name is unknown.
-  public static let unknownHost = UVError(UV_EAI_NONAME)
+  static let unknownHost = UVError(UV_EAI_NONAME)
   /// The operating system does not support the call.
-  public static let notSupported = UVError(UV_ENOSYS)
+  static let notSupported = UVError(UV_ENOSYS)
 }
 
 extension UVError: CustomStringConvertible {

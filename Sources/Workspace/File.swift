@@ -13,17 +13,13 @@ public final class File {
     self.status = status
   }
 
-  /// Reads up to `length` bytes from `offset`. Returns fewer, or none, only at the end of the file.
-  public func read(upTo length: Int, at offset: Int64) async throws -> Bytes {
-    try await startReading(length, at: offset).value()
-  }
-
   /// The bytes of `range`, block by block.
   public func blocks(_ range: Range<Int64>) -> FileBlocks { FileBlocks(self, range) }
 
   /// Closes the file when no read is under way. Idempotent. The file also closes with its last reference.
   public func close() { descriptor = nil }
 
+  /// Begins to read up to `length` bytes from `offset`. The result has fewer, or none, only at the end of the file.
   func startReading(_ length: Int, at offset: Int64) throws(UVError) -> Pending<Bytes> {
     guard let descriptor else { throw .cancelled }
     return Pending { () throws(UVError) in try descriptor.read(upTo: length, at: offset) }
@@ -36,7 +32,7 @@ public final class File {
 public final class FileBlocks {
   /// The size of a block in bytes: so large that the way to the thread pool and back costs little, and so small that
   /// many downloads fit in memory.
-  public static let blockSize = BlockCache.transferLength
+  static let blockSize = BlockCache.transferLength
 
   private let file: File
   private var rest: Range<Int64>

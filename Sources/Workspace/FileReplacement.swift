@@ -17,7 +17,7 @@ public final class FileReplacement {
   private let cache = BlockCache(.transfer)
 
   /// The number of bytes that were given to `write`.
-  public private(set) var count: Int64 = 0
+  private(set) var count: Int64 = 0
 
   init(_ replacement: Replacement) { self.replacement = replacement }
 

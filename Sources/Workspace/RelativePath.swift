@@ -20,16 +20,7 @@ public struct RelativePath: Sendable, Equatable {
   /// - Throws: `UVError.invalidArgument` for a NUL byte, `crossesDevice` for an absolute path, `nameTooLong` for more
   ///   than 4095 bytes in the path or 255 in a component.
   public init(_ bytes: Bytes) throws(UVError) {
-    try self.init(Array(bytes))
-  }
-
-  /// A path of the UTF-8 of `path`.
-  /// - Throws: The same as `init(_: Bytes)`.
-  public init(_ path: String) throws(UVError) {
-    try self.init(Array(path.utf8))
-  }
-
-  private init(_ path: [UInt8]) throws(UVError) {
+    let path = Array(bytes)
     if path.contains(0) { throw .invalidArgument }
     if path.first == Self.slash { throw .crossesDevice }
     if path.count > PathName.maximumPathLength { throw .nameTooLong }

@@ -1,6 +1,6 @@
 import Glibc
 import Bytes
-import Loop
+@testable import Loop
 import Testing
 
 @testable import Workspace

@@ -82,3 +82,7 @@ extension Tree {
 
   func remove(_ path: String) throws { try remove(RelativePath(path)) }
 }
+
+extension RelativePath {
+  init(_ path: String) throws(UVError) { try self.init(Bytes(path)) }
+}

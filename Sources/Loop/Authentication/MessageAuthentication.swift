@@ -22,7 +22,7 @@ public struct MessageAuthentication: Sendable {
   }
 
   /// True if `signature` is that of `parts`. The comparison takes constant time.
-  public func isValid(_ signature: Bytes, of parts: [Bytes]) -> Bool {
+  func isValid(_ signature: Bytes, of parts: [Bytes]) -> Bool {
     let expected = self.signature(of: parts)
     guard signature.count == expected.count else { return false }
     return expected.withUnsafeBytes { expected in

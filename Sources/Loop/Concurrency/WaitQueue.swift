@@ -16,7 +16,7 @@ public final class WaitQueue {
   public nonisolated init() {}
 
   /// True while no task waits.
-  public var isEmpty: Bool { waiters.isEmpty }
+  var isEmpty: Bool { waiters.isEmpty }
 
   /// Suspends until `isDone`, which is checked at each wake-up.
   ///

@@ -18,7 +18,7 @@ public struct DeadlineExceeded: Error, Equatable, CustomStringConvertible {
   public let duration: Duration
 
   /// The error for work that was limited to `duration`.
-  public init(after duration: Duration) { self.duration = duration }
+  init(after duration: Duration) { self.duration = duration }
 
   /// The error in words.
   public var description: String { "not done within \(duration)" }

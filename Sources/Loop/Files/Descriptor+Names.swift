@@ -79,7 +79,7 @@ extension Descriptor {
   }
 
   /// Removes an empty directory (unlinkat(2) with `AT_REMOVEDIR`).
-  public func removeDirectory(_ name: PathName) throws(UVError) {
+  func removeDirectory(_ name: PathName) throws(UVError) {
     _ = try retrying { name.withPointer { unlinkat(number, $0, AT_REMOVEDIR) } }
   }
 

@@ -9,8 +9,8 @@ public final class DirectoryWatcher: Handle {
   public private(set) var changes = 0
 
   /// Watches from now on. Whoever makes one closes it.
-  /// - Throws: `MissingFacility`, where inotify(7) has reached one of its limits.
-  public init(_ directory: String) throws(MissingFacility) {
+  /// - Throws: `SystemRequirementError`, where inotify(7) has reached one of its limits.
+  public init(_ directory: String) throws(SystemRequirementError) {
     super.init(infallible: uv_fs_event_t.self) { uv_fs_event_init(EventLoop.shared.raw, $0) }
     let status = uv_fs_event_start(
       pointer(as: uv_fs_event_t.self),

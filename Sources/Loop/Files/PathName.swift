@@ -16,7 +16,7 @@ public struct PathName: Sendable, Equatable {
   public init(_ bytes: ArraySlice<UInt8>) { terminated = Array(bytes) + [0] }
 
   /// A name of the UTF-8 of `text`, which must not contain NUL.
-  public init(_ text: String) { terminated = Array(text.utf8) + [0] }
+  init(_ text: String) { terminated = Array(text.utf8) + [0] }
 
   init(_ bytes: UnsafeRawBufferPointer) { terminated = Array(bytes) + [0] }
 

@@ -5,7 +5,7 @@ public import Bytes
 /// Small files and directories, by path. Reads and writes run on libuv's thread pool, because they may wait for a disk.
 public enum SmallFile {
   /// The number of bytes that `read` returns at most. The rest of a longer file is ignored.
-  public static let maximumLength = 1 << 20
+  static let maximumLength = 1 << 20
 
   /// The content of a file.
   /// - Throws: `UVError`, `CancellationError`.

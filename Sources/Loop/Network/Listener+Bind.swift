@@ -27,8 +27,9 @@ extension Listener {
     throw lastError
   }
 
-  /// Listens on a Unix socket at `path`. A socket file without a listener is replaced.
-  public static func bind(path: String, backlog: Int = 1024) async throws -> Listener {
+  /// Listens on a Unix socket at `path`. A socket file without a listener is replaced. For tests, which need a peer for
+  /// `SocketStream.connect(path:)`.
+  static func bind(path: String, backlog: Int = 1024) async throws -> Listener {
     let address = try NativeAddress(path: path)
     do {
       return try adopt(open(address, backlog: backlog), .local, path: path)

@@ -131,7 +131,7 @@ extension SocketStream {
   }
 
   /// Our address; nil for Unix sockets.
-  public var localAddress: SocketAddress? {
+  var localAddress: SocketAddress? {
     guard isTCP else { return nil }
     return NativeAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }.flatMap(
       SocketAddress.init)

@@ -37,7 +37,7 @@ public final class ChildProcess: Handle {
   ///   - standardOutput: Where it writes.
   ///   - standardError: Where it complains.
   ///   - diesWithParent: The kernel kills it when we end, however that happens. Its own children are not meant by that.
-  /// - Throws: `UVError`, such as `noEntry` where there is no such program or directory; `MissingFacility`.
+  /// - Throws: `UVError`, such as `noEntry` where there is no such program or directory; `SystemRequirementError`.
   public static func spawn(
     executable: String, arguments: [String] = [], environment: [String: String]? = nil,
     currentDirectory: String? = nil, detached: Bool = false, standardInput: ChildInput = .null,
@@ -64,7 +64,7 @@ public final class ChildProcess: Handle {
     in places: [ExecutableSearch] = [
       ExecutableSearch(nil), ExecutableSearch(["PATH": ExecutableSearch.defaultPath]),
     ]
-  ) throws(MissingFacility) -> String {
+  ) throws(SystemRequirementError) -> String {
     for place in places { if let path = try? place.path(of: "setpriv", from: nil) { return path } }
     throw .setpriv
   }

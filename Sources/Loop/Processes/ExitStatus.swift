@@ -6,9 +6,6 @@ public enum ExitStatus: Sendable, Equatable {
   case signal(Int)
   /// Somehow: who could have known has ended too.
   case unknown
-
-  /// True of status 0.
-  public var isSuccess: Bool { self == .code(0) }
 }
 
 extension ExitStatus: CustomStringConvertible {

@@ -80,7 +80,7 @@ public enum StreamLimits {
   /// Queued bytes from which on writers wait.
   static let highWater = 256 * 1024
   /// Queued bytes at which waiting writers go on: enough to keep the socket busy until they write again.
-  public static let lowWater = 64 * 1024
+  static let lowWater = 64 * 1024
   /// Bytes that are held back until the end of the turn. More are worth a system call of their own.
   static let largestGathering = 64 * 1024
   /// Pieces that are held back; Linux takes 1024 in one call (IOV_MAX).

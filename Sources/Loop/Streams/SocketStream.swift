@@ -10,7 +10,7 @@ public final class SocketStream: Handle, ByteStream {
 
   /// Makes TCP acknowledge each read at once instead of after up to 40 ms (`TCP_QUICKACK`), for peers that use Nagle's
   /// algorithm. The option is not permanent (tcp(7)), so it costs one system call for each read.
-  public var quickAcknowledge = false
+  var quickAcknowledge = false
 
   /// True if the writes of one turn of the loop go out together at its end. False sends each at once, for peers that are to
   /// begin with it while we go on.

@@ -60,11 +60,6 @@ final class ZeroMQSocket: Handle {
     if zmq_connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
   }
 
-  func bind(to endpoint: String) throws(UVError) {
-    try ensureOpen()
-    if zmq_bind(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
-  }
-
   /// Subscribes to messages that begin with `prefix`; to all if it is empty.
   func subscribe(to prefix: Bytes = Bytes()) throws(UVError) {
     try ensureOpen()

@@ -1,4 +1,4 @@
-import Loop
+@testable import Loop
 import Bytes
 import Testing
 

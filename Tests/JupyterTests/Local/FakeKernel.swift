@@ -1,10 +1,11 @@
 import Logging
-import Loop
+
 import Bytes
 import Testing
 import Wire
 
 @testable import Jupyter
+@testable import Loop
 
 /// The kernel's end of the connections, for tests that say what it says.
 @LoopActor

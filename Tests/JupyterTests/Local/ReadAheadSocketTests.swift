@@ -1,10 +1,10 @@
-import Loop
 import Bytes
 import TestLoop
 import Testing
 import Wire
 
 @testable import Jupyter
+@testable import Loop
 
 @Suite struct ReadAheadSocketTests {
   private static let limit = 1 << 20

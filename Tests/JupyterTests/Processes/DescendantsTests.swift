@@ -80,7 +80,7 @@ import Testing
       executable: "sh", arguments: ["-c", script], standardInput: .pipe, standardOutput: .pipe)
     #expect(tag.apply(to: child.processIdentifier))
     await child.standardInput?.close()
-    #expect(await child.exit().isSuccess)
+    #expect(await child.exit() == .code(0))
     let output = try #require(child.standardOutput)
     _ = try await output.fill()
     let process = try #require(Int32(String(output.inbound.takeAll()).dropLast()))

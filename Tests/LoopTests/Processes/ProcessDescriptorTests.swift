@@ -26,7 +26,7 @@ extension LoopTests {
           #expect(throws: UVError.noSuchProcess) { try first.kill(.kill) }
           first.killGroup(.kill)
           await second.standardInput?.close()
-          #expect(await second.exit().isSuccess)
+          #expect(await second.exit() == .code(0))
           if isReused { return }
         }
         Issue.record("no number was used again")
@@ -34,22 +34,24 @@ extension LoopTests {
     }
   }
 
-  @Suite struct MissingFacilities {
-    @Test func `Who cannot have setpriv is told its name`() async throws {
+  @Suite struct SystemRequirements {
+    @Test func `A missing setpriv is named with its package`() async throws {
       try await onLoop {
         let path = try ChildProcess.setpriv()
         #expect(path.hasSuffix("/setpriv"))
         let nowhere = ExecutableSearch(["PATH": "/nowhere"])
-        let failure = #expect(throws: MissingFacility.self) { try ChildProcess.setpriv(in: [nowhere]) }
+        let failure = #expect(throws: SystemRequirementError.self) { try ChildProcess.setpriv(in: [nowhere]) }
         #expect(failure?.description.contains("util-linux") == true)
       }
     }
 
-    @Test func `Who cannot watch a directory is told which limit is in the way`() async throws {
-      #expect("\(MissingFacility.inotify("/d", .tooManyOpenFiles))".contains("fs.inotify.max_user_instances"))
-      #expect("\(MissingFacility.inotify("/d", .noSpace))".contains("fs.inotify.max_user_watches"))
+    @Test func `A directory that cannot be watched names the limit to raise`() async throws {
+      #expect(
+        "\(SystemRequirementError.inotify("/d", .tooManyOpenFiles))".contains("fs.inotify.max_user_instances")
+      )
+      #expect("\(SystemRequirementError.inotify("/d", .noSpace))".contains("fs.inotify.max_user_watches"))
       try await onLoop {
-        let failure = #expect(throws: MissingFacility.self) { try DirectoryWatcher("/nowhere") }
+        let failure = #expect(throws: SystemRequirementError.self) { try DirectoryWatcher("/nowhere") }
         #expect(failure?.description == "inotify cannot watch /nowhere: no such file or directory (ENOENT)")
       }
     }

@@ -29,7 +29,7 @@ extension LoopTests {
         }
         #expect(try await child.standardOutput?.text().utf8.count == 1_000_000)
         try await writer.value
-        #expect(await child.exit().isSuccess)
+        #expect(await child.exit() == .code(0))
       }
     }
 
@@ -38,7 +38,7 @@ extension LoopTests {
         let child = try ChildProcess.spawn(
           executable: "sh", arguments: ["-c", "cat; echo done > /dev/stdout"], standardOutput: .pipe)
         #expect(try await child.standardOutput?.text() == "done\n")
-        #expect(await child.exit().isSuccess)
+        #expect(await child.exit() == .code(0))
       }
     }
 
@@ -105,7 +105,7 @@ extension LoopTests {
         let child = try ChildProcess.spawn(
           executable: "sh", arguments: ["-c", "echo $$"], standardOutput: .pipe, diesWithParent: true)
         #expect(try await child.standardOutput?.text() == "\(child.processIdentifier)\n")
-        #expect(await child.exit().isSuccess)
+        #expect(await child.exit() == .code(0))
       }
     }
 
@@ -131,7 +131,7 @@ extension LoopTests {
         await #expect(throws: CancellationError.self) { try await waiter.value }
         #expect(child.exitStatus == nil)
         await child.standardInput?.close()
-        #expect(await child.exit().isSuccess)
+        #expect(await child.exit() == .code(0))
       }
     }
 

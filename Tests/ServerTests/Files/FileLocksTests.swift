@@ -1,3 +1,4 @@
+import Bytes
 import Loop
 import TestLoop
 import Testing

@@ -1,15 +1,15 @@
 /// The system lacks something that this program needs. The description says what, and what can be done.
-public struct MissingFacility: Error, Equatable, CustomStringConvertible, Sendable {
+public struct SystemRequirementError: Error, Equatable, CustomStringConvertible, Sendable {
   /// The message for a person.
   public let description: String
 
   /// setpriv(1), which ends a child when its parent ends.
-  static let setpriv = MissingFacility(
+  static let setpriv = SystemRequirementError(
     description: "setpriv, which ends kernels when this program is killed, is not in PATH. Install util-linux"
   )
 
   /// inotify(7) cannot watch `directory`.
-  static func inotify(_ directory: String, _ error: UVError) -> MissingFacility {
+  static func inotify(_ directory: String, _ error: UVError) -> SystemRequirementError {
     let wayOut =
       switch error {
       case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
@@ -18,6 +18,6 @@ public struct MissingFacility: Error, Equatable, CustomStringConvertible, Sendab
       case .notSupported: ". The system has to provide inotify"
       default: ""
       }
-    return MissingFacility(description: "inotify cannot watch \(directory): \(error)\(wayOut)")
+    return SystemRequirementError(description: "inotify cannot watch \(directory): \(error)\(wayOut)")
   }
 }
