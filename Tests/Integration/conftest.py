@@ -47,7 +47,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session")
 def shared_server(backend, tmp_path_factory):
-    # Without kernels in reserve, so that every kernel there is belongs to a context of the test.
+    # Without warm kernels, so that every kernel there is belongs to a context of the test.
     server = Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", backend=backend)
     end_contexts(server)
     yield server

@@ -255,7 +255,7 @@ def test_packages_that_have_changed_are_loaded_anew(start_server, own_packages):
     context = client.create_context()
     version = "import preloaded; preloaded.version"
     assert client.execute(version, context_id=context["id"]).succeeded().text == "1"
-    wait_until(lambda: len(server.kernels()) >= 3, "a kernel waits in reserve")
+    wait_until(lambda: len(server.kernels()) >= 3, "a warm kernel is there")
     install(2)
     client.restart_context(context["id"]).expect(200)
     assert client.execute(version, context_id=context["id"]).succeeded().text == "2"

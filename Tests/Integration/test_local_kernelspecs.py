@@ -190,7 +190,7 @@ def test_code_is_interrupted_the_way_that_the_kernelspec_asks_for(start_with, tm
 
 
 def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path):
-    """ipykernel as it comes, which drops what is above its high-water mark: we take its output as fast as it comes."""
+    """A stock ipykernel, which drops what is above its high-water mark: we take its output as fast as it comes."""
     install(tmp_path / "listed")
     client = start_with(tmp_path / "listed").client
     stream = client.stream("for index in range(5000): display(index)", language="tester")

@@ -1,4 +1,4 @@
-"""`--warm`: kernels in reserve, which nobody can tell from kernels that were started for their context."""
+"""`--warm`: warm kernels, which behave like kernels that were started for their context."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backends("local")
 
 
 class Pool:
-    """A server's kernels in reserve: those that belong to no context."""
+    """A server's warm kernels: those that belong to no context."""
 
     def __init__(self, server, size):
         self.server, self.size = server, size

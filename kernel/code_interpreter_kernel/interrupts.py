@@ -1,4 +1,4 @@
-"""What SIGINT does in a kernel: it interrupts the code of a request, be it about to begin, and nothing else.
+"""What SIGINT does in a kernel: it interrupts the code of a request, also if that is about to begin, and nothing else.
 
 ipykernel ignores the signal until it calls the handler of a request, and from then on until that has returned raises
 `KeyboardInterrupt` wherever it is: one that comes just before the code is lost, and one that comes just beside it takes the

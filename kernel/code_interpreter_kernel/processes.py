@@ -27,13 +27,13 @@ from typing import Iterable, Iterator, NamedTuple
 MARK = "CODE_INTERPRETER_KERNEL"
 
 #: A tag is a limit of file locks (the soft one). Linux hands limits down at fork(2), keeps them at execve(2), shows
-#: those of every process in /proc, and has not heeded this one since 2.4.25.
+#: those of every process in /proc, and has not enforced this one since 2.4.25.
 RLIMIT_LOCKS = 10
 
 #: What the tags of all our kernels begin with.
 SERIES = random.SystemRandom().randrange(10**9, 10**10)
 
-#: Matches, as an extended regular expression, a line in the `limits` of all that bear one of ours.
+#: Matches, as an extended regular expression, a line in the `limits` of all processes that have one of these tags.
 TAGGED = f"^Max file locks +{SERIES}[0-9]{{8}} "
 
 _numbers = itertools.count()
@@ -58,7 +58,7 @@ class Process(NamedTuple):
 
     @property
     def is_dead(self) -> bool:
-        """Whether it has ended, be it that nobody has waited for it yet."""
+        """Whether it has ended, also if nobody has waited for it yet."""
         return self.state in "ZX"
 
 

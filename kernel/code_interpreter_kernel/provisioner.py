@@ -29,7 +29,7 @@ class Provisioner(LocalProvisioner):
     #: How the process ended, as `subprocess.Popen.returncode` has it: negative is a signal. None while it lives.
     exit_code: int | None = None
 
-    #: What the process and all that it starts bear, see `processes`. None where the system does not let us.
+    #: The tag of the process and of all that it starts, see `processes`. None where the system does not let us.
     tag: int | None = None
 
     @property

@@ -218,7 +218,7 @@ final class Context {
     return try await exchange(lost, because: end) { try await self.startPersistently() }
   }
 
-  /// Ends a kernel whose state nobody wants any more, and starts another, at the same time if the provider can do that. What
+  /// Ends a kernel whose state is not needed any more, and starts another, at the same time if the provider can do that. What
   /// the old one had started is gone when the new one is there.
   private func exchange(
     _ lost: Kernel, because reason: KernelEnd, for start: @escaping @LoopActor () async throws -> Kernel

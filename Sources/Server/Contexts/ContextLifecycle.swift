@@ -79,7 +79,7 @@ struct ContextLifecycle {
   /// The kernel, or the way to it, has ended by itself.
   mutating func kernelEnded(_ kernel: ObjectIdentifier, _ end: KernelEnd) -> Action? {
     let reason = expectedEnd?.kernel == kernel ? expectedEnd?.reason : end.explanation
-    // Where another had been called for already, nobody wants to know how this one ended.
+    // Where another had been called for already, how this one ended does not matter.
     let isUnasked = isReady
     if case .connectionLost = end {
       possibleLoss = isUnasked ? reason : nil

@@ -112,7 +112,7 @@ class Server:
         return [pid for pid in processes.marked(self.mark) if pid != self.pid]
 
     def kernels(self):
-        """The living kernels, those in reserve too, and what they have started: each kernel has a list of its own."""
+        """The living kernels, warm ones too, and what they have started: each kernel has a list of its own."""
         return processes.kernels(self.leftovers())
 
     def fork_server(self):

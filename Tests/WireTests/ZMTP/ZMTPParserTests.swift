@@ -126,7 +126,7 @@ import Testing
     expectFailure(Self.greeting + Self.command("ERROR", []), .invalidCommand)
   }
 
-  @Test func `a peer that does not want us, or is of no use, is refused`() {
+  @Test func `a peer that refuses us, or is of another type, is refused`() {
     expectFailure(Self.greeting + Self.command("ERROR", [2] + Array("no".utf8)), .refused)
     expectFailure(Self.greeting + Self.command("READY", Self.property("Socket-Type", "PUB")), .refused)
     expectFailure(Self.greeting + Self.command("READY", Self.property("Socket-Type", "?")), .refused)
