@@ -133,7 +133,11 @@ final class FakeChannel: KernelChannel {
     return try events.removeFirst().get()
   }
 
-  func close() async { breakOff() }
+  func close() async {
+    // The closure of a test holds the channel.
+    onExecution = nil
+    breakOff()
+  }
 
   /// The kernel's process ends.
   func die() { deliver(.success(.died("killed by SIGKILL"))) }
