@@ -1,11 +1,11 @@
 import Bytes
 
-/// What libFuzzer hands over, as our bytes.
+/// The input from libFuzzer.
 func fuzzInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Bytes {
   Bytes(UnsafeBufferPointer(start: start, count: count))
 }
 
-/// Cuts `input` into pieces of lengths that follow from its own content, so that the same input is always cut alike.
+/// Cuts `input` into pieces. Their lengths follow from its content, so that the same input is always cut in the same way.
 func pieces(of input: Bytes) -> [Bytes] {
   var pieces: [Bytes] = []
   var position = 0
@@ -19,7 +19,7 @@ func pieces(of input: Bytes) -> [Bytes] {
   return pieces
 }
 
-/// Ends the run, and so makes libFuzzer keep the input, where `condition` does not hold.
+/// Ends the run if `condition` is false, so that libFuzzer keeps the input.
 func check(_ condition: Bool, _ message: @autoclosure () -> String) {
   if !condition { fatalError(message()) }
 }

@@ -1,8 +1,8 @@
 import Bytes
 @testable import Wire
 
-/// A stream of requests, whole and in pieces: both must be understood alike, and no head that was let in may be read
-/// in two ways when it is written again.
+/// Parses a stream of requests, whole and in pieces. Both must give the same result, and an accepted head that is written
+/// again must not be read differently.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTPRequest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)
@@ -16,7 +16,7 @@ private struct Reading: Equatable {
   var heads: [HTTPRequestHead] = []
   var body: [UInt8] = []
   var trailers: [HTTPFields] = []
-  /// Which fault is found first depends on how much has arrived; that there is one does not.
+  /// Which error is found first depends on how much has arrived. Whether there is one does not.
   var isRefused = false
   var left = 0
 }

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// A stream of responses, whole and in pieces. The first byte chooses the method of the request.
+/// Parses a stream of responses, whole and in pieces. The first byte chooses the method of the request.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTPResponse(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard count > 0 else { return 0 }
@@ -18,7 +18,7 @@ private struct Reading: Equatable {
   var heads: [HTTPResponseHead] = []
   var body: [UInt8] = []
   var trailers: [HTTPFields] = []
-  /// Which fault is found first depends on how much has arrived; that there is one does not.
+  /// Which error is found first depends on how much has arrived. Whether there is one does not.
   var isRefused = false
   var left = 0
 }

@@ -1,8 +1,8 @@
 import Bytes
 @testable import Wire
 
-/// A connection whose client sends anything, and whose clock, server and client's FIN do anything in between. Each must
-/// end or wait, answer each request once, and nothing after `Connection: close`.
+/// A connection with any input, and with time-outs, drains, evictions and the client's FIN in between. It must end or wait,
+/// answer each request once, and send nothing after `Connection: close`.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTPServerConnection(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)
@@ -34,7 +34,7 @@ private struct Driver: ~Copyable {
   private var now: UInt64 = 0
   private var isLast = false
   private var isClosed = false
-  private var isBrokenOff = false
+  private var isAborted = false
   private var hasSentFIN = false
 
   init(_ connection: HTTPServerConnection, readsBodies: Bool) {
@@ -54,26 +54,26 @@ private struct Driver: ~Copyable {
     switch byte {
     case 0xF0: connection.receiveEOF()
     case 0xF1: connection.drain()
-    case 0xF2: isBrokenOff = !connection.evict() || isBrokenOff
+    case 0xF2: isAborted = !connection.evict() || isAborted
     default: break
     }
     run()
   }
 
-  /// Without a client every connection comes to its end.
+  /// Every connection must end if no more input comes.
   mutating func end() {
-    for _ in 0..<4 where !isClosed && !isBrokenOff {
+    for _ in 0..<4 where !isClosed && !isAborted {
       now += 100
       guard let deadline = connection.deadline else { return check(false, "waits without a deadline") }
       check(deadline <= now, "waits for too long")
       connection.timeOut()
       run()
     }
-    check(isClosed || isBrokenOff, "does not end")
+    check(isClosed || isAborted, "does not end")
   }
 
   mutating func run() {
-    if isBrokenOff { return }
+    if isAborted { return }
     for _ in 0..<10_000 {
       switch connection.nextEvent(&input) {
       case .request:

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// The values of fields and targets, whose parsers must give up on anything.
+/// Parses the values of fields and targets. Parsers must refuse invalid ones without a trap.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTPValues(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)

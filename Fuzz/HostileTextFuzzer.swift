@@ -1,13 +1,13 @@
 import Glibc
 import Bytes
 
-/// Text of hostile pieces, wherever a peer can put some. The first byte chooses the place, the others the pieces.
+/// Puts hostile text wherever a peer can put text. The first byte chooses the place, the others the pieces of the text.
 ///
-/// The time that it takes grows as its length. What takes 50 times as long as plain text of the same length, and more than
-/// 32 times as long as an eighth of itself, does not: a multiple of eight of the length costs eight times as much where the
-/// cost is linear, and 64 times where it is the square. It is the processor's time of this thread that is looked at, so
-/// that it matters little what else runs on the machine: memory that is new to the process still costs more beside others,
-/// and only the longer text takes blocks that are new each time. (26 times was seen, of a cost that is linear.)
+/// The time must grow in proportion to the length. It does not if a text takes 50 times as long as plain text of the same
+/// length, and more than 32 times as long as an eighth of itself: eight times the length costs eight times as much if the
+/// cost is linear, and 64 times if it is quadratic. Only this thread's processor time is measured, so that other load on the
+/// machine matters little. Memory that is new to the process still costs more under load, and only the longer text takes
+/// blocks that are new each time. (A factor of 26 was seen for a linear cost.)
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHostileText(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard count > 2 else { return 0 }
@@ -28,15 +28,15 @@ public func fuzzHostileText(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CIn
   return 0
 }
 
-/// In bytes: as a `String`, so many combining marks take half a second to be hashed, and nothing else does.
+/// In bytes. A `String` with so many combining marks takes half a second to hash, and nothing else does.
 private let length = 64 << 10
 
-/// What plain text of that length costs at each place, in nanoseconds: the median.
+/// The median cost of plain text of that length at each place, in nanoseconds.
 private let plainCosts: [Int] = {
   let plain = Bytes([UInt8](repeating: UInt8(ascii: "a"), count: length))
   return Place.all.map { place in
     let costs = (0..<5).map { _ in leastCost(of: place, plain, tries: 1) }
-    // What is refused at its first byte costs nothing, while other text is read to its end.
+    // Plain text that is refused at its first byte costs nothing, while other text is read to its end.
     return max(costs.sorted()[2], 2 * length)
   }
 }()

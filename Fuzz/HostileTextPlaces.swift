@@ -5,7 +5,7 @@ import Bytes
 @testable import Server
 @testable import Wire
 
-/// Where a peer can put text, and what is done with it there.
+/// A place where a peer can put text, and what the program does with the text there.
 struct Place {
   let name: String
   let use: @Sendable (Bytes) -> Void
@@ -33,7 +33,7 @@ struct Place {
   ]
   private static let members = ["code", "context_id", "language", "cwd", "env_vars"]
 
-  /// Such as let everything in that has a limit of its own.
+  /// High limits, so that all text that other limits bound gets past the parser.
   private static var limits: HTTPLimits {
     var limits = HTTPLimits()
     (limits.fieldSectionLength, limits.targetLength, limits.statusLineLength) = (1 << 20, 1 << 20, 1 << 20)
@@ -131,7 +131,7 @@ struct Place {
     }
   }
 
-  /// `text` as a JSON string, and as it is where that is sound.
+  /// `text` as a JSON string, and also without escapes if that is valid JSON.
   private static func strings(_ text: Bytes) -> [Bytes] {
     let raw = Bytes.join(["\"", text, "\""])
     let isSound = (try? JSONSlice.parseRepairingText(raw)) != nil
@@ -139,7 +139,7 @@ struct Place {
   }
 
   private static func header(_ text: Bytes) {
-    // Longer ones are refused whatever they hold.
+    // Longer headers are refused whatever they hold.
     for length in [200, 1000, 15_000, text.count] {
       for string in strings(text[0..<min(length, text.count)]) {
         for name in ["msg_id", "msg_type", "session", "date", "username", "x"] {

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// Any bytes as JSON, beside a checker that is too plain to be wrong, and as text to be quoted.
+/// Parses any bytes as JSON and compares the result with that of a simple checker. Quotes them as text, too.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzJSON(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)
@@ -17,7 +17,7 @@ public func fuzzJSON(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-/// All that is handed out is sound itself, and none of it is lost.
+/// Every part must be valid JSON itself, and nothing may be lost.
 private func checkSlice(_ slice: JSONSlice, depth: Int) {
   check((try? JSONSlice.parse(slice.bytes, maximumDepth: depth)) == slice, "a slice that is not sound")
   let line = slice.asciiLine
@@ -66,7 +66,7 @@ extension Bytes {
   }
 }
 
-/// RFC 8259, letter by letter.
+/// The grammar of RFC 8259, without optimizations.
 private struct PlainChecker {
   let bytes: [UInt8]
   let maximumDepth: Int

@@ -2,7 +2,7 @@
 import Bytes
 import Wire
 
-/// A WebSocket message of a kernel, in both layouts. The first byte chooses one.
+/// A WebSocket message of a kernel, in either layout. The first byte chooses the layout.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzKernelFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard count > 0 else { return 0 }

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// What a server sends, whole and in pieces.
+/// Parses what a server sends, whole and in pieces.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzWebSocket(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)

@@ -1,14 +1,14 @@
 import Bytes
 import Wire
 
-/// What a peer sends to a dealer, whole and in pieces.
+/// Parses what a peer sends to a DEALER socket, whole and in pieces.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzZMTP(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)
   let whole = read([input])
   let cut = read(pieces(of: input))
   check(whole == cut, "\(whole)\n--- in pieces:\n\(cut)")
-  // What was understood is understood again from what we make of it.
+  // A message that was parsed must be parsed again from its own encoding.
   for case .message(let parts) in whole.events {
     let again = read([ZMTPGreeting.encoded] + ZMTPFrame.encodeReady(.router) + ZMTPFrame.encode(parts))
     check(again.events == [.greeting, .ready(.router), .message(parts)], "\(parts)\n--- became:\n\(again)")

@@ -3,7 +3,7 @@ import Wire
 
 @testable import Jupyter
 
-/// The parts of a ZeroMQ message, with line breaks between them.
+/// Decodes the parts of a ZeroMQ message. The input has line breaks between them.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzZeroMQFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = fuzzInput(start, count)

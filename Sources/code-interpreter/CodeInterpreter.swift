@@ -5,10 +5,10 @@ import ArgumentParser
 struct CodeInterpreter: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "code-interpreter",
-    abstract: "Runs code in Jupyter kernels and streams back what it says.",
+    abstract: "Runs code in Jupyter kernels and streams back its output.",
     discussion: """
-      Post code to /execute and read stdout, rich results and errors as newline-delimited JSON, while they happen. \
-      State lasts within a context, as in a notebook; files go in and out over /files.
+      POST code to /execute and read stdout, rich results and errors as newline-delimited JSON while the code runs. \
+      State lasts within a context, as in a notebook. Files are read and written at /files.
       """,
     version: "0.1.0",
     subcommands: [ServeCommand.self],

@@ -6,30 +6,30 @@ import Loop
 import Server
 import Wire
 
-/// How clients are treated.
+/// The options for connections of clients.
 struct ConnectionOptions: ParsableArguments {
   private static let longestTimeout = 86_400.0
 
   @Option(
     help: """
-      How many seconds a client may take nothing of what waits to be sent to it, before it counts as gone: what it runs \
-      is interrupted then.
+      How many seconds a client may read nothing while data waits to be sent to it. After that it counts as \
+      disconnected, and what it runs is interrupted.
       """)
   var writeTimeout = 60.0
 
   @Option(
     help: """
-      How many connections there may be at once; at most half of the files that the system lets this process open. \
-      Further ones are answered 503 and closed, but for /health.
+      How many connections may be open at once, at most half of the files that the system lets this process open. \
+      Further ones are answered 503 and closed, except for /health.
       """)
   var maxConnections = 4096
 
   @Option(
     help: ArgumentHelp(
       """
-      A name that requests may be sent to, or *.example.com for all names below one; may be repeated. Addresses, names \
-      without a dot, and names below .localhost, .local, .internal and .svc always work; others are refused, since any \
-      web page could have its own name lead here.
+      A host name that requests may be sent to, or *.example.com for all names below one; may be repeated. Addresses, \
+      names without a dot, and names below .localhost, .local, .internal and .svc are always allowed. Others are \
+      refused, since any web page could make its own name point to this server.
       """, valueName: "name"))
   var allowedHost: [String] = []
 
@@ -45,14 +45,14 @@ struct ConnectionOptions: ParsableArguments {
     }
   }
 
-  /// When the system breaks off a connection whose client does not acknowledge what it is sent, in case that we do not. Well
-  /// above the write time-out: the system counts from when the client's window closed, and so would break off one that
-  /// reads 128 kB/s after twice the time-out, where that is short.
+  /// How long a client may acknowledge nothing before the system aborts its connection, in case this server does not. Well
+  /// above the write time-out: the system counts from when the client's window closed, and so would abort the connection of a
+  /// client that reads 128 kB/s after twice the time-out, if that is short.
   var peerTimeout: Duration { .seconds(max(2 * writeTimeout, 30)) }
 
   /// - Parameters:
-  ///   - openFiles: how many files this process may have open. Kernels and files need some, too.
-  ///   - listeningHost: what `--host` says: a name there is one that requests may be sent to.
+  ///   - openFiles: how many files this process may have open. Kernels and files need some of them.
+  ///   - listeningHost: the value of `--host`. If it is a name, requests may be sent to it.
   func serverOptions(openFiles: UInt64, listeningHost: String, logger: Logger) -> HTTPServerOptions {
     var options = HTTPServerOptions()
     options.writeTimeout = .seconds(writeTimeout)

@@ -5,26 +5,26 @@ import Wire
 
 /// Options from the environment: `CODE_INTERPRETER_MAX_BODY=1000` stands for `--max-body 1000`.
 ///
-/// Which options there are comes from the command's own description of itself, so that none can be forgotten.
+/// The list of options is read from the command's own help, so that none can be forgotten.
 enum EnvironmentArguments {
-  /// What the names of all variables begin with.
+  /// The prefix of all variables' names.
   static let prefix = "CODE_INTERPRETER_"
 
-  /// The repeatable options whose values cannot hold a comma, so that commas may separate them in a variable, too.
-  /// Values of others stand on lines of their own.
+  /// The repeatable options whose values cannot hold a comma, so that commas may separate them in a variable, too. Values of
+  /// other options are on a line each.
   private static let separatedByCommas: Set<String> = ["allowed-host"]
-  /// The options for which an empty variable is a value, and not the same as none.
+  /// The options for which an empty variable is a value. For others it is the same as no variable.
   private static let emptyable: Set<String> = ["preload"]
   private static let ignored: Set<String> = ["help", "version"]
 
-  /// `arguments` with the options from `environment` before those of the command line: of equal options, the last counts.
+  /// `arguments`, with the options from `environment` before them: of equal options, the last one counts.
   ///
   /// - Parameter arguments: those of the program, without its name.
   static func inserted(
     into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> [String] {
     let options = arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments
-    // Another command, which has other options.
+    // Another command has other options.
     guard options.first?.hasPrefix("-") ?? true else { return arguments }
     return ["serve"] + self.options(in: environment) + options
   }
@@ -40,7 +40,7 @@ enum EnvironmentArguments {
       guard !ignored.contains(option.name), let value = environment[name(of: option.name)] else { return [] }
       if option.isFlag { return isTrue(value) ? ["--\(option.name)"] : [] }
       if value.isEmpty, !emptyable.contains(option.name) { return [] }
-      // A value that begins with a dash must stand behind `=`, and an empty one must not.
+      // A value that begins with a dash must follow `=`, and an empty one must not.
       return values(of: option, value).flatMap {
         $0.isEmpty ? ["--\(option.name)", ""] : ["--\(option.name)=\($0)"]
       }

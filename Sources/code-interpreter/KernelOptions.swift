@@ -3,46 +3,48 @@ public import Jupyter
 import Logging
 import Loop
 
-/// Where kernels come from, and what they get.
+/// The options for kernels.
 struct KernelOptions: ParsableArguments {
-  /// As many as there may be contexts, where nothing else is asked for; each is a process.
+  /// The default of --max-contexts. Each warm kernel is a process.
   private static let mostWarm = 64
   private static let defaultPreload = "numpy,pandas,matplotlib.pyplot"
 
-  @Option(help: "The virtual environment whose Python runs the kernels (default: .venv where there is one).")
+  @Option(
+    help: "The virtual environment whose Python runs the kernels (default: .venv, or python3 without one).")
   var pythonEnvironment: String?
 
   @Option(
     help: """
-      Who runs the kernels: local, this server itself, with the lowest latency, or jupyter, a Jupyter Server that it \
-      starts (default: local; with --jupyter-url, that server).
+      What runs the kernels: local (this server itself, with the lowest latency) or jupyter (a Jupyter Server that it \
+      starts). The default is local; with --jupyter-url, that server.
       """)
   var backend: Backend?
 
   @Option(
     help:
-      "How many Python kernels stand ready for new contexts and restarts, with --backend local (default: 1).")
+      "How many started Python kernels wait for new contexts and restarts, with --backend local (default: 1)."
+  )
   var warm: Int?
 
   @Option(
     help: """
-      Modules that Python kernels find imported, where they are installed, with commas between; "" for none. They are \
-      loaded once, and kernels forked from there, with --backend local: imports take no time, and kernels share their \
-      memory (default: \(defaultPreload)).
+      Modules that Python kernels have already imported, if they are installed, separated by commas; "" for none. With \
+      --backend local, they are loaded once and kernels are forked from there: imports take no time, and kernels share \
+      the memory (default: \(defaultPreload)).
       """)
   var preload: String?
 
   @Flag(
     help: """
-      Start each kernel as a process of its own instead of forking it, with --backend local. For modules that do not \
-      bear to be loaded before a fork; a new kernel then takes some tenths of a second longer.
+      Start each kernel as a process of its own instead of forking it, with --backend local. For modules that must \
+      not be loaded before a fork. A new kernel then takes some tenths of a second longer.
       """)
   var noForkServer = false
 
   @Option(
     help: """
-      Who speaks ZeroMQ to the kernels, with --backend local: library (libzmq), direct (an implementation of this server's \
-      own, with lower latency), or auto: direct for its own kernels, library for all others (default: auto).
+      Which implementation of ZeroMQ the server uses, with --backend local: library (libzmq), direct (its own, with lower \
+      latency), or auto: direct for its own kernels, library for all others (default: auto).
       """)
   var zeromq: ZeroMQImplementation?
 
@@ -51,18 +53,18 @@ struct KernelOptions: ParsableArguments {
 
   @Option(
     help: """
-      How many bytes of output may wait in each context for a client that reads slowly, where the kernel does not wait \
-      itself. Code that prints more is interrupted. Beside --jupyter-url, that server keeps what waits.
+      How many bytes of output may wait in each context for a client that reads slowly, if the kernel does not wait \
+      itself. Code that prints more is interrupted. With --jupyter-url, that server keeps what waits.
       """)
   var maxUnreadOutput = KernelLimits().unreadOutput
 
   @Option(help: "A Jupyter Server, Kernel Gateway or Enterprise Gateway to use: http://127.0.0.1:8888/base.")
   var jupyterUrl: String?
 
-  @Option(help: "The token of that server; a token in the URL will do too.")
+  @Option(help: "The token of that server. It may also be part of the URL.")
   var jupyterToken: String?
 
-  @Option(help: "A file of certificates (PEM) to trust for an https URL instead of the system's.")
+  @Option(help: "A file of certificates (PEM) to trust for an https URL, instead of the system's.")
   var jupyterCa: String?
 
   @Option(help: "KEY=VALUE in the environment of every kernel; may be repeated.")
@@ -83,7 +85,7 @@ struct KernelOptions: ParsableArguments {
     }
   }
 
-  /// What has no effect is no use to whoever asks for it, and should not look as if it had.
+  /// Refuses options that have no effect, as they should not look as if they had one.
   private func validateWhereKernelsRun() throws {
     let location: ServerLocation?
     do {
@@ -96,39 +98,39 @@ struct KernelOptions: ParsableArguments {
         ("warm", warm != nil), ("preload", preload != nil), ("no-fork-server", noForkServer),
         ("zeromq", zeromq != nil),
       ] where isGiven {
-        throw Self.senseless(
+        throw Self.withoutEffect(
           option, "is for kernels that this server runs itself, and --jupyter-url has others run them")
       }
     } else {
       for (option, isGiven) in [("jupyter-token", jupyterToken != nil), ("jupyter-ca", jupyterCa != nil)]
       where isGiven {
-        throw Self.senseless(option, "is for the server of --jupyter-url, which is not given")
+        throw Self.withoutEffect(option, "is for the server of --jupyter-url, which is not given")
       }
     }
     if jupyterCa != nil, let location, !location.isSecure {
-      throw Self.senseless("jupyter-ca", "is for https, which this --jupyter-url is not")
+      throw Self.withoutEffect("jupyter-ca", "is for https, which this --jupyter-url is not")
     }
     if backend == .jupyter {
-      // To ask for none of that is to ask for what is.
+      // No warm kernels and no preloaded modules are what --backend jupyter has anyway.
       for (option, isGiven) in [
         ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
         ("zeromq", zeromq != nil),
       ] where isGiven {
-        throw Self.senseless(option, "is for --backend local, and not for --backend jupyter")
+        throw Self.withoutEffect(option, "is for --backend local, and not for --backend jupyter")
       }
     }
     if noForkServer, preload?.isEmpty == false {
-      throw Self.senseless("preload", "is for kernels that are forked, and --no-fork-server has none")
+      throw Self.withoutEffect("preload", "is for kernels that are forked, and --no-fork-server has none")
     }
   }
 
-  private static func senseless(_ option: String, _ reason: String) -> ValidationError {
+  private static func withoutEffect(_ option: String, _ reason: String) -> ValidationError {
     ValidationError(
       "--\(option) \(reason): leave one out. (--\(option) may come from \(EnvironmentArguments.name(of: option)).)"
     )
   }
 
-  /// Where the kernels come from.
+  /// Makes the provider of the kernels.
   ///
   /// - Parameter workspace: where warm kernels are started, absolute.
   @LoopActor
@@ -178,7 +180,7 @@ struct KernelOptions: ParsableArguments {
   }
 }
 
-/// Who runs the kernels.
+/// What runs the kernels.
 enum Backend: String, ExpressibleByArgument, CaseIterable {
   case local, jupyter
 }

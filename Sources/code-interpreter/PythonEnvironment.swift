@@ -6,11 +6,11 @@ import Loop
 struct PythonEnvironment {
   /// The path of the interpreter, or a name to be found in `PATH`.
   let interpreter: String
-  /// All variables of its process: ours without those that configure this server, and where it is a virtual
-  /// environment, what activating that would set, so that `!pip` and `%%bash` in a cell mean its programs.
+  /// All variables of its process: the inherited ones without those that configure this server. For a virtual environment
+  /// also those that activating it would set, so that `!pip` and `%%bash` in a cell run its programs.
   let environment: [String: String]
 
-  /// - Parameter directory: a virtual environment; nil for `.venv` where there is one, else what `PATH` has.
+  /// - Parameter directory: a virtual environment; nil for `.venv` if there is one, else for `python3` from `PATH`.
   /// - Throws: `ValidationError` for a directory without Python.
   init(
     _ directory: String?, environment inherited: [String: String] = ProcessInfo.processInfo.environment

@@ -13,11 +13,11 @@ struct ServeCommand: ParsableCommand {
     discussion: """
       Every option has an environment variable: CODE_INTERPRETER_PORT for --port, CODE_INTERPRETER_MAX_BODY for \
       --max-body, CODE_INTERPRETER_NO_FORK_SERVER=true for --no-fork-server. Without --jupyter-url the server \
-      starts and owns what runs the kernels. SIGTERM and SIGINT let running executions end within --grace; a second \
-      signal ends at once.
+      starts and ends what runs the kernels. After SIGTERM or SIGINT, running executions may finish within --grace; a \
+      second signal ends the server at once.
       """)
 
-  @Option(help: "The address to listen on. Anything but loopback lets others run code here.")
+  @Option(help: "The address to listen on. Any other than loopback lets other machines run code here.")
   var host = "127.0.0.1"
 
   @Option(help: "The port to listen on; 0 for any free one.")
@@ -45,18 +45,18 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     help: """
-      How many bytes of JSON requests may be in memory at once, from where they are longer than 16 KiB until they are \
+      How many bytes of JSON requests may be in memory at once. Requests longer than 16 KiB count until they are \
       answered. Further ones are read when there is room, or answered 503 after 30 seconds. Uploads do not count.
       """)
   var maxBodyMemory = 512 << 20
 
-  @Option(help: "How many seconds running executions get when the server is told to stop.")
+  @Option(help: "How many seconds running executions get to finish when the server is told to stop.")
   var grace = 10.0
 
-  @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical.")
+  @Option(help: "The lowest level that is logged: trace, debug, info, notice, warning, error or critical.")
   var logLevel = Logger.Level.info
 
-  @Option(help: "How it is logged, on standard error: text or json.")
+  @Option(help: "The format of log lines, on standard error: text or json.")
   var logFormat = LogFormat.text
 
   func validate() throws {
@@ -114,7 +114,7 @@ struct ServeCommand: ParsableCommand {
     }
   }
 
-  /// One that somebody has named should be there: its name may be mistyped.
+  /// A workspace that was named on the command line must exist: its name may be mistyped.
   private func makeDefaultWorkspace() throws {
     guard workspace == Self.defaultWorkspace, !SmallFile.exists(workspace) else { return }
     do {
@@ -135,7 +135,7 @@ struct ServeCommand: ParsableCommand {
     }
   }
 
-  /// A second signal: whoever sent it does not want to wait. Kernels die with this process.
+  /// Exits at once on a second signal. Kernels die with this process.
   @LoopActor
   private func exitOnNext(_ signals: SignalWatcher) async {
     if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 extension String {
-  /// The path that it is, seen from the current directory.
+  /// The path, made absolute from the current directory.
   var absolutePath: String {
     hasPrefix("/") ? self : "\(FileManager.default.currentDirectoryPath)/\(self)"
   }

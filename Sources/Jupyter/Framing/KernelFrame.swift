@@ -1,16 +1,16 @@
 import Bytes
 
-/// The channels of a kernel, as they are called in WebSocket messages.
+/// The channels of a kernel, by their names in WebSocket messages.
 public enum KernelChannelName: String, Sendable, CaseIterable {
   /// Requests and their replies, one after the other.
   case shell
-  /// What the kernel says to everybody: output and its status.
+  /// What the kernel publishes to all clients: output and its status.
   case iopub
   /// Requests that do not wait behind those on `shell`: interrupt, shut down.
   case control
-  /// The kernel's questions to the person in front.
+  /// The kernel's requests for input from the user.
   case stdin
-  /// Signs of life.
+  /// Heartbeats.
   case heartbeat = "hb"
 
   /// The channel with this name.
@@ -20,10 +20,9 @@ public enum KernelChannelName: String, Sendable, CaseIterable {
   }
 }
 
-/// One message as it travels: its parts are JSON that nobody has looked at, and slices of what was received. The binary
-/// buffers that a message may have behind them are not kept: only widgets use them.
+/// A message as it is sent. Its parts are JSON that is not parsed yet, in slices of what was received. The binary buffers
+/// that may follow are not kept: only widgets use them.
 struct KernelFrame: Sendable, Equatable {
-  /// Where the message belongs.
   var channel: KernelChannelName
   /// The message's own header, a JSON object.
   var header: Bytes
@@ -34,7 +33,6 @@ struct KernelFrame: Sendable, Equatable {
   /// A JSON object whose members depend on the type that the header names.
   var content: Bytes
 
-  /// A message of these parts.
   init(
     channel: KernelChannelName, header: Bytes, parentHeader: Bytes = "{}", metadata: Bytes = "{}",
     content: Bytes = "{}"
@@ -47,7 +45,7 @@ struct KernelFrame: Sendable, Equatable {
   }
 }
 
-/// Why bytes are no message of a kernel, or a message cannot be written.
+/// Why bytes are not a message of a kernel.
 struct KernelFramingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One line for people.
   let description: String

@@ -1,13 +1,14 @@
 import Bytes
 
-/// How messages of a kernel are laid out in WebSocket messages. Which layout is spoken is agreed on in the handshake.
+/// The layout of kernel messages in WebSocket messages. The subprotocol that the handshake agrees on decides which one is
+/// used.
 enum KernelWebSocketFraming: Sendable, Equatable {
-  /// The parts one behind the other, as the kernel made them.
+  /// The parts one after the other, as the kernel sent them.
   case v1
   /// One JSON object that holds all parts, for servers that do not offer `v1`.
   case legacy
 
-  /// The subprotocol that stands for `v1`.
+  /// The subprotocol of `v1`.
   static let subprotocol: Bytes = "v1.kernel.websocket.jupyter.org"
 
   /// The layout that the server chose by its answer to the handshake.
@@ -15,7 +16,7 @@ enum KernelWebSocketFraming: Sendable, Equatable {
     self = subprotocol == Self.subprotocol ? .v1 : .legacy
   }
 
-  /// The message in `frame`, in slices of it. Parts of a `v1` message may be anything, those of a JSON one are sound
+  /// The message in `frame`, in slices of it. The parts of a `v1` message are not checked; those of a `legacy` one are valid
   /// JSON.
   func decode(_ frame: Bytes, isText: Bool) throws(KernelFramingError) -> KernelFrame {
     if isText { return try LegacyLayout.decodeText(frame) }
@@ -25,7 +26,7 @@ enum KernelWebSocketFraming: Sendable, Equatable {
     }
   }
 
-  /// The pieces of the WebSocket message that says `frame`, and whether it is text.
+  /// The pieces of the WebSocket message for `frame`, and whether it is a text message.
   func encode(_ frame: KernelFrame) -> (pieces: [Bytes], isText: Bool) {
     switch self {
     case .v1: (V1Layout.encode(frame), false)

@@ -1,9 +1,9 @@
 import Bytes
 import Wire
 
-/// The layouts from before there were subprotocols. A message without buffers is the text of one JSON object. A message with
-/// buffers is binary: how many parts there are (the JSON included), where each begins, the JSON, the buffers. The numbers are
-/// big-endian, of 32 bits.
+/// The layouts from before there were subprotocols. A message without buffers is a text message: one JSON object. A message
+/// with buffers is a binary one: the number of parts (the JSON included), the offset of each, the JSON, the buffers. The
+/// numbers are big-endian, of 32 bits.
 enum LegacyLayout {
   static func decodeText(_ text: Bytes) throws(KernelFramingError) -> KernelFrame {
     try frame(from: text)
@@ -59,7 +59,7 @@ enum LegacyLayout {
     return json
   }
 
-  /// What is absent, or null, is as good as empty.
+  /// A part that is absent or null counts as empty.
   private static func part(_ part: JSONSlice?) -> Bytes {
     guard let part, !part.isNull else { return "{}" }
     return part.bytes

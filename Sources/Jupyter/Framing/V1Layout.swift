@@ -1,7 +1,7 @@
 import Bytes
 
-/// The layout of `v1.kernel.websocket.jupyter.org`: how many offsets there are, the offsets, and what they point to.
-/// All numbers are little-endian, of 64 bits. The last offset is the end of the message.
+/// The layout of `v1.kernel.websocket.jupyter.org`: the number of offsets, the offsets, and the parts that they point to. All
+/// numbers are little-endian, of 64 bits. The last offset is the end of the message.
 enum V1Layout {
   /// The channel, four parts of JSON, and the end.
   private static let fewestOffsets = 6

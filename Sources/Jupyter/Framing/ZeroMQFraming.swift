@@ -1,14 +1,14 @@
 import Bytes
 
-/// How messages of a kernel are laid out in parts of ZeroMQ messages: whom they are for, a delimiter, the signature,
-/// four parts of JSON that it covers, and buffers, which are not kept.
+/// The layout of kernel messages in the parts of ZeroMQ messages: routing identities, a delimiter, the signature, four parts
+/// of JSON that it covers, and buffers, which are not kept.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
 enum ZeroMQFraming {
   private static let delimiter: Bytes = "<IDS|MSG>"
   private static var longestHeader: Int { MessageHeader.longestLength }
 
-  /// A message and what is to be checked before anybody believes it.
+  /// A message with its signature, which is not checked yet.
   struct Signed: Sendable, Equatable {
     /// Routing identities; on iopub the topic.
     let identities: [Bytes]
@@ -17,7 +17,7 @@ enum ZeroMQFraming {
     /// The message, in slices of what was received.
     let frame: KernelFrame
 
-    /// What the signature covers.
+    /// The parts that the signature covers.
     var signedParts: [Bytes] { ZeroMQFraming.signedParts(of: frame) }
   }
 
@@ -27,7 +27,7 @@ enum ZeroMQFraming {
       throw KernelFramingError("A kernel message has no delimiter")
     }
     guard parts.count >= index + 6 else { throw KernelFramingError("A kernel message has too few parts") }
-    // Before its signature is checked, which takes as long as it is.
+    // Before the signature is checked, as that takes time in proportion to the length.
     guard parts[index + 2].count <= longestHeader, parts[index + 3].count <= longestHeader else {
       throw KernelFramingError("A kernel message has a header of more than \(longestHeader) bytes")
     }
@@ -37,9 +37,9 @@ enum ZeroMQFraming {
     return Signed(identities: Array(parts[..<index]), signature: parts[index + 1], frame: frame)
   }
 
-  /// The parts of a message that says `frame`.
+  /// The parts of the message for `frame`.
   ///
-  /// - Parameter sign: gives the signature over all of the parts in turn, in hexadecimal.
+  /// - Parameter sign: returns the signature over the parts in order, in hexadecimal.
   static func encode(_ frame: KernelFrame, sign: ([Bytes]) -> Bytes) -> [Bytes] {
     let signed = signedParts(of: frame)
     return [delimiter, sign(signed)] + signed

@@ -2,28 +2,28 @@ import Loop
 import Bytes
 import Wire
 
-/// A small HTTP/1.1 client for one server's REST API. Each request has a connection of its own: they are rare, and a
-/// kept one that dies at the wrong moment would leave it open whether a kernel was started.
+/// A small HTTP/1.1 client for one server's REST API. Each request opens a connection of its own. Requests are rare, and if a
+/// reused connection broke at the wrong moment, nobody would know whether a kernel was started.
 @LoopActor
 final class HTTPClient {
-  /// A reply, whole.
+  /// A complete response.
   struct Reply: Sendable {
     let status: Int
     let body: Bytes
   }
 
-  /// What a REST reply may have at the most: a list of kernelspecs with their resources is some kilobytes.
+  /// How many bytes a response's body may have. A list of kernelspecs with their resources has some kilobytes.
   private static let bodyLimit = 16 << 20
 
   private let location: ServerLocation
 
   init(_ location: ServerLocation) { self.location = location }
 
-  /// Sends a request and waits for the whole reply.
+  /// Sends a request and waits for the complete response.
   ///
   /// - Parameters:
-  ///   - path: behind the base path, percent-encoded.
-  ///   - limit: how long the whole may take.
+  ///   - path: the path after the base path, percent-encoded.
+  ///   - limit: how long request and response may take.
   /// - Throws: `UVError`, `TLSError`, `HTTPProtocolError`, `DeadlineExceeded`.
   func send(_ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration) async throws -> Reply {
     let head = try requestHead(method, path, bodyLength: body.count).encode()
@@ -35,7 +35,7 @@ final class HTTPClient {
     }
   }
 
-  /// True when the server takes connections.
+  /// True if the server accepts connections.
   var isReachable: Bool {
     get async {
       guard let stream = try? await location.connect() else { return false }

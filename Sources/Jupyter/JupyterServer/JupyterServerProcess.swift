@@ -2,17 +2,17 @@ import Logging
 import Loop
 import Bytes
 
-/// A Jupyter Server that is ours: started on a Unix socket in a directory that only we can enter, with a random token,
-/// and gone when we are gone, whatever ends us.
+/// A Jupyter Server that this process starts: on a Unix socket in a directory that only this user can enter, and with a
+/// random token. It ends with this process, whatever ends that.
 @LoopActor
 final class JupyterServerProcess {
-  /// How long it may take to answer. A cold start on a loaded machine reads a few thousand files of Python.
+  /// How long it may take to answer. A cold start reads a few thousand Python files, which takes long on a loaded machine.
   private static let startLimit: Duration = .seconds(60)
   private static let pollInterval: Duration = .milliseconds(20)
-  /// It ends its kernels first, each of which gets two seconds.
+  /// How long it may take to stop. It ends its kernels first, each of which gets two seconds.
   private static let stopLimit: Duration = .seconds(10)
 
-  /// Where it is.
+  /// Where the server listens.
   let location: ServerLocation
   private let process: ChildProcess
   private let logger: Logger
@@ -46,7 +46,7 @@ final class JupyterServerProcess {
     self.location = ServerLocation(socket: socket, token: token)
     self.logger = logger
     do {
-      // A session of its own: Ctrl-C in our terminal is for us, who then stop it in order.
+      // A session of its own, so that Ctrl-C in the terminal reaches only this process, which then stops the server in order.
       self.process = try ChildProcess.spawn(
         executable: python, arguments: ["-m", "code_interpreter_kernel.jupyter", "--sock=\(socket)"],
         environment: environment.merging(["JUPYTER_TOKEN": token]) { $1 }, detached: true,
@@ -61,7 +61,7 @@ final class JupyterServerProcess {
   /// Waits for its end.
   func exit() async -> ExitStatus { await process.exit() }
 
-  /// Ends it in order, or else for good.
+  /// Stops it by SIGTERM, or else by SIGKILL.
   func stop() async {
     try? process.kill(.terminate)
     do {

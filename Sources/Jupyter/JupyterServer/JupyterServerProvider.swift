@@ -8,18 +8,18 @@ import Wire
 /// https://jupyter-server.readthedocs.io/en/stable/developers/rest-api.html
 @LoopActor
 public final class JupyterServerProvider: KernelProvider {
-  /// Starting a kernel: Enterprise Gateway answers when the kernel has called back, which on a cluster takes a while.
+  /// How long a start may take. Enterprise Gateway answers when the kernel has called back, which takes a while on a cluster.
   private static let startLimit: Duration = .seconds(120)
-  /// Everything else answers at once; an interrupt too.
+  /// How long any other request may take. The server answers those at once, an interrupt too.
   private static let requestLimit: Duration = .seconds(30)
   private static let shutdownAttempts = 5
   private static let shutdownPause: Duration = .seconds(1)
-  /// Kernels are called by UUIDs.
+  /// In bytes. Kernel identifiers are UUIDs.
   private static let longestIdentifier = 256
 
-  /// Without a server of our own, paths mean the same to the kernels only where the server is on this machine.
+  /// True if the server is on this machine. Otherwise paths do not mean the same to kernels.
   public let sharesFileSystem: Bool
-  /// A server of others may have any root directory, to which the paths that it takes are relative.
+  /// The server takes paths relative to its root directory, which may be any.
   public let startsInDirectory = false
   /// See `KernelProvider`.
   public let overlapsKernels = false
@@ -32,18 +32,17 @@ public final class JupyterServerProvider: KernelProvider {
   private lazy var knownSpecs = CachedValue { try await self.askForSpecs() }
   private let isOurs: Bool
   private var kernels: Set<String> = []
-  /// The names of the kernelspecs that say of their kernels that they keep their output, see `LocalKernelSpec`; nil before
-  /// the server was asked.
-  private var keepers: Set<String>?
-  /// The kernels whose output is to be taken at once.
-  private var droppers: Set<String> = []
+  /// The names of the kernelspecs whose kernels keep their output (see `LocalKernelSpec`); nil before the server was asked.
+  private var keepingSpecs: Set<String>?
+  /// The kernels whose output is read at once.
+  private var readAheadKernels: Set<String> = []
 
   /// - Parameters:
   ///   - location: where the server is.
   ///   - kernelEnvironment: sent with each start; gateways put it into the kernel's environment.
-  ///   - isOurs: true of a server that we have started. It slows down a kernel that keeps its output for a client that does
-  ///     not read, and takes all that others say, which we then take from it. What another server does with it is its own
-  ///     affair: most keep it, without a limit.
+  ///   - isOurs: true for a server that this process has started. That server slows down a kernel that keeps its output if
+  ///     the client does not read. It reads everything that other kernels send, and this provider reads that from the server
+  ///     at once. Other servers handle unread output in their own way: most keep it, without a limit.
   public init(
     _ location: ServerLocation, kernelEnvironment: [String: String], limits: KernelLimits = KernelLimits(),
     isOurs: Bool = false, logger: Logger
@@ -57,7 +56,7 @@ public final class JupyterServerProvider: KernelProvider {
     self.sharesFileSystem = location.isOnThisMachine
   }
 
-  /// What the server has installed.
+  /// The kernelspecs that the server has.
   public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
     try await knownSpecs.value(maximumAge: maximumAge)
   }
@@ -68,17 +67,17 @@ public final class JupyterServerProvider: KernelProvider {
       throw KernelProviderError.unavailable("the Jupyter server's list of kernels has no `kernelspecs`")
     }
     var specs: [KernelSpec] = []
-    var keepers: Set<String> = []
+    var keepingSpecs: Set<String> = []
     list.forEachMember { name, entry in
       let spec = entry["spec"]
       let longest = KernelSpec.longestName
       guard let name = name.ascii(atMost: longest), let language = spec?["language"]?.ascii(atMost: longest)
       else { return }
-      if spec?["metadata"]?["code_interpreter"]?["keeps_output"]?.bool == true { keepers.insert(name) }
+      if spec?["metadata"]?["code_interpreter"]?["keeps_output"]?.bool == true { keepingSpecs.insert(name) }
       specs.append(
         KernelSpec(name: name, displayName: spec?["display_name"]?.excerpt() ?? name, language: language))
     }
-    self.keepers = keepers
+    self.keepingSpecs = keepingSpecs
     return specs
   }
 
@@ -86,8 +85,8 @@ public final class JupyterServerProvider: KernelProvider {
   public func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
-    // One that was started again has not been asked yet.
-    if isOurs, keepers == nil { _ = try await specs(maximumAge: .zero) }
+    // A server that was restarted has not been asked yet.
+    if isOurs, keepingSpecs == nil { _ = try await specs(maximumAge: .zero) }
     let body = startRequest(spec, in: directory, environment: environment)
     let reply = try await ask(
       "POST", "/api/kernels", body: body, limit: Self.startLimit, expecting: [200, 201])
@@ -97,7 +96,7 @@ public final class JupyterServerProvider: KernelProvider {
       throw KernelProviderError.unavailable("the Jupyter server's reply to a start names no kernel")
     }
     kernels.insert(identifier)
-    if isOurs, keepers?.contains(spec.name) != true { droppers.insert(identifier) }
+    if isOurs, keepingSpecs?.contains(spec.name) != true { readAheadKernels.insert(identifier) }
     do {
       return KernelConnection(identifier: identifier, channel: try await open(identifier))
     } catch {
@@ -106,24 +105,24 @@ public final class JupyterServerProvider: KernelProvider {
     }
   }
 
-  /// Connects again, where the server still has the kernel.
+  /// Connects again, if the server still has the kernel.
   public func reconnect(_ identifier: String) async throws -> any KernelChannel {
     _ = try await ask("GET", "/api/kernels/\(identifier)", expecting: [200])
     return try await open(identifier)
   }
 
-  /// Interrupts what the kernel runs.
+  /// Interrupts the code that the kernel runs.
   public func interrupt(_ identifier: String) async throws {
     _ = try await ask("POST", "/api/kernels/\(identifier)/interrupt", expecting: [200, 204])
   }
 
-  /// Ends the kernel; the server asks it, for as long as it is configured to.
+  /// Ends the kernel. The server asks it to shut down and waits for as long as it is configured to.
   public func shutDown(_ identifier: String, isBusy: Bool) async { await kill(identifier) }
 
-  /// The same: the server knows one way alone.
+  /// The same as `shutDown`: the REST API has no other way.
   public func kill(_ identifier: String) async {
     guard kernels.remove(identifier) != nil else { return }
-    droppers.remove(identifier)
+    readAheadKernels.remove(identifier)
     for attempt in 1...Self.shutdownAttempts {
       do {
         _ = try await ask("DELETE", "/api/kernels/\(identifier)", expecting: [200, 204])
@@ -131,7 +130,7 @@ public final class JupyterServerProvider: KernelProvider {
       } catch KernelProviderError.kernelIsGone {
         return
       } catch {
-        // A Jupyter Server that is just bringing a dead kernel back answers 500, and would keep it.
+        // A Jupyter Server that is restarting a dead kernel answers 500, and would keep the kernel.
         guard attempt < Self.shutdownAttempts, await client.isReachable else {
           logger.warning(
             "kernel not shut down", metadata: ["kernel": "\(identifier)", "reason": "\(error)"])
@@ -142,14 +141,15 @@ public final class JupyterServerProvider: KernelProvider {
     }
   }
 
-  /// Ends all kernels, and the server where it is ours.
+  /// Ends all kernels.
   public func close() async {
     await withTaskGroup { group in
       for kernel in kernels { group.addTask { await self.kill(kernel) } }
     }
   }
 
-  /// `path` counts for a Jupyter Server, the variables for gateways, which pass on `KERNEL_…` and what they allow.
+  /// A Jupyter Server uses `path`. Gateways use the variables: they pass on `KERNEL_…` and those that they are configured to
+  /// allow.
   private func startRequest(_ spec: KernelSpec, in directory: String, environment: [String: String]) -> Bytes
   {
     var json = JSONWriter()
@@ -165,9 +165,9 @@ public final class JupyterServerProvider: KernelProvider {
     return json.takeAll()
   }
 
-  /// Asks the REST API. Gives the JSON of the reply; nil where it is none.
+  /// Sends a request to the REST API. Returns the JSON of the response; nil if its body is not JSON.
   ///
-  /// - Throws: `KernelProviderError`, whatever goes wrong.
+  /// - Throws: `KernelProviderError` for whatever goes wrong, `CancellationError`.
   private func ask(
     _ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration = requestLimit,
     expecting statuses: [Int]
@@ -193,7 +193,7 @@ public final class JupyterServerProvider: KernelProvider {
     switch reply.status {
     case 401,
       403 where !request.hasPrefix("POST") || reply.body.contains("_xsrf"):
-      // To a wrong token some servers answer that `_xsrf` is missing.
+      // Some servers answer to a wrong token that `_xsrf` is missing.
       return .refused(
         "the Jupyter server refuses the token, see --jupyter-token (\(reply.status) to \(request))")
     case 404 where request.contains("/api/kernels/"): return .kernelIsGone
@@ -203,11 +203,11 @@ public final class JupyterServerProvider: KernelProvider {
   }
 
   private static func reason(in reply: JSONSlice) -> String? {
-    // Enterprise Gateway gives the reason beside an empty message.
+    // Enterprise Gateway sends the text in `reason`, beside an empty `message`.
     return ["reason", "message"].compactMap { reply[$0]?.excerpt() }.first { !$0.isEmpty }
   }
 
-  /// What stands in a path as it is.
+  /// True for bytes that need no percent-encoding in a path.
   private static func isIdentifierPart(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -219,7 +219,7 @@ public final class JupyterServerProvider: KernelProvider {
 
   private func open(_ identifier: String) async throws -> any KernelChannel {
     do {
-      let isForKeeping = droppers.contains(identifier)
+      let isForKeeping = readAheadKernels.contains(identifier)
       let channel = try await WebSocketKernelChannel.open(
         identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
         logger: logger)

@@ -1,10 +1,10 @@
 public import Logging
 public import Loop
 
-/// Kernels of a Jupyter Server that we start ourselves, start again when it dies, and stop with us.
+/// Kernels of a Jupyter Server that this process starts, restarts when it dies, and stops in the end.
 @LoopActor
 public final class ManagedJupyterServerProvider: KernelProvider {
-  /// A server that does not live so long is not started again before that time has passed.
+  /// A server that ends sooner than this is restarted only when this time has passed.
   private static let leastLife: Duration = .seconds(2)
 
   /// See `KernelProvider`.
@@ -33,7 +33,7 @@ public final class ManagedJupyterServerProvider: KernelProvider {
     self.logger = logger
   }
 
-  /// What the server has installed.
+  /// The kernelspecs that the server has.
   public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
     try await provider().specs(maximumAge: maximumAge)
   }
@@ -45,12 +45,12 @@ public final class ManagedJupyterServerProvider: KernelProvider {
     try await provider().start(spec, in: directory, environment: environment)
   }
 
-  /// Connects again, where the server still has the kernel.
+  /// Connects again, if the server still has the kernel.
   public func reconnect(_ identifier: String) async throws -> any KernelChannel {
     try await provider().reconnect(identifier)
   }
 
-  /// Interrupts what the kernel runs.
+  /// Interrupts the code that the kernel runs.
   public func interrupt(_ identifier: String) async throws { try await provider().interrupt(identifier) }
 
   /// Ends the kernel.
@@ -61,14 +61,14 @@ public final class ManagedJupyterServerProvider: KernelProvider {
   /// Ends the kernel.
   public func kill(_ identifier: String) async { await (try? provider())?.kill(identifier) }
 
-  /// Ends all kernels, and the server where it is ours.
+  /// Stops the server, which ends its kernels first.
   public func close() async {
     isClosed = true
     await (try? server?.value)?.0.stop()
     await directory?.remove()
   }
 
-  /// The server's, as soon as it answers; one that has died is started again by whoever needs it first.
+  /// The provider of the running server, as soon as that answers. If no server is running, it is started.
   private func provider() async throws -> JupyterServerProvider {
     if isClosed { throw KernelProviderError.unavailable("the server is shutting down") }
     if let server { return try await server.value.1 }

@@ -1,25 +1,25 @@
 public import Loop
 import Wire
 
-/// Where a Jupyter Server, Kernel Gateway or Enterprise Gateway is, and how it lets us in.
+/// Where a Jupyter Server, Kernel Gateway or Enterprise Gateway listens, and the token for it.
 public struct ServerLocation: Sendable {
-  /// The way to its socket.
+  /// The address of its socket.
   enum Endpoint: Sendable, Equatable {
     case unix(path: String)
     case tcp(host: String, port: UInt16, isSecure: Bool)
   }
 
-  /// Opening a connection, TLS included; a server that needs longer is away.
+  /// How long the connection may take, and then the TLS handshake. A server that needs longer counts as unreachable.
   static let connectLimit: Duration = .seconds(10)
 
   let endpoint: Endpoint
-  /// Stands before `/api`; no slash at the end.
+  /// The path before `/api`, without a slash at the end.
   let basePath: String
   /// Sent as `Authorization: token …`.
   let token: String?
   private let trust: TLSTrust
 
-  /// A server of our own, on a Unix socket.
+  /// A server that this process has started, on a Unix socket.
   init(socket path: String, token: String) {
     self.endpoint = .unix(path: path)
     self.basePath = ""
@@ -27,10 +27,10 @@ public struct ServerLocation: Sendable {
     self.trust = .system
   }
 
-  /// A server by its URL: `http://127.0.0.1:8888/base?token=…`, `https://…`. A token in the URL, as Jupyter prints it,
-  /// counts where `token` is nil.
+  /// A server by its URL: `http://127.0.0.1:8888/base?token=…`, `https://…`. A token in the URL, as Jupyter prints it, is
+  /// used if `token` is nil.
   ///
-  /// - Parameter trust: which certificates are believed, for `https`.
+  /// - Parameter trust: which certificates are trusted, for `https`.
   /// - Throws: `InvalidServerURL`, which says what is wrong.
   public init(url: String, token: String?, trust: TLSTrust = .system) throws {
     let parts = try ServerURL(url)
@@ -40,12 +40,12 @@ public struct ServerLocation: Sendable {
     self.trust = trust
   }
 
-  /// True where it is spoken to by TLS.
+  /// True if connections use TLS.
   public var isSecure: Bool {
     if case .tcp(_, _, let isSecure) = endpoint { isSecure } else { false }
   }
 
-  /// What stands in the `Host` field.
+  /// The value of the `Host` field.
   var hostField: String {
     switch endpoint {
     case .unix: "localhost"
@@ -69,10 +69,10 @@ public struct ServerLocation: Sendable {
     case .unix(let path):
       return try await SocketStream.connect(path: path, timeout: Self.connectLimit)
     case .tcp(let host, let port, let isSecure):
-      // Jupyter Server's WebSocket has Nagle's algorithm on: a peer that delays its acknowledgements waits 40 ms.
+      // Jupyter Server's WebSocket uses Nagle's algorithm. If the peer delayed its acknowledgements, that would cost 40 ms.
       let stream = try await SocketStream.connect(
         host: host, port: port, timeout: Self.connectLimit, quickAcknowledge: true)
-      // The server begins with a request while we tell our client that its code is on the way.
+      // Each request is sent at once. The server works on it while this process tells the client that its code is on the way.
       stream.gathersWrites = false
       guard isSecure else { return stream }
       do {
@@ -88,7 +88,7 @@ public struct ServerLocation: Sendable {
 }
 
 extension ServerLocation {
-  /// True where the server's files are ours.
+  /// True if the server has the same files as this process.
   var isOnThisMachine: Bool {
     switch endpoint {
     case .unix: true

@@ -11,21 +11,21 @@ struct ServerURL {
   /// The query's `token`.
   let token: String?
 
-  /// In bytes; browsers take no more either.
+  /// In bytes. Browsers accept no more either.
   private static let longestURL = 2048
 
   /// - Throws: `InvalidServerURL`.
   init(_ url: String) throws {
     guard url.utf8.count <= Self.longestURL, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw InvalidServerURL("", "it is too long, or holds other than visible ASCII characters")
+      throw InvalidServerURL("", "it is too long, or has characters other than visible ASCII")
     }
     guard let scheme = url.firstRange(of: "://") else {
-      throw InvalidServerURL(url, "it has no http:// or https:// in front")
+      throw InvalidServerURL(url, "it does not begin with http:// or https://")
     }
     switch url[..<scheme.lowerBound].lowercased() {
     case "http", "ws": isSecure = false
     case "https", "wss": isSecure = true
-    default: throw InvalidServerURL(url, "only http and https are spoken")
+    default: throw InvalidServerURL(url, "only http and https are supported")
     }
     let rest = url[scheme.upperBound...].prefix { $0 != "#" }
     let authority = rest.prefix { $0 != "/" && $0 != "?" }
@@ -39,7 +39,7 @@ struct ServerURL {
 
   private static func split(_ authority: Substring, of url: String) throws -> (host: String, port: UInt16?) {
     guard !authority.contains("@") else {
-      throw InvalidServerURL(url, "a user name is not spoken; give a token")
+      throw InvalidServerURL(url, "a user name is not supported; give a token")
     }
     var host = authority.prefix { $0 != ":" }
     var rest = authority[host.endIndex...]
@@ -71,9 +71,9 @@ public struct InvalidServerURL: Error, CustomStringConvertible {
   /// What is wrong with it.
   public let description: String
 
-  /// The token, which a query may hold, and a password are told to nobody.
+  /// Leaves out the query, which may hold the token, and a password.
   init(_ url: String, _ reason: String) {
     let shown = url.prefix { $0 != "?" }.split(separator: "@").last ?? ""
-    description = "'\(shown)' is no URL of a Jupyter server: \(reason)"
+    description = "'\(shown)' is not the URL of a Jupyter server: \(reason)"
   }
 }

@@ -2,28 +2,28 @@ import Loop
 import Bytes
 import Wire
 
-/// A WebSocket over a connection: answers pings, notices a peer that has gone silent.
+/// A client's WebSocket connection. It answers pings and notices a peer that has gone silent.
 @LoopActor
 final class WebSocketConnection {
-  /// A peer that says nothing for so long is asked whether it is there; after as long again it is taken for lost.
+  /// A peer that sends nothing for this long gets a ping. After as long again without an answer, the connection is aborted.
   static let pingInterval: Duration = .seconds(15)
-  /// The answer to the handshake; Jupyter Server waits for the kernel first.
+  /// How long the handshake may take. Jupyter Server waits for the kernel before it answers.
   private static let handshakeLimit: Duration = .seconds(60)
   /// How long a peer may take to answer a close frame.
   private static let closeLimit: Duration = .seconds(1)
 
-  /// What the server chose.
+  /// The subprotocol that the server chose; nil if it chose none.
   let subprotocol: Bytes?
   private let stream: any ByteStream
   private var parser: WebSocketParser
   private var healthCheck: Deadline?
   private var isListening = false
   private var isPinged = false
-  /// How much of a message there was when somebody last looked.
+  /// How many bytes of an incomplete message there were at the last health check.
   private var heardCount = 0
   private var isClosed = false
 
-  /// Connects and shakes hands.
+  /// Connects and does the opening handshake.
   ///
   /// - Parameter maximumMessageLength: how long a message of the server may be, in bytes.
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `HTTPProtocolError`, `WebSocketError`.
@@ -77,16 +77,16 @@ final class WebSocketConnection {
     }
   }
 
-  /// Sends a message whose bytes are all of `payload` in turn.
+  /// Sends one message: the parts of `payload`, one after the other.
   func send(_ payload: [Bytes], isText: Bool) async throws {
-    // To mask it is to copy it.
+    // Masking copies the payload.
     let frame = try await Computation.run(over: payload.reduce(0) { $0 + $1.count }) {
       WebSocketFrame.encode(isText ? .text : .binary, payload, maskingKey: .random(in: .min ... .max))
     }
     try await stream.write(frame)
   }
 
-  /// Says goodbye and closes; a `next` under way throws.
+  /// Sends a close frame and closes the connection. A pending `next` throws.
   func close() async {
     guard !isClosed else { return }
     isClosed = true
@@ -128,12 +128,12 @@ final class WebSocketConnection {
     }
   }
 
-  /// Who does not read (because a client of ours does not) cannot tell a silent peer from a full socket.
+  /// While nobody reads, because a client does not read either, a silent peer cannot be told from a full socket.
   private func checkHealth() {
     guard !isClosed else { return }
     healthCheck?.start(Self.pingInterval)
     guard isListening else { return }
-    // Of a long message, which nobody is told of before it is whole, there may be more than the last time.
+    // A long message is delivered only when it is complete. Until then, its growth shows that the peer is alive.
     let isArriving = stream.inbound.count > heardCount
     heardCount = stream.inbound.count
     if isPinged, !isArriving {
@@ -177,7 +177,7 @@ final class WebSocketConnection {
 }
 
 extension WebSocketHandshake {
-  /// A handshake with a key that nobody can predict.
+  /// A handshake with a random key (RFC 6455 section 4.1).
   init(withRandomKeyFor subprotocols: [Bytes]) {
     let key = Base64.encode((0..<16).map { _ in .random(in: .min ... .max) })
     self.init(key: key, acceptValue: Self.acceptValue(forKey: key), subprotocols: subprotocols)
@@ -189,7 +189,7 @@ extension WebSocketHandshake {
   }
 }
 
-/// The peer ended the WebSocket.
+/// The peer closed the WebSocket.
 struct WebSocketClosed: Error, CustomStringConvertible {
   let code: UInt16?
   let reason: String

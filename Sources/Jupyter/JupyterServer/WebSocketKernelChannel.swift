@@ -3,7 +3,7 @@ import Loop
 import Bytes
 import Wire
 
-/// The way to a kernel through a Jupyter Server: one WebSocket for all its channels.
+/// A channel to a kernel through a Jupyter Server: one WebSocket for all of the kernel's channels.
 ///
 /// https://jupyter-server.readthedocs.io/en/stable/developers/websocket-protocols.html
 @LoopActor
@@ -14,15 +14,15 @@ final class WebSocketKernelChannel: KernelChannel {
   private var discarded = DiscardedMessages()
   private var budget = TurnBudget()
   private let isForKeeping: Bool
-  /// The kernel has started: it starts a second time where somebody has restarted it.
+  /// True after the kernel's first status. A later `starting` means that somebody has restarted it.
   private var hasStarted = false
 
   /// Connects to the kernel `identifier`.
   ///
   /// - Parameters:
   ///   - maximumMessageLength: how long a message of the kernel may be, in bytes.
-  ///   - isForKeeping: many messages will wait for their reader. Each holds on to the memory that it was read into, of 4 KiB
-  ///     at least, so that short ones get memory of their own.
+  ///   - isForKeeping: true if many messages will wait for their reader. Each keeps the memory alive that it was read into,
+  ///     of 4 KiB at least, so short ones are copied.
   /// - Throws: `UVError`, `TLSError`, `DeadlineExceeded`, `WebSocketError`.
   static func open(
     _ identifier: String, at location: ServerLocation, maximumMessageLength: Int, isForKeeping: Bool = false,
@@ -78,9 +78,9 @@ final class WebSocketKernelChannel: KernelChannel {
     return end(in: content, hasStarted: hasStarted)
   }
 
-  /// How the kernel ended, where a status message says that it has. Servers that bring it back say `restarting`; its memory
-  /// is gone all the same. Our own tells the exit code, as Python's `Popen.returncode`. Of a kernel that another client
-  /// has restarted nobody tells but the new one, when it starts, where that is not missed.
+  /// How the kernel ended, if a status message says that it has. Servers that restart it send `restarting`; its state is lost
+  /// all the same. The server that this process starts adds the exit code, as in Python's `Popen.returncode`. If another
+  /// client has restarted the kernel, only the `starting` of the new one shows it, unless that is missed.
   nonisolated static func end(in content: JSONSlice, hasStarted: Bool) -> String? {
     switch content["execution_state"] {
     case "dead"?, "restarting"?: break

@@ -1,45 +1,46 @@
 import Logging
 import Loop
 
-/// A kernel whose process is ours: from its connection file to the end of its last child.
+/// A kernel in a process of this machine, from its connection file to the end of its last child process.
 @LoopActor
 final class LocalKernel {
-  /// What the environment of a kernel and of all that it starts holds, with a value that no other kernel has.
+  /// The environment variable that marks a kernel and everything it starts. Its value differs for each kernel.
   static let markName = "CODE_INTERPRETER_KERNEL"
-  /// How long a kernel may take to have its sockets. Preloading kernels and loaded machines are slow.
+  /// How long a kernel may take to bind its sockets. Kernels that preload modules are slow, and so are loaded machines.
   static let startLimit: Duration = .seconds(60)
-  /// One that has had its sockets has them at once, or has lost them.
+  /// How long a reconnection may take. A kernel that has bound its sockets before still has them, or has lost them.
   static let reconnectLimit: Duration = .seconds(2)
-  /// The system tells of the end of a process right after that of its connections.
-  private static let newsLimit: Duration = .seconds(1)
-  /// A kernel that is asked to end gets this, once asked politely and once by SIGTERM, to write what it has to write.
-  private static let politeness: Duration = .seconds(1)
-  /// For each other kernel that ends at the same time it gets this in addition: they share the processors. An end takes some
-  /// 10 ms of one.
-  private static let politenessToOthers: Duration = .milliseconds(50)
-  /// A kernel that takes interrupts as messages answers within this, or is taken for deaf.
+  /// The system reports the end of a process right after the end of its connections.
+  private static let exitReportLimit: Duration = .seconds(1)
+  /// How long a kernel may take to end and to write what it has to write: once after the shutdown request, once after
+  /// SIGTERM.
+  private static let gracePeriod: Duration = .seconds(1)
+  /// The additional grace period for each other kernel that is shut down at the same time, as they share the processors. One
+  /// shutdown takes about 10 ms of processor time.
+  private static let gracePeriodPerOther: Duration = .milliseconds(50)
+  /// How long a kernel may take to answer an `interrupt_request`.
   private static let interruptLimit: Duration = .seconds(2)
 
-  /// What the kernel is made of, apart from its process.
+  /// Everything about a kernel but its process.
   struct Plan {
     let spec: LocalKernelSpec
     let connection: ConnectionInfo
-    /// What the sockets to it are made of.
+    /// Makes the sockets that connect to the kernel.
     let maker: KernelSocketMaker
     let limits: KernelLimits
-    /// Those that it is to listen on: nobody else gets them while it is there.
+    /// The ports that the kernel listens on, reserved while it lives; empty if it listens on Unix sockets.
     let ports: [ReservedPort]
-    /// The name of its files in the run directory.
+    /// The path that the names of its files in the run directory begin with.
     let name: String
     let order: SpawnSpec
-    /// What it and all that it starts bear.
+    /// The tag of the kernel and of everything it starts.
     let tag: ProcessTag
     let mark: String
-    /// Those that code in it may import, as they were before it was started.
+    /// The packages that its code can import, as they were before it was started.
     let packages: InstalledPackages.Snapshot
   }
 
-  /// How many are asked to end.
+  /// How many kernels are being shut down.
   private static var ending = 0
 
   private let plan: Plan
@@ -49,11 +50,11 @@ final class LocalKernel {
   private var channel: ZeroMQKernelChannel?
   private var reaping: Task<Void, Never>?
 
-  /// Starts the process; `connect` waits until it can be spoken to.
+  /// Starts the process. `connect` waits until the kernel answers.
   ///
   /// - Parameters:
-  ///   - launchers: asked one after the other.
-  ///   - explain: says how it died, from how its process ended.
+  ///   - launchers: tried in order, until one starts the process.
+  ///   - explain: describes how the kernel died, from the exit status of its process.
   /// - Throws: `KernelProviderError`, `UVError`.
   static func start(
     _ plan: Plan, by launchers: [any KernelLauncher], in directory: RunDirectory,
@@ -63,9 +64,9 @@ final class LocalKernel {
       try await SmallFile.create(
         plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
       let process = try await launch(plan.order, by: launchers)
-      // Before code of users runs, which may start anything.
+      // Before users' code runs, which may start processes.
       if !plan.tag.apply(to: process.identifier) {
-        logger.notice("the system lets no limits be set: a kernel's daemons may outlive it")
+        logger.notice("the system does not allow setting limits: a kernel's daemons may outlive it")
       }
       let kernel = LocalKernel(plan, process, directory, logger: logger)
       kernel.reaping = LoopActor.task { await kernel.reap(explain) }
@@ -82,7 +83,7 @@ final class LocalKernel {
     for launcher in launchers {
       if let process = try await launcher.launch(order) { return process }
     }
-    throw KernelProviderError.kernelDidNotStart("there is no way to start it")
+    throw KernelProviderError.kernelDidNotStart("no launcher could start it")
   }
 
   private init(
@@ -94,26 +95,27 @@ final class LocalKernel {
     self.logger = logger
   }
 
-  // MARK: Its channel
+  // MARK: Channel
 
-  /// True where the kernel is not met at ports.
+  /// True if the kernel listens on Unix sockets.
   var hasUnixSockets: Bool { plan.ports.isEmpty }
 
-  /// Opens a channel, as soon as the kernel has its sockets; its output is heard when this returns.
+  /// Opens a channel as soon as the kernel has bound its sockets. The channel is subscribed to its output when this returns.
   ///
   /// - Throws: `KernelProviderError`, `UVError`, `CancellationError`.
   func connect(within limit: Duration = startLimit) async throws -> any KernelChannel {
     do {
       let channel = try await withDeadline(limit) { try await self.openChannel() }
-      // Other makers' kernels that keep their output say so nowhere else.
+      // The kernelspec decides for a third-party kernel. One of ours may run a stock ipykernel, which is known from its
+      // `kernel_info_reply` only.
       if plan.spec.keepsOutput, !plan.spec.isOurs { return channel }
       return ReadAheadChannel(
         channel, limit: plan.limits.unreadOutput, keepsOutput: plan.spec.keepsOutput, logger: logger)
     } catch is DeadlineExceeded {
-      throw KernelProviderError.kernelDidNotStart("nobody answered on its sockets after \(limit)")
+      throw KernelProviderError.kernelDidNotStart("no answer on its sockets within \(limit)")
     } catch let error where !(error is KernelProviderError || error is CancellationError) {
-      // Its end shows in its connections before we are told of it.
-      if await hasEnded(within: Self.newsLimit) { throw startFailure }
+      // The connections of a kernel that ends break before its exit is reported.
+      if await hasEnded(within: Self.exitReportLimit) { throw startFailure }
       throw error
     }
   }
@@ -129,17 +131,17 @@ final class LocalKernel {
           limits: plan.limits, logger: logger,
           hasEnded: { [process] in process.exitStatus != nil || ProcessEntry.hasEnded(process.identifier) })
         self.channel = channel
-        // It may have ended meanwhile, and nobody is told of that a second time.
+        // The process may have ended before `channel` was set. Then `reap` had no channel to tell.
         if process.exitStatus != nil { throw startFailure }
         return channel
       } catch let error as UVError where error == .connectionRefused && process.exitStatus == nil {
-        // It has bound the last of them, or is still to bind its ports, and does not listen yet.
+        // The last socket is bound but does not listen yet, or the ports are not bound yet.
         try await EventLoop.sleep(for: plan.maker.retryInterval)
       }
     }
   }
 
-  /// Waits until the kernel has made its sockets, where that can be seen.
+  /// Waits until the kernel has bound its Unix sockets. Ports cannot be watched.
   private func untilBound() async throws {
     let sockets = [ConnectionInfo.Port.iopub, .shell, .control].compactMap { port in
       if case .path(let path) = plan.connection.endpoint(port) { path } else { nil }
@@ -157,20 +159,20 @@ final class LocalKernel {
     return .kernelDidNotStart(process.lastLines.isEmpty ? how : "\(how): \(process.lastLines)")
   }
 
-  // MARK: Its life and end
+  // MARK: Life cycle
 
-  /// True while the process lives, and as long as the packages are those that there were when it was started. The news of
-  /// its end may still be on its way to us, so the system is asked.
+  /// True while the process lives and the packages are those from its start. Asks the system, as the end of the process may
+  /// not have been reported yet.
   var isFresh: Bool {
     !process.hasEnded && plan.packages.isCurrent
   }
 
-  /// True where one of `launchers` would make a better one.
+  /// True if one of `launchers` can now start a better kernel, such as one with modules preloaded.
   func canUpgrade(with launchers: [any KernelLauncher]) -> Bool {
     launchers.contains { $0.canUpgrade(to: plan.order, than: process) }
   }
 
-  /// Interrupts what runs, the way that the kernelspec asks for.
+  /// Interrupts the running code, by the kernelspec's `interrupt_mode`.
   ///
   /// - Throws: `KernelProviderError`, `DeadlineExceeded`, `UVError`.
   func interrupt() async throws {
@@ -183,36 +185,36 @@ final class LocalKernel {
     }
   }
 
-  /// Asks the kernel to end, then makes it; it and all that it started are gone on return.
+  /// Sends a shutdown request, then SIGTERM, then SIGKILL. The kernel and everything it started are gone on return.
   ///
-  /// - Parameter isBusy: code runs in it, which would keep it from hearing the request.
+  /// - Parameter isBusy: true if code is running, which would keep the kernel from reading the request.
   func shutDown(isBusy: Bool) async {
     Self.ending += 1
     defer { Self.ending -= 1 }
     if isBusy, plan.spec.interruptMode == .signal { process.signal(.interrupt) }
     try? await channel?.send(ControlRequest.shutdown.make())
-    if await !hasEndedPolitely() {
+    if await !hasEndedInTime() {
       process.signal(.terminate)
-      if await !hasEndedPolitely() { logger.warning("the kernel does not end: it is killed") }
+      if await !hasEndedInTime() { logger.warning("the kernel does not end: it is killed") }
     }
     await kill()
   }
 
-  /// Ends the kernel and all that it started at once.
+  /// Kills the kernel and everything it started.
   func kill() async {
     if process.exitStatus == nil { process.signal(.kill) }
     await untilGone()
     channel?.abort()
   }
 
-  /// Waits until the process has ended, by whatever, and everything of it is gone.
+  /// Waits until the process has ended, for whatever reason, and everything it started is gone.
   func untilGone() async { await reaping?.value }
 
-  private func hasEndedPolitely() async -> Bool {
-    // More may be asked while this one ends.
+  private func hasEndedInTime() async -> Bool {
+    // Other shutdowns may begin while this kernel ends.
     var granted: Duration = .zero
-    while granted < Self.politeness + Self.politenessToOthers * (Self.ending - 1) {
-      let limit = Self.politeness + Self.politenessToOthers * (Self.ending - 1) - granted
+    while granted < Self.gracePeriod + Self.gracePeriodPerOther * (Self.ending - 1) {
+      let limit = Self.gracePeriod + Self.gracePeriodPerOther * (Self.ending - 1) - granted
       if await hasEnded(within: limit) { return true }
       granted += limit
     }
@@ -224,7 +226,7 @@ final class LocalKernel {
     return process.exitStatus != nil
   }
 
-  /// Clears away what is left of the process, and tells the channel how it ended.
+  /// Kills what the process left running, removes its files, and tells the channel how it ended.
   private func reap(_ explain: @LoopActor (ExitStatus) async -> String) async {
     await process.gone()
     process.signal(.kill)
@@ -240,7 +242,7 @@ final class LocalKernel {
     let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
     let left = await Descendants(session: process.identifier, tag: plan.tag, variable: plan.mark).kill()
     if !left.isEmpty {
-      logger.warning("processes of a kernel would not go", metadata: ["processes": "\(left)"])
+      logger.warning("processes of a kernel could not be killed", metadata: ["processes": "\(left)"])
     }
     await removing.value
   }

@@ -1,9 +1,9 @@
 public import Logging
 public import Loop
 
-/// Kernels that we start ourselves, as processes of this machine, and speak ZeroMQ to.
+/// Starts kernels as processes of this machine and speaks ZeroMQ to them.
 ///
-/// Everything that a kernel starts is gone when the kernel is, and all kernels are gone when we are, whatever ends us.
+/// Everything a kernel starts ends with the kernel, and all kernels end with this process, whatever ends it.
 @LoopActor
 public final class LocalKernelProvider: KernelProvider {
   /// See `KernelProvider`.
@@ -21,48 +21,49 @@ public final class LocalKernelProvider: KernelProvider {
   private let logger: Logger
   private let mark = RandomIdentifier.make()
   private var tags = ProcessTagSeries()
-  /// Starting a process blocks the loop until the system has scheduled it, and a starting kernel needs a processor for
-  /// itself. More starts at the same time are not done sooner, and everybody else waits longer.
+  /// Limits the kernels that start at the same time. Starting a process blocks the loop until the system has scheduled it,
+  /// and a starting kernel needs a processor for itself. More starts at the same time finish no sooner, and delay everything
+  /// else.
   private let starts = Semaphore(permits: max(2, CurrentProcess.processorCount))
-  /// A start that takes longer hangs, and does not keep others waiting.
-  private static let longestTurn: Duration = .seconds(5)
+  /// A start that takes longer hangs. It no longer keeps others waiting.
+  private static let longestStart: Duration = .seconds(5)
   private var sharedRuntime: Task<SharedRuntime, any Error>?
   private let installed: CachedValue<[LocalKernelSpec]>
-  /// The kernels that should take Unix sockets and do not, by name.
+  /// The names of the kernelspecs whose kernels should support Unix sockets and do not.
   private var needPorts: Set<String> = []
   private var kernels: [String: LocalKernel] = [:]
   private var endings: [String: Task<Void, Never>] = [:]
   private var memoryKills: Int?
   private var isClosed = false
 
-  /// A kernel is started as its kernelspec was at most so long ago.
+  /// The maximum age of the kernelspecs that kernels are started from.
   private static let specsAge: Duration = .seconds(60)
 
-  /// What should take Unix sockets has them within this, or gets ports.
+  /// How long a kernel of `SocketChoice.unixElsePorts` may take to bind its Unix sockets before it is started with ports.
   private static let trialLimit: Duration = .seconds(30)
 
   private static let closed = KernelProviderError.unavailable("the server is shutting down")
 
-  /// What all kernels share, made for the first of them.
+  /// What all kernels share. It is made when the first kernel starts.
   private struct SharedRuntime {
     let directory: RunDirectory
     let reaper: Reaper
     let oomKills: OOMKillCounter
     let subreaper: Subreaper
     let packages: InstalledPackages
-    /// Those that are asked first come first.
+    /// In the order in which they are tried.
     let launchers: [any KernelLauncher]
-    /// What libzmq's sockets belong to; nil where there are none.
+    /// The context of libzmq's sockets; nil if libzmq is not used.
     let zeroMQ: ZeroMQContext?
   }
 
   /// - Parameters:
-  ///   - python: the interpreter that kernels in Python run with, a path or a name in `PATH`; the kernelspecs of its
-  ///     installation come first.
+  ///   - python: the interpreter of Python kernels, a path or a name in `PATH`. The kernelspecs of its installation come
+  ///     first.
   ///   - environment: all variables that kernels inherit.
-  ///   - preload: the modules that kernels in Python find loaded, where they are installed, because they are forked from
-  ///     a process that has loaded them; nil to start each by itself.
-  ///   - zeroMQ: who speaks ZeroMQ to them.
+  ///   - preload: the modules that a fork server imports, if they are installed. Python kernels are forked from it and have
+  ///     them loaded. nil to start each kernel without a fork server.
+  ///   - zeroMQ: the implementation of ZeroMQ that speaks to the kernels.
   public init(
     python: String, environment: [String: String], preload: [String]? = nil,
     zeroMQ: ZeroMQImplementation = .auto, limits: KernelLimits = KernelLimits(), logger: Logger
@@ -77,7 +78,7 @@ public final class LocalKernelProvider: KernelProvider {
     installed = CachedValue { await finder.find() }
   }
 
-  /// What is installed.
+  /// The installed kernelspecs.
   public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
     try await installed.value(maximumAge: maximumAge).map(\.spec)
   }
@@ -91,7 +92,7 @@ public final class LocalKernelProvider: KernelProvider {
       throw KernelProviderError.refused("there is no kernel '\(spec.name)' on this machine any more")
     }
     let identifier = RandomIdentifier.make()
-    return try await starts.withPermit(for: Self.longestTurn) {
+    return try await starts.withPermit(for: Self.longestStart) {
       try await self.start(local, identifier, in: directory, environment: environment)
     }
   }
@@ -114,13 +115,13 @@ public final class LocalKernelProvider: KernelProvider {
         return try await startWithPorts(
           local, identifier, in: directory, environment: environment, after: error)
       }
-      // It may have been there when the kernel was asked for the first time.
+      // The directory may have been removed since the kernel was first requested.
       if await Self.isMissing(directory) { throw KernelProviderError.noDirectory(directory) }
       throw Self.hostError(for: error)
     }
   }
 
-  /// Starts a kernel that did not start at Unix sockets. If it does at ports, it always will.
+  /// Starts a kernel with ports after it did not start with Unix sockets. If that works, its kernelspec always gets ports.
   private func startWithPorts(
     _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
     after failure: any Error
@@ -133,13 +134,13 @@ public final class LocalKernelProvider: KernelProvider {
         metadata: ["kernel": "\(local.spec.name)", "reason": "\(failure)"])
       return connection
     } catch {
-      // Neither way: the sockets are not the reason.
+      // The kernel starts with neither, so the sockets are not the reason.
       needPorts.remove(local.spec.name)
       throw error
     }
   }
 
-  /// Connects again, where the process lives.
+  /// Connects again, if the process lives.
   public func reconnect(_ identifier: String) async throws -> any KernelChannel {
     guard let kernel = kernels[identifier] else { throw KernelProviderError.kernelIsGone }
     do { return try await kernel.connect(within: LocalKernel.reconnectLimit) } catch {
@@ -147,7 +148,7 @@ public final class LocalKernelProvider: KernelProvider {
     }
   }
 
-  /// Interrupts what the kernel runs, the way that its kernelspec asks for.
+  /// Interrupts the code that the kernel runs, by the kernelspec's `interrupt_mode`.
   public func interrupt(_ identifier: String) async throws {
     guard let kernel = kernels[identifier] else { throw KernelProviderError.kernelIsGone }
     do {
@@ -157,21 +158,21 @@ public final class LocalKernelProvider: KernelProvider {
     }
   }
 
-  /// Ends the kernel and all that it started, politely where it lets itself be asked.
+  /// Shuts down the kernel and everything it started. A kernel that does not end by itself is killed.
   public func shutDown(_ identifier: String, isBusy: Bool) async {
     await end(identifier) { await $0.shutDown(isBusy: isBusy) }
   }
 
-  /// Ends the kernel and all that it started at once, without asking: for one whose place another is to take, and that
-  /// has nothing to say any more. It takes some ten milliseconds, where a polite end takes ten times as long.
+  /// Kills the kernel and everything it started, without a shutdown request. For a kernel that is replaced and has no more
+  /// output to send. This takes about ten milliseconds, a shutdown ten times as long.
   public func kill(_ identifier: String) async { await end(identifier) { await $0.kill() } }
 
-  /// True while the kernel's process lives, and as long as the packages are those that there were when it was started.
+  /// True while the kernel's process lives and the packages are those from its start.
   func isFresh(_ identifier: String) -> Bool { kernels[identifier]?.isFresh ?? false }
 
   private func end(_ identifier: String, _ ending: @escaping @LoopActor (LocalKernel) async -> Void) async {
     if let kernel = kernels.removeValue(forKey: identifier) {
-      // In a task of its own: whoever waits may be cancelled, the kernel ends all the same.
+      // In a task of its own, as the kernel must end even if the waiting task is cancelled.
       endings[identifier] = LoopActor.task {
         await ending(kernel)
         self.endings[identifier] = nil
@@ -180,10 +181,10 @@ public final class LocalKernelProvider: KernelProvider {
     await endings[identifier]?.value
   }
 
-  /// Ends all kernels, and clears away what was made for them.
+  /// Ends all kernels and removes what was made for them.
   public func close() async {
     isClosed = true
-    // What was in use has been shut down before: these are warm, or are just starting.
+    // Kernels in use were shut down before. These are warm, or still starting.
     for kernel in Array(kernels.keys) { LoopActor.task { await self.kill(kernel) } }
     while let kernel = kernels.keys.first ?? endings.keys.first { await kill(kernel) }
     guard let sharedRuntime = try? await sharedRuntime?.value else { return }
@@ -194,17 +195,17 @@ public final class LocalKernelProvider: KernelProvider {
     await sharedRuntime.reaper.finish()
   }
 
-  /// Waits until a kernel's process is gone, by whatever.
+  /// Waits until a kernel's process is gone, for whatever reason.
   func untilGone(_ identifier: String) async { await kernels[identifier]?.untilGone() }
 
-  /// Waits until kernels start as fast as they will.
+  /// Waits until the launchers are ready to start kernels as fast as they can.
   ///
   /// - Throws: `CancellationError`, and what `start` would throw.
   func untilPrepared() async throws {
     for launcher in try await shared().launchers { try await launcher.untilPrepared() }
   }
 
-  /// Waits until kernels start as fast as they will; see `KernelProvider`.
+  /// Waits until the launchers are ready, then tells whether they can start a better kernel; see `KernelProvider`.
   public func canUpgrade(_ identifier: String) async throws -> Bool {
     try await untilPrepared()
     return try await kernels[identifier]?.canUpgrade(with: shared().launchers) ?? false
@@ -232,14 +233,14 @@ public final class LocalKernelProvider: KernelProvider {
     }
   }
 
-  /// What a kernel's environment holds, but for what its start asks for and its kernelspec.
+  /// A kernel's environment, without the variables of its request and of its kernelspec.
   private func variables(in directory: RunDirectory, for identifier: String) -> [String: String] {
     var variables = directory.environment.merging(environment) { $1 }
     variables[LocalKernel.markName] = "\(mark)/\(identifier)"
     return variables
   }
 
-  /// Where the kernel is to listen.
+  /// Chooses where the kernel listens.
   private func sockets(of spec: LocalKernelSpec, _ name: String) throws -> (ConnectionInfo, [ReservedPort]) {
     if spec.sockets == .unix || (spec.sockets == .unixElsePorts && !needPorts.contains(spec.spec.name)) {
       return (ConnectionInfo(.local(pathPrefix: name)), [])
@@ -279,7 +280,7 @@ public final class LocalKernelProvider: KernelProvider {
         directory: directory, reaper: reaper, oomKills: oomKills, subreaper: subreaper,
         packages: packages,
         launchers: await makeLaunchers(directory, subreaper, packages),
-        // Its threads start now, while no kernel can use up what they need.
+        // libzmq's threads start now, before kernels can use up what they need.
         zeroMQ: zeroMQ == .direct ? nil : try ZeroMQContext())
     } catch {
       await directory.remove()
@@ -295,19 +296,19 @@ public final class LocalKernelProvider: KernelProvider {
       let spec = specs.first(where: { $0.isForkable != nil })
     else { return [spawning] }
     guard spec.isForkable == true else {
-      logger.info("this installation has no fork server: each kernel is started by itself")
+      logger.info("this installation has no fork server: each kernel is started as a process of its own")
       return [spawning]
     }
-    // Kernels put their own identifier over this one, which must be as long.
-    let nobody = "00000000-0000-0000-0000-000000000000"
+    // Forked kernels overwrite this placeholder with their own identifier, which must have the same length.
+    let placeholder = "00000000-0000-0000-0000-000000000000"
     let forking = ForkLauncher(
-      for: spec, python, packages, preload: preload, environment: variables(in: directory, for: nobody),
+      for: spec, python, packages, preload: preload, environment: variables(in: directory, for: placeholder),
       subreaper: subreaper, logger: logger)
     return [forking, spawning]
   }
 
-  /// How a kernel died. Who was killed because memory had run out is killed as by anybody; the difference is in how
-  /// often that has happened on the whole.
+  /// Describes how a kernel died. A kill by the OOM killer looks like any other SIGKILL; only the count of OOM kills tells
+  /// them apart.
   private func explain(_ status: ExitStatus, _ oomKills: OOMKillCounter) async -> String {
     let before = memoryKills
     guard status == .signal(Int(Signal.kill.rawValue)), let before, let now = await oomKills.count() else {

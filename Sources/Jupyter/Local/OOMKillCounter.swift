@@ -1,13 +1,13 @@
 import Loop
 import Bytes
 
-/// How often the system has killed a process of our container, or service, because there was no memory left: it says so
-/// nowhere else, and to the process that is killed least of all.
+/// How often the OOM killer has killed a process of this container or service. The count in the control group is the only
+/// report: the exit status says SIGKILL, as for any other kill.
 struct OOMKillCounter: Sendable {
-  /// The file that counts, and the name before the number in it.
+  /// The file with the count; nil if there is none.
   private let path: String?
 
-  /// Finds the control group of this process, of either version.
+  /// Finds the control group of this process, of version 1 or 2.
   ///
   /// https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
   @LoopActor
@@ -17,7 +17,7 @@ struct OOMKillCounter: Sendable {
     return OOMKillCounter(path: candidates.first(where: SmallFile.exists))
   }
 
-  /// The number of kills up to now; nil where nobody counts.
+  /// The number of kills so far; nil if the system does not count them.
   @LoopActor
   func count() async -> Int? {
     guard let path, let text = try? await SmallFile.read(path) else { return nil }
@@ -32,8 +32,8 @@ struct OOMKillCounter: Sendable {
     return nil
   }
 
-  /// Where the group of a line of `/proc/self/cgroup` may be found. In a container its path is often not visible, and
-  /// the root of what is visible is meant.
+  /// The files that may hold the count, for a line of `/proc/self/cgroup`. In a container the path of the group is often not
+  /// visible. Then the group is the root of what is visible.
   static func candidates(for line: String) -> [String] {
     let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
     guard fields.count == 3 else { return [] }

@@ -1,13 +1,13 @@
 import Loop
 
-/// Ends what our kernels have started when we cannot do it ourselves any more, and removes our directory.
+/// Kills what kernels have started when this process can no longer do so, and removes the run directory.
 ///
-/// The system ends the kernels themselves with us, also when we are killed, but not their children. A shell waits for
-/// the end of a pipe that we alone hold, and so notices every end of ours.
+/// When this process ends, even by SIGKILL, the system ends the kernels with it, but not their children. A shell waits for
+/// the end of a pipe whose other end only this process holds, and so notices every end of this process.
 @LoopActor
 final class Reaper {
-  /// `$1` is what the environment of such processes holds, unless they were given another; `$2` what their limits show,
-  /// where the system has let us tag kernels; `$3` the directory. A process may fork while it is looked for, hence
+  /// `$1` is the mark in the environment of the kernels' processes, unless they were given another environment. `$2` matches
+  /// the tag in their limits, if the system allows tags. `$3` is the directory. A process may fork during the search, hence
   /// several rounds.
   private static let script = """
     mark=$1 tag=$2 directory=$3
@@ -28,17 +28,17 @@ final class Reaper {
   /// Starts the shell.
   ///
   /// - Parameters:
-  ///   - mark: the beginning of a `NAME=value` that no other process has.
-  ///   - tags: those of our kernels.
+  ///   - mark: the beginning of a `NAME=value` that no other processes have.
+  ///   - tags: the tags of the kernels.
   init(mark: String, tags: ProcessTagSeries, directory: String) throws {
-    // A session of its own, so that what ends us from the terminal does not end it.
+    // A session of its own, so that Ctrl-C in the terminal does not end it too.
     process = try ChildProcess.spawn(
       executable: "/bin/sh", arguments: ["-c", Self.script, "reaper", mark, tags.pattern, directory],
       currentDirectory: "/", detached: true, standardInput: .pipe, standardOutput: .null,
       standardError: .null)
   }
 
-  /// Lets it do its work now; it is gone when this returns.
+  /// Lets the shell do its work now. The shell has ended on return.
   func finish() async {
     await process.standardInput?.close()
     _ = await process.exit()

@@ -1,15 +1,16 @@
 import Loop
 
-/// A directory that only we can enter, for connection files and sockets, and for what kernels write beside their work.
+/// A directory that only this user can enter: for connection files and sockets, and for files that kernels write for
+/// themselves.
 @LoopActor
 final class RunDirectory {
-  /// Where matplotlib keeps its list of fonts, made when it was installed: to make it takes seconds.
+  /// Matplotlib's list of fonts. It is made at installation, because making it takes seconds.
   private static let preparedFonts = "share/code-interpreter/matplotlib"
 
-  /// Short, as its names are: xeus, of which kernels of many languages are made, ends where the path of a Unix socket has
-  /// more than 25 bytes.
+  /// Short, and so are the names in it: xeus, on which kernels of many languages are built, ends if the path of a Unix socket
+  /// has more than 25 bytes.
   let path: String
-  /// Tells when a kernel has bound a socket.
+  /// Reports when a kernel has bound a socket.
   let watcher: DirectoryWatcher
   private let directory: TemporaryDirectory
   private var kernels = 0
@@ -21,12 +22,12 @@ final class RunDirectory {
     watcher = try DirectoryWatcher(path)
   }
 
-  /// Variables that keep the workspace free of what nobody asked for.
+  /// Variables that keep files of IPython and matplotlib out of the workspace.
   var environment: [String: String] {
     ["IPYTHONDIR": "\(path)/ipython", "MPLCONFIGDIR": "\(path)/matplotlib"]
   }
 
-  /// Copies what was prepared at installation.
+  /// Copies the list of fonts that was made at installation.
   func prepare(prefix: String) async {
     let source = "\(prefix)/\(Self.preparedFonts)"
     guard SmallFile.exists(source) else { return }
@@ -36,22 +37,22 @@ final class RunDirectory {
     _ = await copy?.exit()
   }
 
-  /// A name within the directory that no kernel has had.
+  /// A path in the directory that no kernel has used. The names of a kernel's files begin with it.
   func nextName() -> String {
     kernels += 1
     return "\(path)/k\(kernels)"
   }
 
-  /// Removes what belongs to the kernel of that name.
+  /// Removes the files whose names begin with `name`.
   func remove(_ name: String) async {
     let sockets = ConnectionInfo.Port.allCases.map { "\(name)-\($0.rawValue)" }
     await SmallFile.remove(["\(name).json", "\(name)-log"] + sockets)
   }
 
-  /// Watches no more. The reaper removes the directory, when everybody who could write to it is gone.
+  /// Stops watching. The reaper removes the directory when every process that could write to it is gone.
   func close() { watcher.close() }
 
-  /// Removes it where there is no reaper.
+  /// Removes the directory if there is no reaper.
   func remove() async {
     close()
     await directory.remove()

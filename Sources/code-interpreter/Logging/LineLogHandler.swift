@@ -4,13 +4,13 @@ import Wire
 
 /// Writes each event as one line to standard error, at once.
 ///
-/// swift-log's own handler asks for the local time zone at each line, which costs more than answering a small request;
-/// these lines are in UTC.
+/// swift-log's own handler looks up the local time zone for each line, which costs more than answering a small request. These
+/// lines have times in UTC.
 struct LineLogHandler: LogHandler {
   var logLevel = Logger.Level.info
   var metadata: Logger.Metadata = [:]
   private let format: any LogLine.Type
-  /// In bytes, of a message and of each field: a line of a process is passed on up to that length.
+  /// How many bytes of a message and of each field are logged. Lines from processes have at most as many.
   private static let longestText = 16 << 10
 
   init(format: any LogLine.Type) {
@@ -33,14 +33,14 @@ struct LineLogHandler: LogHandler {
         fields: fields))
   }
 
-  /// The beginning of a text that is too long: kernels and clients have put into it what they liked.
+  /// The beginning of a text that is too long. Kernels and clients can put text of any length into messages and fields.
   private static func bounded(_ text: String) -> String {
     if text.utf8.count <= longestText { return text }
     return String(decoding: text.utf8.prefix(longestText), as: UTF8.self) + "…"
   }
 }
 
-/// How an event looks on its line.
+/// A format of log lines.
 protocol LogLine: Sendable {
   /// The line, with its newline.
   static func line(
@@ -64,7 +64,7 @@ enum TextLogLine: LogLine {
   /// Line feed, vertical tab, form feed and carriage return.
   private static func isLineBreak(_ byte: UInt8) -> Bool { (0x0A...0x0D).contains(byte) }
 
-  /// One line, whatever a kernel or a client put into it.
+  /// The text on one line: a kernel or a client may have put line breaks into it.
   private static func printable(_ text: String) -> String {
     text.utf8.allSatisfy { $0 >= 0x20 }
       ? text : String(decoding: text.utf8.map { isLineBreak($0) ? 0x20 : $0 }, as: UTF8.self)

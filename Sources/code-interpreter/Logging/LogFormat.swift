@@ -1,7 +1,7 @@
 import ArgumentParser
 import Logging
 
-/// How log lines look.
+/// The format of log lines.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {
   case text, json
 

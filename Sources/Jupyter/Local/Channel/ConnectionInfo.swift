@@ -2,15 +2,15 @@ import Loop
 import Bytes
 import Wire
 
-/// Where a kernel of ours listens, and the key that both sides sign with: what its connection file tells it.
+/// What a connection file tells a kernel: where to listen, and the key that both sides sign messages with.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
 struct ConnectionInfo: Sendable {
-  /// How kernel and server meet.
+  /// The transport between kernel and server.
   enum Transport: Sendable, Equatable {
-    /// Unix sockets, whose paths all begin alike. Nobody else on the machine can reach them.
+    /// Unix sockets with a common path prefix. Other users of the machine cannot reach them.
     case local(pathPrefix: String)
-    /// Ports of the loopback interface in the order of `Port`, for kernels that know nothing else.
+    /// Ports of the loopback interface in the order of `Port`, for kernels that do not support Unix sockets.
     case loopback(ports: [UInt16])
   }
 
@@ -28,7 +28,7 @@ struct ConnectionInfo: Sendable {
     key = RandomIdentifier.make() + RandomIdentifier.make()
   }
 
-  /// Where to connect to. For Unix sockets a kernel puts what stands for a port behind the prefix, with a dash between.
+  /// The address to connect to. The path of a Unix socket is the prefix, a dash, and the number that stands for the port.
   func endpoint(_ port: Port) -> ZeroMQConnection.Endpoint {
     switch transport {
     case .local(let prefix): .path("\(prefix)-\(port.rawValue)")
@@ -36,7 +36,7 @@ struct ConnectionInfo: Sendable {
     }
   }
 
-  /// The connection file.
+  /// The connection file, as JSON.
   func json(kernelName: String) -> Bytes {
     let (name, address) =
       switch transport {

@@ -1,14 +1,13 @@
 import Loop
 import Bytes
 
-/// Requests that do not wait behind the code that runs.
+/// Requests on `control`, which do not wait for running code.
 enum ControlRequest: String {
-  /// The kernel shall end, by itself.
+  /// Asks the kernel to shut down.
   case shutdown = "shutdown_request"
-  /// What runs shall end; for kernels that do not want a signal.
+  /// Asks the kernel to interrupt its code, if its kernelspec's `interrupt_mode` is `message`.
   case interrupt = "interrupt_request"
 
-  /// The request, ready to be sent.
   @LoopActor
   func make() -> KernelRequest {
     let content: Bytes = self == .shutdown ? #"{"restart":false}"# : "{}"

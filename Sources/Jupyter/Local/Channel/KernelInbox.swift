@@ -2,18 +2,19 @@ import Loop
 import Bytes
 import Wire
 
-/// Several sockets that one reader takes messages from, as they come.
+/// Several sockets that one reader receives messages from.
 @LoopActor
 final class KernelInbox {
-  /// A message and where it came from.
+  /// A message and the socket that it came from.
   struct Message: Sendable {
-    /// The place of the connection among those that the inbox was made of.
+    /// The index of the socket in `sockets`.
     let source: Int
-    /// All parts, in the memory that they arrived in.
+    /// All parts, not copied.
     let parts: [Bytes]
   }
 
-  /// So many messages of one connection, then the others are looked at first: a flood in one keeps no other waiting.
+  /// After this many messages in a row from one socket, the others go first, so that a flood on one does not keep the others
+  /// waiting.
   private static let longestRun = 16
 
   private let sockets: [any KernelSocket]
@@ -23,19 +24,19 @@ final class KernelInbox {
   private var first = 0
   private var run = 0
 
-  /// - Parameter sockets: Where several have messages, those of the first come first, for a while.
+  /// - Parameter sockets: in order of priority. A socket gives way after `longestRun` messages in a row.
   init(_ sockets: [any KernelSocket]) {
     self.sockets = sockets
     selector = Selector(sockets.map(\.source))
   }
 
-  /// True when a connection has ended; all that came over it was received before.
+  /// True if a connection has ended and everything that came over it was received.
   var hasLostOne: Bool { !ended.isEmpty }
 
-  /// True when all have.
+  /// True if all connections have.
   var hasLostAll: Bool { ended.count == sockets.count }
 
-  /// Takes a message; nil where no connection has one now.
+  /// Takes the next message; nil if no socket has one now.
   ///
   /// - Throws: `ZMTPError`, `UVError`.
   func receive() async throws -> Message? {
@@ -51,8 +52,7 @@ final class KernelInbox {
     return nil
   }
 
-  /// Waits until there may be a message, a connection ends, or `wake` was called. Whoever waits has found none just
-  /// now.
+  /// Waits until there may be a message, a connection ends, or `wake` is called. Called after `receive` has found no message.
   ///
   /// - Throws: `CancellationError`.
   func untilReadable() async throws {
@@ -60,7 +60,7 @@ final class KernelInbox {
     try await selector.wait()
   }
 
-  /// Ends `untilReadable`, or the next one where nobody waits; for a reader that waits for something else as well.
+  /// Ends `untilReadable`, or its next call if nobody is waiting. For a reader that also waits for something else.
   func wake() { selector.wake() }
 
   private func receive(from index: Int) throws -> [Bytes]? {

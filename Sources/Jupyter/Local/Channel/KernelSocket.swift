@@ -2,37 +2,37 @@ import Loop
 import Bytes
 import Wire
 
-/// A socket of ours that is connected to one socket of a kernel: whole messages, each in several parts.
+/// A ZeroMQ socket that is connected to one socket of a kernel. It carries whole messages, each in several parts.
 ///
-/// There are two. `ZMTPConnection` speaks ZMTP on the loop's own streams: for kernels that we ship. `ZeroMQConnection` is
-/// libzmq's, against which all other kernels are written.
+/// `ZMTPConnection` speaks ZMTP on the loop's own streams, for the kernels of our package. `ZeroMQConnection` uses libzmq,
+/// which all other kernels are written for.
 @LoopActor
 protocol KernelSocket: AnyObject, Sendable {
-  /// Sends a message of one part or more. It is on its way when this returns.
+  /// Sends a message of one or more parts. The message is on its way when this returns.
   ///
   /// - Throws: `UVError`, `CancellationError`.
   func send(_ parts: [Bytes]) async throws
 
-  /// Takes the next message, its parts in the memory that they arrived in; nil where there is none now.
+  /// Takes the next message, its parts not copied; nil if there is none now.
   ///
   /// - Throws: `ZMTPError`, `UVError`; the socket is closed then.
   func receive() throws -> [Bytes]?
 
-  /// Waits for the next message. Not for a socket that an inbox has.
+  /// Waits for the next message. Not for a socket that belongs to an inbox.
   ///
   /// - Throws: `UVError`, `endOfFile` among them; `ZMTPError`, `CancellationError`.
   func next() async throws -> [Bytes]
 
-  /// True when the connection has ended or was closed: once `receive` has found nothing, nothing more will come.
+  /// True if the connection has ended or was closed. Once `receive` has returned nil, nothing more will come.
   var isPeerLost: Bool { get }
 
-  /// True where the peer is gone and has certainly not read all that was sent.
+  /// True if the peer is gone and certainly has not read everything that was sent.
   var hasLostOutput: Bool { get }
 
-  /// How many bytes were dropped since this was last called, because too much waited; 0 where the peer waits instead.
+  /// How many bytes were dropped since the last call, because too many were waiting; 0 if the peer waits instead.
   func takeDropped() -> Int
 
-  /// Where a selector hears of messages and of the end.
+  /// Tells a selector of messages and of the end.
   var source: any Selectable { get }
 
   /// Closes the connection, without waiting. Idempotent.
@@ -47,14 +47,14 @@ extension ZeroMQConnection: KernelSocket {
   var source: any Selectable { self }
 }
 
-/// What a `KernelSocket` is made of.
+/// Makes a `KernelSocket`.
 enum KernelSocketMaker: Sendable {
   /// Our own ZMTP.
   case direct
   /// libzmq, with the context that its sockets belong to.
   case library(ZeroMQContext)
 
-  /// True where it is known what a dead kernel has not read.
+  /// True if it is known what a dead kernel has not read.
   var tellsWhatIsLost: Bool {
     switch self {
     case .direct: true
@@ -62,7 +62,8 @@ enum KernelSocketMaker: Sendable {
     }
   }
 
-  /// Between one look at whether a kernel listens and the next. libzmq makes two sockets for each.
+  /// The pause between two attempts to connect to a kernel that does not listen yet. libzmq makes two sockets for each
+  /// attempt.
   var retryInterval: Duration {
     switch self {
     case .direct: .milliseconds(2)
@@ -70,20 +71,21 @@ enum KernelSocketMaker: Sendable {
     }
   }
 
-  /// What becomes of messages that nobody takes.
+  /// Where messages wait that the reader has not taken yet.
   enum Waiting {
     /// They wait in the kernel.
     case there
-    /// They wait here, up to so many bytes. Our own ZMTP reads no more then; of libzmq see `ReadAheadSocket`.
+    /// They wait in this process, up to `limit` bytes with libzmq (see `ReadAheadSocket`). Our own ZMTP stops reading at
+    /// `StreamLimits.readAhead`.
     case here(limit: Int)
 
-    /// How many messages libzmq may hold for us. Of our own ZMTP `StreamLimits.readAhead` says that.
+    /// How many messages libzmq may hold (ZMQ_RCVHWM). For our own ZMTP, `StreamLimits.readAhead` is the limit.
     fileprivate var heldMessages: CInt {
       switch self {
-      // It counts messages, and one may be long.
+      // libzmq counts messages, and one may be long.
       case .there: 16
-      // As many as where nothing is said. A few would do, but for one thing: libzmq 4.3.4 gives up what it has not read
-      // yet when the peer of a Unix socket closes it while the number is reached, and these would be a kernel's last words.
+      // The default of libzmq. A few would do, but libzmq 4.3.4 discards what it has not read yet if the peer closes its Unix
+      // socket while the limit is reached, and that would be the last output of a kernel.
       case .here: 1000
       }
     }
@@ -92,9 +94,9 @@ enum KernelSocketMaker: Sendable {
   /// Connects to `endpoint`.
   ///
   /// - Parameters:
-  ///   - kind: what the socket is to the kernel. A subscriber hears everything.
-  ///   - identity: what a router is to call it.
-  ///   - maximumMessageLength: in bytes, of all parts.
+  ///   - kind: the type of the socket. A subscriber subscribes to all topics.
+  ///   - identity: the routing identity that a ROUTER peer knows the socket by.
+  ///   - maximumMessageLength: of all parts together, in bytes.
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   @LoopActor
   func connect(
@@ -118,12 +120,12 @@ enum KernelSocketMaker: Sendable {
   }
 }
 
-/// Who speaks ZeroMQ to kernels.
+/// The implementation of ZeroMQ that speaks to kernels.
 public enum ZeroMQImplementation: String, Sendable, CaseIterable {
   /// libzmq.
   case library
   /// Our own ZMTP.
   case direct
-  /// Our own for kernels that we ship, libzmq for all others.
+  /// Our own ZMTP for the kernels of our package, libzmq for all others.
   case auto
 }

@@ -4,17 +4,17 @@ import Bytes
 /// The sockets of a channel to a kernel.
 @LoopActor
 struct KernelSockets {
-  /// True where it is known what a dead kernel has not read.
+  /// True if it is known what a dead kernel has not read.
   let tellWhatIsLost: Bool
   let shell: any KernelSocket
   let control: any KernelSocket
   let iopub: any KernelSocket
 
-  /// Connects all of them.
+  /// Connects all sockets.
   ///
   /// - Parameters:
   ///   - keepsOutput: see `LocalKernelSpec`.
-  ///   - limits: how long a message may be, and how much may wait where the kernel does not.
+  ///   - limits: how long a message may be, and how many bytes may wait in this process if the kernel does not wait.
   /// - Throws: `UVError`, such as `connectionRefused` and `tooManyOpenFiles`; `ZMTPError`, `CancellationError`.
   init(
     to connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, limits: KernelLimits
@@ -43,7 +43,7 @@ struct KernelSockets {
     }
   }
 
-  /// How many bytes of the kernel's output were dropped since this was last called, because too much waited.
+  /// How many bytes of the kernel's output were dropped since the last call, because too many were waiting.
   func takeDropped() -> Int { iopub.takeDropped() + shell.takeDropped() }
 
   /// Closes all. Idempotent.
@@ -52,7 +52,7 @@ struct KernelSockets {
     control.close()
   }
 
-  /// Closes what the kernel's output comes over. Idempotent.
+  /// Closes `iopub` and `shell`. Idempotent.
   func closeAllButControl() {
     iopub.close()
     shell.close()

@@ -2,46 +2,46 @@ import DequeModule
 import Bytes
 import Wire
 
-/// What a kernel has said and nobody has taken yet, up to a limit.
+/// The messages of a kernel that the reader has not taken yet, up to a limit.
 ///
-/// Beyond the limit output is dropped and counted, until the code that made it has ended. What says that code has ended is
-/// kept: replies, and the kernel's status.
+/// Beyond the limit, output is dropped and counted until the code that writes it has ended. Replies and status messages are
+/// kept, as they show when code has ended.
 struct MessageBacklog {
-  /// What a message takes beside its content, in bytes: its two headers, of some 300 each, and the objects that hold it. (The
-  /// process grew by 118 MB with 56,000 short messages where 512 were counted.)
+  /// What a message takes beyond its content, in bytes: its two headers, of about 300 bytes each, and the objects that hold
+  /// it. (With 512 counted, the process grew by 118 MB for 56,000 short messages.)
   static let overhead = 1024
 
-  /// What has become of a message.
+  /// What was done with a message.
   enum Outcome: Equatable {
     case kept
-    /// It is the first one that was dropped: the code that makes them is to be stopped.
+    /// The message is the first one that was dropped. The code that writes the output is to be interrupted.
     case overflowed
     case dropped
-    /// It would have been kept, but there are too many even of those: nobody sends so many who means well.
+    /// The message would have been kept, but too many of those are waiting. Only a faulty or malicious kernel sends so many.
     case overrun
   }
 
-  /// How many bytes of output may wait, and how many of what is kept.
+  /// How many bytes of output may wait, and how many of all other messages.
   let limit: Int
   private var events = Deque<KernelEvent>()
-  /// How many bytes of output wait, and how many of all else.
+  /// How many bytes of output are waiting, and how many of all other messages.
   private var outputSize = 0
   private var essentialSize = 0
-  /// What was dropped of the output of the code that runs; nil while nothing is.
+  /// The output that was dropped of the running code; nil if there is none.
   private var loss: OutputLoss?
 
   init(limit: Int) { self.limit = limit }
 
-  /// True when nothing is to be taken.
+  /// True if nothing is waiting.
   var isEmpty: Bool { events.isEmpty }
 
-  /// Takes a message.
+  /// Adds a message, or drops it.
   ///
   /// - Parameter request: the request on shell that was sent last.
   mutating func append(_ message: Message, after request: MessageIdentifier?) -> Outcome {
     let cost = Self.cost(of: message)
     guard Self.isEssential(message) else { return appendOutput(message, cost, after: request) }
-    // One alone may be longer than the limit.
+    // A message alone may be longer than the limit.
     guard essentialSize == 0 || essentialSize + cost <= limit else { return .overrun }
     if let loss, message.parentIdentifier == loss.request, message.isIdle { endLoss() }
     essentialSize += cost
@@ -52,7 +52,7 @@ struct MessageBacklog {
   private mutating func appendOutput(_ message: Message, _ cost: Int, after request: MessageIdentifier?)
     -> Outcome
   {
-    // One alone may be longer than the limit.
+    // A message alone may be longer than the limit.
     guard loss == nil, outputSize == 0 || outputSize + cost <= limit else {
       return drop(cost - Self.overhead, after: request)
     }
@@ -61,7 +61,7 @@ struct MessageBacklog {
     return .kept
   }
 
-  /// Takes the news that so many bytes of output did not come as far as here.
+  /// Notes that `bytes` bytes of output were dropped before they came here.
   mutating func drop(_ bytes: Int, after request: MessageIdentifier?) -> Outcome {
     guard loss == nil else {
       loss?.bytes += bytes
@@ -71,13 +71,13 @@ struct MessageBacklog {
     return .overflowed
   }
 
-  /// Takes the news that the kernel has died, which comes last.
+  /// Adds the kernel's death. It comes last.
   mutating func append(death: String) {
     endLoss()
     events.append(.died(death))
   }
 
-  /// What comes from now on belongs to another request, and is kept again.
+  /// Ends the loss: what comes from now on belongs to another request, and is kept again.
   mutating func endLoss() {
     guard let loss else { return }
     events.append(.lost(loss))
@@ -94,7 +94,6 @@ struct MessageBacklog {
     return event
   }
 
-  /// Forgets everything.
   mutating func removeAll() {
     events.removeAll()
     outputSize = 0

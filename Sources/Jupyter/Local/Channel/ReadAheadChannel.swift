@@ -1,11 +1,11 @@
 import Logging
 import Loop
 
-/// The way to a kernel that throws away, or piles up, what nobody takes: everything that it says is taken at once, and waits
-/// here up to a limit. Of a kernel that may be another, nothing is taken before that is known.
+/// A channel to a kernel that drops or piles up output that is not read. Everything it sends is read at once, and waits here
+/// up to a limit. If the kernel may be one that waits for its reader, nothing is read ahead until that is known.
 ///
-/// A kernel that says more than its client reads is told to stop, by an interrupt, and what comes until then is dropped. The
-/// execution ends with an error that says so; the kernel's memory lives on.
+/// Code that prints more than its client reads is interrupted, and its output until then is dropped. The execution ends with
+/// an error that says so; the kernel keeps its state.
 @LoopActor
 final class ReadAheadChannel: KernelChannel {
   private let channel: any KernelChannel
@@ -18,9 +18,10 @@ final class ReadAheadChannel: KernelChannel {
   private var handler: (@LoopActor () -> Void)?
 
   /// - Parameters:
-  ///   - channel: what the kernel says comes over it. Nobody else asks it for that.
-  ///   - limit: how much may wait, in bytes.
-  ///   - keepsOutput: true of a kernel that is said to wait for its reader, as long as `takeOutputAtOnce` is not called.
+  ///   - channel: the channel that is read. Nothing else calls its `next`.
+  ///   - limit: how many bytes may wait.
+  ///   - keepsOutput: true if the kernel is expected to wait for its reader. Then reading ahead begins with
+  ///     `takeOutputAtOnce`.
   init(_ channel: any KernelChannel, limit: Int, keepsOutput: Bool = false, logger: Logger) {
     self.channel = channel
     self.logger = logger
@@ -47,7 +48,7 @@ final class ReadAheadChannel: KernelChannel {
   func onOverflow(_ handler: @escaping @LoopActor () -> Void) { self.handler = handler }
 
   func next() async throws -> KernelEvent {
-    // Its one caller, who is between two calls when it asks for another way.
+    // `next` has one caller, which calls `takeOutputAtOnce` only between two calls of `next`.
     guard isAhead else { return try await channel.next() }
     while true {
       if let event = backlog.popFirst() { return event }

@@ -1,17 +1,17 @@
 import DequeModule
 import Bytes
 
-/// The messages that a `ReadAheadSocket` has taken and its reader has not, up to a limit.
+/// The messages that a `ReadAheadSocket` has received and its reader has not taken yet, up to a limit.
 ///
-/// Long messages are output. Those beyond the limit are dropped before anybody looks at them. Short ones, which may be
-/// replies, are never dropped. Each of the two has the limit to itself, so that one does not take the place of the other.
+/// Long messages are output. Beyond the limit they are dropped before they are parsed. Short ones may be replies and are
+/// never dropped. The limit applies to each of the two kinds alone, so that neither takes the other's place.
 struct ReadAheadQueue {
-  /// From this length on a message counts as long, in bytes. Replies and status messages have some hundreds.
+  /// A message of this many bytes or more counts as long. Replies and status messages have some hundreds.
   static let longLength = 64 << 10
 
   /// How many bytes of long messages may wait, and how many of short ones.
   let limit: Int
-  /// How many bytes were dropped since `takeDropped`.
+  /// How many bytes were dropped since the last `takeDropped`.
   private(set) var dropped = 0
   private var messages: Deque<[Bytes]> = []
   private var longBytes = 0
@@ -19,19 +19,19 @@ struct ReadAheadQueue {
 
   init(limit: Int) { self.limit = limit }
 
-  /// True where no message waits.
+  /// True if no message is waiting.
   var isEmpty: Bool { messages.isEmpty }
 
-  /// Takes a message of these parts, or drops it.
+  /// Adds a message of these parts, or drops it.
   ///
-  /// - Throws: `KernelOverrun` where too much waits of what cannot be dropped.
+  /// - Throws: `KernelOverrun` if too many bytes of short messages are waiting.
   mutating func append(_ parts: [Bytes]) throws(KernelOverrun) {
     let size = Self.size(of: parts)
     if size < Self.longLength {
       guard shortBytes + size <= limit else { throw KernelOverrun(limit: limit) }
       shortBytes += size
     } else {
-      // One alone may be longer.
+      // A message alone may be longer than the limit.
       guard longBytes == 0 || longBytes + size <= limit else {
         dropped += size
         return
@@ -49,13 +49,12 @@ struct ReadAheadQueue {
     return parts
   }
 
-  /// `dropped`, which is zero afterwards.
+  /// Returns `dropped` and resets it to zero.
   mutating func takeDropped() -> Int {
     defer { dropped = 0 }
     return dropped
   }
 
-  /// Forgets the messages.
   mutating func removeAll() {
     messages.removeAll()
     longBytes = 0
@@ -67,7 +66,7 @@ struct ReadAheadQueue {
   }
 }
 
-/// A kernel has sent more than can be meant, of what cannot be dropped.
+/// A kernel has sent more messages than may wait, of those that are never dropped.
 struct KernelOverrun: Error, CustomStringConvertible {
   /// How many bytes may wait.
   let limit: Int

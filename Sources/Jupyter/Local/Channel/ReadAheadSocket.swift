@@ -1,10 +1,10 @@
 import Loop
 import Bytes
 
-/// A socket of libzmq from which everything is taken at once, and waits here up to a limit.
+/// Reads everything from a libzmq socket at once, and holds it up to a limit.
 ///
-/// libzmq counts the messages that wait in it, not their bytes, and a kernel sends a message of 30 MB sooner than its
-/// signature can be checked: our process grew by 2.4 GB within seconds.
+/// libzmq limits the number of waiting messages, not their bytes, and a kernel sends a message of 30 MB faster than its
+/// signature can be checked: without this limit the process grew by 2.4 GB within seconds.
 @LoopActor
 final class ReadAheadSocket {
   private let connection: ZeroMQConnection
@@ -13,8 +13,8 @@ final class ReadAheadSocket {
   private var waiters = WaitQueue()
 
   /// - Parameters:
-  ///   - connection: nobody else receives from it.
-  ///   - limit: how much may wait, in bytes.
+  ///   - connection: nothing else receives from it.
+  ///   - limit: how many bytes may wait.
   init(_ connection: ZeroMQConnection, limit: Int) {
     self.connection = connection
     queue = ReadAheadQueue(limit: limit)
@@ -31,7 +31,7 @@ final class ReadAheadSocket {
           continue
         }
         try hold(parts)
-        // As much in a turn as the reader takes in one, or what waits here would grow however fast it reads.
+        // No more in a turn of the loop than the reader takes in one, or the queue would grow however fast it reads.
         if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
       }
     } catch {

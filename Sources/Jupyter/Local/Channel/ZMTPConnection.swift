@@ -2,28 +2,27 @@ import Loop
 import Bytes
 import Wire
 
-/// The connection of a ZeroMQ socket of ours to its one peer, without libzmq.
+/// A ZeroMQ socket that is connected to one peer, without libzmq.
 ///
-/// It speaks ZMTP on the loop's own streams. Every message would have to pass libzmq's thread on its way in and out:
-/// without that hop the way to a kernel and back takes a third less, and no thread runs beside the loop while kernels
-/// want the processors. And it is known what a dead kernel has not read.
+/// It speaks ZMTP on the loop's own streams. With libzmq, every message passes libzmq's I/O thread on its way in and out.
+/// Without that hop, the round trip to a kernel takes a third less, and no thread beside the loop competes with kernels for
+/// the processors. Also, it is known what a dead kernel has not read.
 @LoopActor
 final class ZMTPConnection: KernelSocket {
-  /// A kernel listens on this machine: who does not accept within this is not there.
+  /// The kernel listens on this machine. If it does not accept a connection within this, it is gone.
   private static let connectLimit: Duration = .seconds(10)
 
-  /// Where the bytes come from.
   let stream: SocketStream
   private let type: ZMTPSocketType
   private var parser: ZMTPParser
   private var isAnsweringPing = false
-  /// Something was to be sent when the peer had closed its socket, which ZeroMQ never does by halves.
+  /// A message was to be sent after the peer had closed its socket. ZeroMQ never closes only one direction.
   private var isTooLate = false
 
-  /// Connects to `endpoint` and agrees with the peer on how to speak. A subscriber has subscribed to everything.
+  /// Connects to `endpoint` and does the ZMTP handshake. A subscriber subscribes to all topics.
   ///
   /// - Parameters:
-  ///   - identity: what a router is to call us.
+  ///   - identity: the routing identity that a ROUTER peer knows this socket by.
   ///   - maximumMessageLength: of all parts, in bytes.
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   static func open(
@@ -49,7 +48,7 @@ final class ZMTPConnection: KernelSocket {
     }
   }
 
-  /// A connection over a stream that is there already.
+  /// A connection over an open stream.
   init(
     _ stream: SocketStream, as type: ZMTPSocketType,
     maximumMessageLength: Int = ZMTPParser.defaultMaximumMessageLength
@@ -60,7 +59,7 @@ final class ZMTPConnection: KernelSocket {
     stream.gathersWrites = false
   }
 
-  /// Exchanges greetings. Called once, before all else.
+  /// Exchanges greetings and READY commands. Called once, before everything else.
   ///
   /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
   func shakeHands(identity: Bytes = Bytes()) async throws {
@@ -75,7 +74,7 @@ final class ZMTPConnection: KernelSocket {
     }
   }
 
-  /// Sends a message of one part or more. What is large is sent from where it lies.
+  /// Sends a message of one or more parts. Large parts are not copied.
   ///
   /// - Throws: `UVError`, `CancellationError`.
   func send(_ parts: [Bytes]) async throws {
@@ -90,10 +89,10 @@ final class ZMTPConnection: KernelSocket {
 
   var isPeerLost: Bool { stream.isInputAtEnd }
 
-  /// True where the peer is gone and has certainly not read all that was sent.
+  /// True if the peer is gone and certainly has not read everything that was sent.
   var hasLostOutput: Bool { isTooLate || stream.hasLostOutput }
 
-  /// Takes the next message, its parts in the memory that they arrived in; nil where there is none now.
+  /// Takes the next message, its parts not copied; nil if there is none now.
   ///
   /// - Throws: `ZMTPError`; the connection is closed then.
   func receive() throws -> [Bytes]? {
@@ -106,7 +105,7 @@ final class ZMTPConnection: KernelSocket {
         }
       }
     } catch {
-      // Nobody will take what comes behind.
+      // Nothing after a protocol error can be parsed.
       close()
       throw error
     }
@@ -114,7 +113,7 @@ final class ZMTPConnection: KernelSocket {
     return nil
   }
 
-  /// One answer at a time: a peer that asks again and reads none of them must not fill our memory.
+  /// One PONG at a time: a peer that sends PINGs and reads nothing must not fill the memory.
   private func answerPing(_ context: Bytes) {
     guard !isAnsweringPing else { return }
     isAnsweringPing = true
@@ -125,7 +124,7 @@ final class ZMTPConnection: KernelSocket {
     }
   }
 
-  /// Waits for the next message. Not for a connection that an inbox has.
+  /// Waits for the next message. Not for a connection that belongs to an inbox.
   ///
   /// - Throws: `UVError`, `endOfFile` among them; `ZMTPError`, `CancellationError`.
   func next() async throws -> [Bytes] {

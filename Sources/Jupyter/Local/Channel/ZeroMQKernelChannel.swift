@@ -2,18 +2,18 @@ import Logging
 import Loop
 import Bytes
 
-/// The way to a kernel whose process is ours: sockets that are connected to its ZeroMQ sockets, all messages signed and checked.
+/// A channel to a kernel of this machine, over its ZeroMQ sockets. All messages are signed, and their signatures checked.
 ///
-/// `stdin` is not connected: every request of ours says that nobody is there to be asked.
+/// `stdin` is not connected: every execute request has `allow_stdin` false.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#introduction
 @LoopActor
 final class ZeroMQKernelChannel: KernelChannel {
-  /// How long the last words of a dead kernel may be on their way when its connections do not end with it, because a
-  /// child of it holds them.
-  private static let lastWordsLimit: Duration = .milliseconds(100)
+  /// How long to wait for the last messages of a dead kernel if its connections do not end with it, because a child process
+  /// holds them.
+  private static let drainLimit: Duration = .milliseconds(100)
 
-  /// A kernel that has closed a socket is about to end. One that lives on after this has lost it.
+  /// A kernel that has closed a socket is about to end. If it still lives after this time, the socket is lost.
   private static let lossLimit: Duration = .seconds(10)
 
   private let sockets: KernelSockets
@@ -23,28 +23,27 @@ final class ZeroMQKernelChannel: KernelChannel {
   private let logger: Logger
   private let lossLimit: Duration
   private let hasEnded: @LoopActor () -> Bool
-  /// The request that found the kernel's process ended.
+  /// The request that was sent when the kernel's process had already ended.
   private var missedRequest: MessageIdentifier?
-  private var questions: [MessageIdentifier: Promise<Result<Void, any Error>>] = [:]
-  /// The identifier of what was sent last on shell.
+  private var pendingReplies: [MessageIdentifier: Promise<Result<Void, any Error>>] = [:]
+  /// The identifier of the last request on `shell`.
   private var lastRequest: MessageIdentifier?
   private var death: String?
-  /// When a connection was first seen to have ended, while the kernel lives as far as we know.
+  /// When a connection was first seen to have ended although the kernel was not known to be dead.
   private var lossTime: UInt64?
   private var isControlLost = false
-  private var hasHeardLastWords = false
+  private var hasDrained = false
   private var isClosed = false
   private var discarded = DiscardedMessages()
 
-  /// Connects to the kernel's sockets; its output is heard from now on.
+  /// Connects to the kernel's sockets and subscribes to its output.
   ///
   /// - Parameters:
-  ///   - maker: what makes the sockets.
+  ///   - maker: makes the sockets.
   ///   - keepsOutput: see `LocalKernelSpec`.
-  ///   - limits: how long a message may be, and how much may wait where the kernel does not.
-  ///   - hasEnded: tells whether the kernel's process has ended, which may not have been seen yet.
-  /// - Throws: `UVError`, such as `connectionRefused` where the kernel does not listen yet; `ZMTPError`,
-  ///   `CancellationError`.
+  ///   - limits: how long a message may be, and how many bytes may wait in this process if the kernel does not wait.
+  ///   - hasEnded: tells whether the kernel's process has ended, even if that is not reported yet.
+  /// - Throws: `UVError`, such as `connectionRefused` if the kernel does not listen yet; `ZMTPError`, `CancellationError`.
   static func open(
     _ connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, limits: KernelLimits,
     lossLimit: Duration = lossLimit, logger: Logger, hasEnded: @escaping @LoopActor () -> Bool = { false }
@@ -70,7 +69,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     self.lossLimit = lossLimit
     self.logger = logger
     authentication = MessageAuthentication(key: Bytes(key))
-    // What the kernel said while it ran comes before what it replied in the end.
+    // Output on `iopub` comes before the reply on `shell`.
     inbox = KernelInbox([sockets.iopub, sockets.shell])
     LoopActor.task { await self.listenToControl() }
   }
@@ -93,25 +92,25 @@ final class ZeroMQKernelChannel: KernelChannel {
     do {
       try await socket.send(parts)
     } catch let error as UVError where error != .cancelled {
-      // The kernel is about to end, or has: what it said before that, and how it ended, comes from `next`.
+      // The kernel has ended or is about to. `next` returns what it sent before, and how it ended.
       logger.debug("a request could not be sent", metadata: ["reason": "\(error)"])
     }
   }
 
-  /// A kernel that dies without having read what was sent last is known by the way its connection ends.
+  /// If a kernel died before it read the last request, the way its connection ended shows that.
   func hasMissed(_ request: MessageIdentifier) -> Bool {
     request == missedRequest || (request == lastRequest && sockets.shell.hasLostOutput)
   }
 
-  /// Sends a request on `control` and waits for the reply, whether anybody calls `next` or not.
+  /// Sends a request on `control` and waits for the reply, even if nobody calls `next`.
   ///
   /// - Throws: `UVError.cancelled` when the channel is closed, `CancellationError`.
   func ask(_ request: KernelRequest) async throws {
-    let question = Promise<Result<Void, any Error>>()
-    questions[request.identifier] = question
-    defer { questions[request.identifier] = nil }
+    let reply = Promise<Result<Void, any Error>>()
+    pendingReplies[request.identifier] = reply
+    defer { pendingReplies[request.identifier] = nil }
     try await send(request)
-    try await question.get().get()
+    try await reply.get().get()
   }
 
   func next() async throws -> KernelEvent {
@@ -123,8 +122,8 @@ final class ZeroMQKernelChannel: KernelChannel {
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
       } else if let death {
-        if hasHeardLastWords || inbox.hasLostAll { return .died(death) }
-        try await awaitLastWords()
+        if hasDrained || inbox.hasLostAll { return .died(death) }
+        try await drain()
       } else if inbox.hasLostOne || isControlLost {
         try await awaitEnd()
       } else {
@@ -139,13 +138,13 @@ final class ZeroMQKernelChannel: KernelChannel {
     return OutputLoss(request: lastRequest ?? .none, limit: limits.unreadOutput, bytes: dropped)
   }
 
-  /// The process has ended: `next` says so behind all that it had sent before.
+  /// The process has ended. `next` tells that after everything the kernel had sent.
   func kernelDied(_ how: String) {
     death = how
     inbox.wake()
   }
 
-  /// Nothing is sent or heard any more but requests on `control`: the kernel is asked to end after this.
+  /// Closes all sockets but `control`, which the shutdown request is sent on after this.
   func close() async {
     isClosed = true
     sockets.closeAllButControl()
@@ -155,10 +154,10 @@ final class ZeroMQKernelChannel: KernelChannel {
   func abort() {
     isClosed = true
     sockets.close()
-    for question in questions.values { question.fulfil(.failure(UVError.cancelled)) }
+    for reply in pendingReplies.values { reply.fulfil(.failure(UVError.cancelled)) }
   }
 
-  /// Checks who sent it before anything of it is believed. What somebody else sent is as good as not sent.
+  /// Checks the signature before anything in the message is used. A message with a wrong signature is discarded.
   private func message(in parts: [Bytes], from channel: KernelChannelName) async throws -> Message? {
     do {
       let signed = try ZeroMQFraming.decode(parts, from: channel)
@@ -174,7 +173,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
-  /// What still comes over the other connections, in whatever number, does not hide the loss of one.
+  /// Messages on the other connections, however many, do not hide the loss of one.
   private func checkLoss() throws {
     guard death == nil, inbox.hasLostOne || isControlLost else { return }
     let since = lossTime ?? EventLoop.now
@@ -182,11 +181,11 @@ final class ZeroMQKernelChannel: KernelChannel {
     if EventLoop.now - since > lossLimit.nanoseconds { throw UVError.connectionReset }
   }
 
-  /// A connection has ended; the news of the kernel's death should follow.
+  /// A connection has ended. The report of the kernel's death should follow.
   private func awaitEnd() async throws {
     let since = lossTime ?? EventLoop.now
     lossTime = since
-    // What still comes over the others does not begin the wait anew.
+    // Messages on the other connections do not restart the wait.
     let left = lossLimit - .nanoseconds(Int64(clamping: EventLoop.now - since))
     guard left > .zero else { throw UVError.connectionReset }
     do {
@@ -196,12 +195,12 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
   }
 
-  /// All that a dead kernel had sent comes before the end of its sockets.
-  private func awaitLastWords() async throws {
+  /// Everything that a dead kernel had sent arrives before the end of its sockets.
+  private func drain() async throws {
     do {
-      try await withDeadline(Self.lastWordsLimit) { try await self.inbox.untilReadable() }
+      try await withDeadline(Self.drainLimit) { try await self.inbox.untilReadable() }
     } catch is DeadlineExceeded {
-      hasHeardLastWords = true
+      hasDrained = true
     }
   }
 
@@ -210,14 +209,14 @@ final class ZeroMQKernelChannel: KernelChannel {
       while true {
         let parts = try await sockets.control.next()
         guard let message = try await message(in: parts, from: .control) else { continue }
-        // What answers nothing that somebody waits for is of no use: the answer to a request to end, an answer that comes
-        // too late, and whatever code in the kernel may send here.
-        questions[message.parentIdentifier]?.fulfil(.success(()))
+        // A reply that nobody waits for is ignored: the reply to the shutdown request, one that comes too late, and whatever
+        // code in the kernel sends here.
+        pendingReplies[message.parentIdentifier]?.fulfil(.success(()))
       }
     } catch {
       isControlLost = true
       inbox.wake()
-      for question in questions.values { question.fulfil(.failure(error)) }
+      for reply in pendingReplies.values { reply.fulfil(.failure(error)) }
     }
   }
 }

@@ -2,15 +2,16 @@ import Logging
 import Loop
 import Bytes
 
-/// Has kernels forked by a fork server, which it keeps running. While there is none that could, others make them.
+/// Lets a fork server fork kernels, and keeps it running. While no fork server is ready, other launchers start kernels.
 @LoopActor
 final class ForkLauncher: KernelLauncher {
-  /// A fork server that has ended is started again after this, and after twice as long each time it ends before it could
+  /// The pause before a fork server that has ended is started again. It doubles each time a fork server ends before it could
   /// fork.
   static let pause: Duration = .seconds(1)
   private static let longestPause: Duration = .seconds(60)
-  /// While the first fork server loads, one kernel is made by others, as somebody waits for the program to be up. The next
-  /// ones are there sooner if they do not take the processors from it, unless it takes longer than it should.
+  /// How long kernels wait while the first fork server loads. The first kernel does not wait and is started by another
+  /// launcher, as somebody waits for the program to be up. The next ones are ready sooner if they do not compete with the
+  /// fork server for the processors, unless loading takes longer than this.
   private static let loadingNanoseconds: UInt64 = 3_000_000_000
 
   private let spec: LocalKernelSpec
@@ -21,22 +22,22 @@ final class ForkLauncher: KernelLauncher {
   private let logger: Logger
   private let shortestPause: Duration
   private var server: ForkServer?
-  /// The packages when the fork server began to load some of them.
+  /// The packages when the fork server began to load.
   private var loaded: InstalledPackages.Snapshot?
-  /// Whether the fork server can fork; not known while it loads, nor while another is about to be started.
+  /// Whether the fork server can fork. Not known while it loads, nor while the next one is about to be started.
   private var isPrepared = Promise<Bool>()
   private var keeping: Task<Void, Never>?
   private var isClosed = false
-  private var hasLetPass = false
+  private var hasStartedFirst = false
   private var loadingEnd: UInt64 = 0
 
   /// Starts a fork server in the background.
   ///
   /// - Parameters:
-  ///   - spec: the kind of kernel that it forks.
-  ///   - packages: where these come from: a fork server that has loaded others than there are now is started again.
-  ///   - preload: the modules that it loads beforehand, where they are installed.
-  ///   - environment: the variables of all kernels, the mark of our processes with them.
+  ///   - spec: the kernelspec of the kernels that it forks.
+  ///   - packages: the installed packages. A fork server that has loaded other ones than there are now is restarted.
+  ///   - preload: the modules that it imports before it forks, if they are installed.
+  ///   - environment: the variables of all kernels, with the mark of our processes.
   init(
     for spec: LocalKernelSpec, _ python: PythonInstallation, _ packages: InstalledPackages, preload: [String],
     environment: [String: String], subreaper: Subreaper, pause: Duration = pause, logger: Logger
@@ -65,7 +66,7 @@ final class ForkLauncher: KernelLauncher {
     order.spec == spec && !order.hasOwnVariables && server?.canFork == true
   }
 
-  /// Forks a kernel that is as all others are. Variables of its own may be meant for what is loaded already.
+  /// Forks a kernel, unless it has variables of its own: they may be meant for modules that are loaded already.
   func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)? {
     if order.spec == spec { try await awaitLoading() }
     guard let server, canFork(order) else { return nil }
@@ -86,9 +87,9 @@ final class ForkLauncher: KernelLauncher {
   }
 
   private func awaitLoading() async throws {
-    defer { hasLetPass = true }
+    defer { hasStartedFirst = true }
     let now = EventLoop.now
-    guard isPrepared.value == nil, hasLetPass, now < loadingEnd else { return }
+    guard isPrepared.value == nil, hasStartedFirst, now < loadingEnd else { return }
     do {
       try await withDeadline(.nanoseconds(loadingEnd - now)) { try await self.untilPrepared() }
     } catch is DeadlineExceeded {}
@@ -113,7 +114,7 @@ final class ForkLauncher: KernelLauncher {
     }
   }
 
-  /// Runs a fork server to its end; true where it could fork.
+  /// Runs a fork server to its end; true if it could fork.
   private func serve() async -> Bool {
     do {
       let start = EventLoop.now
@@ -128,7 +129,7 @@ final class ForkLauncher: KernelLauncher {
       }
       let how = await server.exit()
       if isClosed { return couldFork }
-      // The next one should do as well as this one has.
+      // The next one should be able to fork too, so launchers wait for it.
       if couldFork { isPrepared = Promise() }
       logger.warning("the fork server ended; it is started again", metadata: ["reason": "\(how)"])
       return couldFork
@@ -141,7 +142,8 @@ final class ForkLauncher: KernelLauncher {
 }
 
 extension LocalKernelSpec {
-  /// Where our package, whose kernel this is, has its modules; nil where it is another's, or is not started as ours is.
+  /// The directory of our package's modules, if this is its kernel; nil for another kernel, or one that another command
+  /// starts.
   private var package: String? {
     let ours = ["-m", "code_interpreter_kernel.kernel", "-f", "{connection_file}"]
     let isOurs = arguments.dropFirst().elementsEqual(ours) { $0.hasSameBytes(as: $1) }
@@ -154,7 +156,6 @@ extension LocalKernelSpec {
     return parts.dropLast(2).joined(separator: "/")
   }
 
-  /// True where kernels of this kind can be forked; false where our package is too old for that, nil where it is not
-  /// ours.
+  /// True if kernels of this kind can be forked; false if our package is too old for that; nil if the kernel is not ours.
   var isForkable: Bool? { package.map { SmallFile.exists("\($0)/fork_server.py") } }
 }

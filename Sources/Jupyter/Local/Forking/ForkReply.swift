@@ -2,18 +2,18 @@ import Loop
 import Bytes
 import Wire
 
-/// What the fork server says.
+/// A line from the fork server.
 enum ForkReply: Equatable, Sendable {
-  /// It can fork from now on.
+  /// The fork server is ready.
   case ready
-  /// The kernel is there, under this number of the system.
+  /// The kernel was forked, with this process identifier.
   case forked(Int64, Int32)
-  /// There will be no kernel.
+  /// The fork failed, for this reason.
   case failed(Int64, String)
   /// The kernel has ended.
   case ended(Int64, ExitStatus)
 
-  /// Reads a line; nil where it is none of these.
+  /// Reads a line; nil if it is none of these.
   init?(_ line: Bytes) {
     guard let json = try? JSONSlice.parse(line), json.kind == .object else { return nil }
     if json["ready"]?.bool == true {

@@ -1,17 +1,17 @@
 import Bytes
 import Wire
 
-/// What the fork server is told of a kernel that is wanted: one line of JSON.
+/// A request to the fork server for a kernel: one line of JSON.
 struct ForkRequest: Sendable {
-  /// What follows the name of the program.
+  /// The arguments after the name of the program.
   let arguments: [String]
   let directory: String
   /// All of the kernel's variables.
   let environment: [String: String]
-  /// A pipe with a name, open for reading, for all that the kernel writes beside its work.
+  /// The path of a FIFO, open for reading, for what the kernel writes outside of executions.
   let log: String
 
-  /// The line, under a number that the replies carry too.
+  /// The line. Replies to it have the same identifier.
   func line(_ identifier: Int64) -> Bytes {
     var json = JSONWriter()
     json.object { json in

@@ -2,59 +2,60 @@ import Logging
 import Loop
 import Bytes
 
-/// A process that has loaded all that a kernel in Python loads, and more, and forks a kernel whenever it is asked to: such
-/// a kernel takes code sooner than one that loads all that itself, and shares the memory of it with the others.
+/// A process that has loaded everything a Python kernel loads, and more, and forks a kernel for each request. Such a kernel
+/// takes code sooner than one that loads everything itself, and shares the memory of it with the others.
 ///
 /// Requests and replies are lines of JSON on its standard input and output. The kernels outlive it.
 @LoopActor
 final class ForkServer {
-  /// How it is started.
+  /// The command that starts it.
   struct Command: Sendable {
     let executable: String
     let arguments: [String]
     let environment: [String: String]
   }
 
-  /// A kernel that it has forked.
+  /// A kernel that the fork server has forked.
   struct Child {
-    /// The number that the system knows it by.
+    /// The process identifier.
     let identifier: Int32
-    /// nil where it has ended already.
+    /// nil if it has ended already.
     let process: ProcessDescriptor?
     let end: Promise<ExitStatus>
   }
 
-  /// A kernel that was asked for.
-  private struct Birth {
-    /// nil where it was not born.
+  /// A fork that was requested.
+  private struct PendingFork {
+    /// nil if the fork failed.
     let child = Promise<Child?>()
     let end = Promise<ExitStatus>()
   }
 
-  /// More than a reply ever has.
+  /// In bytes, more than any reply has.
   private static let longestLine = 64 << 10
-  /// A fork takes milliseconds, on a loaded machine with many megabytes some hundred of them. Who takes longer hangs.
+  /// A fork takes milliseconds, or some hundred of them with many megabytes on a loaded machine. A fork server that takes
+  /// longer hangs.
   private static let forkLimit: Duration = .seconds(10)
 
-  /// What it loads may take its time, on a slow disk the first time. Who takes longer hangs.
+  /// Loading may take long, such as on a slow disk the first time. A fork server that takes longer hangs.
   private static let loadLimit: Duration = .seconds(120)
 
-  /// True as soon as it can fork; false where it ended before.
+  /// True as soon as it can fork; false if it ended before.
   let isPrepared = Promise<Bool>()
 
   private let process: ChildProcess
   private let log: ProcessLog
   private let subreaper: Subreaper
   private let logger: Logger
-  private var births: [Int64: Birth] = [:]
+  private var pendingForks: [Int64: PendingFork] = [:]
   private var lastIdentifier: Int64 = 0
   private var isGone = false
   private lazy var loading = Deadline { [weak self] in self?.kill() }
   private var listening: Task<Void, Never>?
 
-  /// Starts it; it dies with us.
+  /// Starts it. It ends with this process.
   ///
-  /// - Parameter subreaper: tells how a kernel ended that has outlived the fork server.
+  /// - Parameter subreaper: reports how a kernel ended that has outlived the fork server.
   /// - Throws: `UVError`.
   init(_ command: Command, subreaper: Subreaper, logger: Logger) throws {
     self.subreaper = subreaper
@@ -70,37 +71,37 @@ final class ForkServer {
   /// True while it can fork.
   var canFork: Bool { isPrepared.value == true && !isGone }
 
-  /// Forks a kernel; nil where that fails, or the fork server ends meanwhile. Waits also when the task is cancelled:
-  /// there would be a kernel that nobody knows of.
+  /// Forks a kernel; nil if that fails, or if the fork server ends meanwhile. Waits even if the task is cancelled, or there
+  /// would be a kernel that nobody knows of.
   func fork(_ request: ForkRequest) async -> Child? {
     guard canFork, let input = process.standardInput else { return nil }
     lastIdentifier += 1
     let identifier = lastIdentifier
-    let birth = Birth()
-    births[identifier] = birth
-    let patience = Deadline { self.kill() }
-    patience.start(Self.forkLimit)
-    defer { patience.close() }
+    let pending = PendingFork()
+    pendingForks[identifier] = pending
+    let deadline = Deadline { self.kill() }
+    deadline.start(Self.forkLimit)
+    defer { deadline.close() }
     do {
       try await input.write([request.line(identifier)])
     } catch {
-      // Its end, which is noticed elsewhere, is that of the birth.
+      // `listen` notices the end of the fork server, and then fails this fork.
       kill()
     }
-    return await birth.child.getRegardless()
+    return await pending.child.getRegardless()
   }
 
-  /// Waits until it has ended; says how, and what it said last.
+  /// Waits until it has ended. Returns how, with the last lines of its output.
   func exit() async -> String {
     await listening?.value
     let status = await process.exit()
     return log.lastLines.isEmpty ? "\(status)" : "\(status): \(log.lastLines)"
   }
 
-  /// Ends it at once; its kernels live on.
+  /// Kills it. Its kernels live on.
   func kill() { try? process.kill(.kill) }
 
-  // MARK: What it says
+  // MARK: Replies
 
   private func listen() async {
     guard let output = process.standardOutput else { return }
@@ -109,12 +110,12 @@ final class ForkServer {
     while let line = await lines.next() {
       if let reply = ForkReply(line) { take(reply) } else { ignore(line) }
     }
-    // Who says nothing any more is of no use, whether it has ended or only closed its output.
+    // A fork server that has closed its output cannot be used, whether it has ended or not.
     isGone = true
     loading.close()
     kill()
     isPrepared.fulfil(false)
-    for birth in births.values { birth.child.fulfil(nil) }
+    for pending in pendingForks.values { pending.child.fulfil(nil) }
     await close()
   }
 
@@ -133,35 +134,35 @@ final class ForkServer {
     case .forked(let identifier, let process): didFork(identifier, process)
     case .failed(let identifier, let reason):
       logger.warning("no kernel was forked", metadata: ["reason": "\(reason)"])
-      births.removeValue(forKey: identifier)?.child.fulfil(nil)
+      pendingForks.removeValue(forKey: identifier)?.child.fulfil(nil)
     case .ended(let identifier, let status): didEnd(identifier, status)
     }
   }
 
   private func didFork(_ identifier: Int64, _ process: Int32) {
-    guard let birth = births[identifier] else { return }
-    // Before the fork server can have ended, and the kernel after it.
-    subreaper.expect(process) { birth.end.fulfil($0) }
+    guard let pending = pendingForks[identifier] else { return }
+    // Before the fork server can end, and the kernel after it.
+    subreaper.expect(process) { pending.end.fulfil($0) }
     do {
       let descriptor = try ProcessDescriptor(process)
-      // The number was another's where the kernel has ended and the fork server knows.
+      // If the kernel has ended and the fork server has reaped it, another process may have its identifier.
       let isOurs = descriptor.isChild(of: self.process.processIdentifier)
-      birth.child.fulfil(Child(identifier: process, process: isOurs ? descriptor : nil, end: birth.end))
+      pending.child.fulfil(Child(identifier: process, process: isOurs ? descriptor : nil, end: pending.end))
     } catch UVError.noSuchProcess {
-      birth.child.fulfil(Child(identifier: process, process: nil, end: birth.end))
+      pending.child.fulfil(Child(identifier: process, process: nil, end: pending.end))
     } catch {
-      // One that signals cannot reach is none that we could have.
-      logger.warning("a kernel was forked in vain", metadata: ["reason": "\(error)"])
+      // A kernel that signals cannot reach cannot be used.
+      logger.warning("a forked kernel cannot be used", metadata: ["reason": "\(error)"])
       ProcessDescriptor.send(.kill, toIdentifier: process)
-      birth.child.fulfil(nil)
+      pending.child.fulfil(nil)
     }
   }
 
   private func didEnd(_ identifier: Int64, _ status: ExitStatus) {
-    guard let birth = births.removeValue(forKey: identifier) else { return }
-    if case .some(.some(let child)) = birth.child.value { subreaper.disregard(child.identifier) }
-    birth.child.fulfil(nil)
-    birth.end.fulfil(status)
+    guard let pending = pendingForks.removeValue(forKey: identifier) else { return }
+    if case .some(.some(let child)) = pending.child.value { subreaper.disregard(child.identifier) }
+    pending.child.fulfil(nil)
+    pending.end.fulfil(status)
   }
 
   private func ignore(_ line: Bytes) {

@@ -1,10 +1,10 @@
 import Logging
 import Loop
 
-/// A kernel that the fork server has forked. It is no child of ours, unless it has outlived the fork server.
+/// A kernel that the fork server has forked. It is not a child of this process, unless it has outlived the fork server.
 @LoopActor
 final class ForkedProcess: KernelProcess {
-  /// Who knows how it ended says so within this after its end, or has ended as well.
+  /// How long after its end the fork server may take to report how it ended, unless it has ended as well.
   private static let reportLimit: Duration = .seconds(1)
 
   let identifier: Int32
@@ -18,7 +18,7 @@ final class ForkedProcess: KernelProcess {
   var exitStatus: ExitStatus? { end.value }
   var lastLines: String { log.lastLines }
 
-  /// - Parameter log: what its output is read from.
+  /// - Parameter log: the FIFO that its output is read from.
   init(_ child: ForkServer.Child, log: SocketStream, logger: Logger) {
     identifier = child.identifier
     process = child.process
@@ -37,7 +37,7 @@ final class ForkedProcess: KernelProcess {
   func untilExit() async throws -> ExitStatus { try await end.get() }
 
   func signal(_ signal: Signal) {
-    // It has no group yet when it has just been born.
+    // It has no process group of its own right after the fork.
     if let process, !process.sendToGroup(signal) { process.send(signal) }
   }
 
@@ -46,7 +46,7 @@ final class ForkedProcess: KernelProcess {
     await log.close()
   }
 
-  /// Notices an end that nobody reports: the fork server may have ended when it had just heard of it.
+  /// Notices an end that is never reported: the fork server may have ended right after it learned of it.
   private func watch() async {
     defer { disappearance.fulfil(()) }
     do {
@@ -56,7 +56,7 @@ final class ForkedProcess: KernelProcess {
         try await watch.untilEnd()
       }
     } catch {
-      logger.debug("a kernel's end is known by report alone", metadata: ["reason": "\(error)"])
+      logger.debug("a kernel's process cannot be watched", metadata: ["reason": "\(error)"])
       _ = await end.getRegardless()
       return
     }

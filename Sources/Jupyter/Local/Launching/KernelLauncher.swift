@@ -1,24 +1,24 @@
 import Loop
 
-/// Makes processes of kernels. There are several ways: to start the kernelspec's command, or to fork a process that has
-/// done most of that already.
+/// Starts processes of kernels. One launcher runs the kernelspec's command, another forks a process that has loaded most of a
+/// kernel already.
 @LoopActor
 protocol KernelLauncher: AnyObject, Sendable {
-  /// Starts a kernel that will listen where its connection file says; nil where another way must be taken, at least for
+  /// Starts a kernel that will listen where its connection file says; nil if another launcher must start it, at least for
   /// now.
   ///
   /// - Throws: `KernelProviderError`.
   func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)?
 
-  /// Waits until it can make kernels as fast as it will, or will not make any.
+  /// Waits until it is ready to start kernels as fast as it can, or has failed to get ready.
   ///
   /// - Throws: `CancellationError`.
   func untilPrepared() async throws
 
-  /// True where it would make a better kernel now than the one that was made for `order`.
+  /// True if it can now start a better kernel than `process`, which was started for `order`.
   func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool
 
-  /// Ends what was started to make kernels; kernels have been ended before.
+  /// Ends the processes that it keeps to start kernels. Kernels have ended before.
   func close() async
 }
 
@@ -27,37 +27,37 @@ struct SpawnSpec: Sendable {
   let spec: LocalKernelSpec
   /// The path of the connection file.
   let connectionFile: String
-  /// The path of a file beside it that there is not yet, for what the kernel complains of.
+  /// A path beside it that is not in use yet, for the kernel's own output.
   let log: String
   /// The kernel's working directory, absolute.
   let directory: String
   /// All variables beyond those of the kernelspec.
   let environment: [String: String]
-  /// True where some of these are not those of every kernel.
+  /// True if some of these are not those of every kernel.
   let hasOwnVariables: Bool
 }
 
-/// A kernel's process, whoever made it. It leads a session of its own.
+/// A kernel's process, whichever launcher started it. It leads a session of its own.
 @LoopActor
 protocol KernelProcess: AnyObject, Sendable {
-  /// The number that the system knows it by.
+  /// The process identifier.
   var identifier: Int32 { get }
   /// How it ended; nil while it runs.
   var exitStatus: ExitStatus? { get }
-  /// True where it has ended, also when nobody has told us yet.
+  /// True if it has ended, even if that is not reported yet.
   var hasEnded: Bool { get }
-  /// What it complained of last, for people; empty where it did not.
+  /// The last lines of its own output, for error messages; empty if there are none.
   var lastLines: String { get }
-  /// Waits until it has ended, also when the task is cancelled. Who knows how may tell us a moment later.
+  /// Waits until it has ended, even if the task is cancelled. How it ended may be reported a moment later.
   func gone() async
-  /// Waits until it is known how it ended, also when the task is cancelled.
+  /// Waits until it is known how it ended, even if the task is cancelled.
   func exit() async -> ExitStatus
   /// Waits for its end.
   ///
   /// - Throws: `CancellationError`; the process runs on.
   func untilExit() async throws -> ExitStatus
-  /// Sends a signal to it and to all in its process group. Does nothing when they have gone.
+  /// Sends a signal to its process group. Does nothing if that is gone.
   func signal(_ signal: Signal)
-  /// Lets go of its pipes, when it has ended and its children have.
+  /// Closes its pipes. Called after it and its children have ended.
   func close() async
 }

@@ -7,11 +7,11 @@ struct LaunchPlan: Sendable, Equatable {
   /// All of the process's variables.
   let environment: [String: String]
 
-  /// Fills in what the kernelspec leaves open.
+  /// Fills in the placeholders of the kernelspec.
   ///
   /// - Parameters:
-  ///   - python: what is meant by `python`.
-  ///   - environment: the variables that the kernel gets beyond its kernelspec's, which win.
+  ///   - python: the interpreter that `python` in a kernelspec stands for.
+  ///   - environment: variables for the kernel. Those of the kernelspec override them.
   init(
     _ spec: LocalKernelSpec, connectionFile: String, python: PythonInstallation, environment: [String: String]
   ) {
@@ -19,7 +19,7 @@ struct LaunchPlan: Sendable, Equatable {
       "connection_file": connectionFile, "resource_dir": spec.resourceDirectory, "prefix": python.prefix,
     ]
     var command = spec.arguments.map { Self.fill($0, with: values) }
-    // Jupyter takes its own interpreter for these names. With a path before it, a certain one is meant.
+    // As Jupyter does, which runs its own interpreter for these names. A path means a certain interpreter.
     if !command[0].utf8.contains(UInt8(ascii: "/")), LocalKernelSpec.isPython(command[0]) {
       command[0] = python.interpreter
     }
@@ -33,15 +33,15 @@ struct LaunchPlan: Sendable, Equatable {
     self.environment = variables
   }
 
-  /// `pip` and whatever else code calls by name is that of the kernel's Python.
+  /// Programs that code calls by name, such as `pip`, are those of the kernel's Python.
   private static func path(_ path: String?, prefix: String) -> String {
     let directory = "\(prefix)/bin"
     guard let path, !path.isEmpty else { return "\(directory):\(ExecutableSearch.defaultPath)" }
     return path.split(separator: ":").contains(Substring(directory)) ? path : "\(directory):\(path)"
   }
 
-  /// Puts values for `{name}`; names without a value stay as they are. By bytes: marks that combine with a brace would
-  /// hide it, and a kernelspec may hold any number of them.
+  /// Replaces `{name}` by its value; names without a value stay as they are. Works on bytes: in a `String`, a mark that
+  /// combines with a brace would hide it, and a kernelspec may hold any number of them.
   static func fill(_ text: String, with values: [String: String]) -> String {
     var result = ""
     var rest = text.utf8[...]
@@ -62,8 +62,8 @@ struct LaunchPlan: Sendable, Equatable {
   }
 }
 
-/// Values of a kernelspec's `env`, which name variables as Python's `string.Template` does, of which Jupyter makes
-/// `safe_substitute`: `$NAME`, `${NAME}`, `$$` for a dollar sign, and everything else as it stands.
+/// The syntax of values in a kernelspec's `env`. It is that of Python's `string.Template`, on which Jupyter calls
+/// `safe_substitute`: `$NAME` and `${NAME}` for a variable, `$$` for a dollar sign. Everything else stays as it is.
 enum VariableTemplate {
   static func fill(_ text: String, from variables: [String: String]) -> String {
     var result = ""
@@ -84,7 +84,7 @@ enum VariableTemplate {
     return result + Substring(rest)
   }
 
-  /// The name that stands at the beginning, which is ASCII, and where it ends.
+  /// The ASCII name at the beginning, and where it ends.
   private static func name(at text: Substring.UTF8View) -> (String, Substring.UTF8View.Index)? {
     let isBraced = text.first == UInt8(ascii: "{")
     let start = isBraced ? text.dropFirst() : text

@@ -1,13 +1,13 @@
 import Logging
 import Loop
 
-/// Starts the command of a kernelspec.
+/// Runs the command of a kernelspec.
 @LoopActor
 final class SpawnLauncher: KernelLauncher {
   private let python: PythonInstallation
   private let logger: Logger
 
-  /// - Parameter python: what `python` in a kernelspec means.
+  /// - Parameter python: the interpreter that `python` in a kernelspec stands for.
   init(_ python: PythonInstallation, logger: Logger) {
     self.python = python
     self.logger = logger
@@ -34,7 +34,7 @@ final class SpawnLauncher: KernelLauncher {
   func close() async {}
 }
 
-/// A kernel that is a child of ours.
+/// A kernel that is a child of this process.
 @LoopActor
 final class SpawnedKernel: KernelProcess {
   private let process: ChildProcess

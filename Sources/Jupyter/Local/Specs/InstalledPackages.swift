@@ -1,29 +1,29 @@
 import Loop
 import Bytes
 
-/// Where a Python installation has its packages.
+/// The directories of a Python installation's packages.
 struct InstalledPackages: Sendable {
   private let directories: [String]
 
-  /// Finds those of the installation at `prefix`.
+  /// Finds the directories of the installation at `prefix`.
   @LoopActor
   init(of prefix: String) async {
     let versions = await SmallFile.names(in: "\(prefix)/lib").filter { $0.utf8.starts(with: "python".utf8) }
     directories = versions.sortedByBytes().map { "\(prefix)/lib/\($0)/site-packages" }
   }
 
-  /// As they are now.
+  /// The packages as they are now.
   var snapshot: Snapshot { Snapshot(packages: self, times: times) }
 
   private var times: [Int64?] { directories.map(SmallFile.modificationTime) }
 
-  /// The packages as they were at some time, as far as that is known without reading them: installing, upgrading and
-  /// removing one changes the directory.
+  /// The packages as they were at some time, by the modification times of their directories: installing, upgrading and
+  /// removing a package changes these.
   struct Snapshot: Sendable {
     fileprivate let packages: InstalledPackages
     fileprivate let times: [Int64?]
 
-    /// True as long as they have not changed.
+    /// True if they have not changed since.
     var isCurrent: Bool { packages.times == times }
   }
 }

@@ -1,19 +1,19 @@
 import Loop
 import Bytes
 
-/// Finds the kernelspecs of this machine where Jupyter finds them, and before them those of our own package.
+/// Finds the kernelspecs of our package, and after them those of this machine, where Jupyter looks for them.
 ///
 /// https://docs.jupyter.org/en/stable/use/jupyter-directories.html#data-files
 struct KernelSpecFinder: Sendable {
   /// The installation of Python whose kernels come first, such as a virtual environment.
   let prefix: String
-  /// Our variables: `JUPYTER_PATH`, `JUPYTER_DATA_DIR`, `XDG_DATA_HOME`, `HOME`.
+  /// The environment variables. `JUPYTER_PATH`, `JUPYTER_DATA_DIR`, `XDG_DATA_HOME` and `HOME` are used.
   let environment: [String: String]
 
-  /// Wrappers around a kernel's program are some lines long.
+  /// In bytes. Scripts that wrap a kernel's program have a few lines.
   private static let longestScript = 4096
 
-  /// All kernelspecs; of those with one name the first that is found.
+  /// All kernelspecs. Of those with the same name, the first one counts.
   @LoopActor
   func find() async -> [LocalKernelSpec] {
     var found: [LocalKernelSpec] = []
@@ -26,7 +26,7 @@ struct KernelSpecFinder: Sendable {
     return found
   }
 
-  /// Where Jupyter's data lies, what counts most first.
+  /// Jupyter's data directories, in order of precedence.
   var dataDirectories: [String] {
     let listed = (environment["JUPYTER_PATH"] ?? "").split(separator: ":").map(String.init)
     let all =
@@ -43,7 +43,7 @@ struct KernelSpecFinder: Sendable {
     return environment["HOME"].map { ["\($0)/.local/share/jupyter"] } ?? []
   }
 
-  /// The kernels inside of our package, wherever this Python has it.
+  /// The directories of our package's kernelspecs, wherever this Python may have the package.
   @LoopActor
   private func packageDirectories() async -> [String] {
     var result: [String] = []
@@ -62,7 +62,7 @@ struct KernelSpecFinder: Sendable {
     let resources = "\(directory)/\(name)"
     guard let json = try? await SmallFile.read("\(resources)/kernel.json") else { return nil }
     let spec = LocalKernelSpec(name: name.lowercased(), json: json, resourceDirectory: resources)
-    // Only of a program that may be a script it matters what is in it.
+    // The content matters only if the program may be a script.
     guard let program = spec?.program, spec?.sockets == .ports,
       let script = await SmallFile.beginning(of: program, upTo: longestScript), script.hasPrefix("#!")
     else { return spec }
@@ -70,7 +70,7 @@ struct KernelSpecFinder: Sendable {
       name: name.lowercased(), json: json, resourceDirectory: resources, script: script)
   }
 
-  /// Names as Jupyter allows them.
+  /// True for names that Jupyter allows.
   private static func isName(_ name: String) -> Bool {
     name.utf8.allSatisfy { byte in
       switch byte {

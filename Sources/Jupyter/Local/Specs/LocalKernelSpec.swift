@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// A kernelspec as it is installed on this machine, with all that it takes to start one.
+/// A kernelspec that is installed on this machine, with everything that starting a kernel takes.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
 struct LocalKernelSpec: Sendable, Equatable {
@@ -13,31 +13,31 @@ struct LocalKernelSpec: Sendable, Equatable {
     case message
   }
 
-  /// What others see of it.
+  /// The part that does not depend on this machine.
   let spec: KernelSpec
   /// The command, with `{connection_file}` and the like in it.
   let arguments: [String]
-  /// Variables of its own, in which `${NAME}` stands for variables of ours.
+  /// Its own variables, in which `${NAME}` stands for an inherited variable.
   let environment: [String: String]
   let interruptMode: InterruptMode
-  /// Where the kernelspec lies: `{resource_dir}`.
+  /// The directory of the kernelspec: `{resource_dir}`.
   let resourceDirectory: String
-  /// True where the kernel drops none of its output however long nobody takes it, so that what a client does not read
-  /// may wait in the kernel, and not with us. Our own package's kernels are so; of another its kernelspec may say so
-  /// by `metadata.code_interpreter.keeps_output`.
+  /// True if the kernel drops no output, however long nobody reads it. What a client does not read may then wait in the
+  /// kernel instead of in this process. True for the kernels of our package; other kernelspecs may declare it by
+  /// `metadata.code_interpreter.keeps_output`.
   let keepsOutput: Bool
-  /// True of our own package's kernels.
+  /// True for the kernels of our package.
   let isOurs: Bool
 
-  /// Where it can be met.
+  /// Whether it listens on Unix sockets or on ports.
   let sockets: SocketChoice
 
-  /// How many bytes the name of a variable may have; others, and those beyond ASCII, are left out.
+  /// How many bytes the name of a variable may have. Variables with longer names, or with names beyond ASCII, are left out.
   private static let longestVariable = 1024
 
-  /// Reads a `kernel.json`; nil where it is no kernelspec.
+  /// Reads a `kernel.json`; nil if it is not a kernelspec.
   ///
-  /// - Parameter script: the beginning of the program that it names.
+  /// - Parameter script: the beginning of the kernelspec's program, if that is a script.
   init?(name: String, json: Bytes, resourceDirectory: String, script: Bytes? = nil) {
     guard let json = try? JSONSlice.parse(json), json.kind == .object,
       let arguments = json["argv"]?.elements.map({ $0.text.map(String.init) }), !arguments.isEmpty,
@@ -62,22 +62,22 @@ struct LocalKernelSpec: Sendable, Equatable {
     sockets = SocketChoice(json, arguments: self.arguments, language: spec.language, script: script)
   }
 
-  /// The path of its program; nil where it is looked for in `PATH`.
+  /// The path of its program; nil if it is looked up in `PATH`.
   var program: String? {
     let program = LaunchPlan.fill(arguments[0], with: ["resource_dir": resourceDirectory])
     return program.utf8.first == UInt8(ascii: "/") ? program : nil
   }
 
-  /// True where the command is an interpreter of Python.
+  /// True if the command is a Python interpreter.
   var isPython: Bool { Self.isPython(arguments[0]) }
 
-  /// True of `python`, `python3`, `python3.11`, also with a path before it.
+  /// True for `python`, `python3`, `python3.11`, with or without a path.
   static func isPython(_ command: String) -> Bool {
     let name = command.utf8.split(separator: UInt8(ascii: "/")).last ?? "".utf8[...]
     return SocketChoice.isNameOfPython(Bytes(name))
   }
 
-  /// True for the same kernelspec, compared as bytes: whoever installs one may put any text into it.
+  /// Compares as bytes, as a kernelspec may hold any text.
   static func == (left: LocalKernelSpec, right: LocalKernelSpec) -> Bool {
     left.spec == right.spec && left.interruptMode == right.interruptMode
       && left.keepsOutput == right.keepsOutput

@@ -1,15 +1,15 @@
 import Loop
 
-/// An interpreter of Python and the installation that it belongs to, such as a virtual environment.
+/// A Python interpreter and its installation, such as a virtual environment.
 struct PythonInstallation: Sendable, Equatable {
   /// The path of the interpreter.
   let interpreter: String
-  /// What the interpreter's `bin` is in, and `share/jupyter`. Links are not followed: they are how a virtual
-  /// environment has its interpreter.
+  /// The directory that contains the interpreter's `bin`, and `share/jupyter`. Links are not followed: in a virtual
+  /// environment the interpreter is a link.
   let prefix: String
 
   /// - Parameters:
-  ///   - python: a path, or a name that is looked for in `PATH`.
+  ///   - python: a path, or a name that is looked up in `PATH`.
   ///   - exists: whether there is a file; for tests.
   init(_ python: String, path: String?, exists: (String) -> Bool = SmallFile.exists) {
     let directories = (path ?? ExecutableSearch.defaultPath).split(separator: ":")

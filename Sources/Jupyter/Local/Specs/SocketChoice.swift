@@ -1,27 +1,27 @@
 import Bytes
 import Wire
 
-/// Whether a kernel can be met at Unix sockets, which nobody else on the machine can reach, and need no ports.
+/// Whether a kernel listens on Unix sockets, which other users of the machine cannot reach and which need no ports.
 ///
-/// Kernels build the addresses of such sockets each in a way of their own, or take none; those in Python, and xeus, as
+/// Kernels build the paths of Unix sockets in different ways, or do not support them. Python kernels and xeus build them as
 /// jupyter_client does.
 enum SocketChoice: Sendable, Equatable {
-  /// It can.
+  /// It supports Unix sockets.
   case unix
-  /// It should; if it does not start so, it is started again with ports.
+  /// It should support Unix sockets. If it does not start with them, it is started again with ports.
   case unixElsePorts
-  /// It may not.
+  /// It may not support Unix sockets.
   case ports
 }
 
 extension SocketChoice {
-  /// A command that is longer is not looked at.
+  /// In bytes. Longer arguments are not searched.
   private static let longestArgument = 16 << 10
 
-  /// What a kernelspec says of it (`metadata.code_interpreter.transport`: `ipc` or `tcp`), or else what its command and its
-  /// language say.
+  /// Reads `metadata.code_interpreter.transport` of the kernelspec, `ipc` or `tcp`. Without it, the command and the language
+  /// decide.
   ///
-  /// - Parameter script: the beginning of the program, where that is a text.
+  /// - Parameter script: the beginning of the program, if that is a script.
   init(_ kernelspec: JSONSlice, arguments: [String], language: String, script: Bytes?) {
     switch kernelspec["metadata"]?["code_interpreter"]?["transport"] {
     case "ipc"?: self = .unix
@@ -39,14 +39,14 @@ extension SocketChoice {
     }
   }
 
-  /// True where a word of `text` is a path or a name of Python's, or of ipykernel's module: a shell's command, or a script.
+  /// True if a word of `text`, a shell command or a script, is a path or a name of Python, or of ipykernel's module.
   private static func runsPython(_ text: Bytes) -> Bool {
     guard text.count <= longestArgument else { return false }
     let words = text.withSpan { span in
       var words: [Range<Int>] = []
       var start = 0
       for index in 0...span.count where index == span.count || !isOfWord(span[index]) {
-        // Before a slash it is a directory.
+        // A word before a slash is a directory.
         let isDirectory = index < span.count && span[index] == UInt8(ascii: "/")
         if index > start, !isDirectory { words.append(start..<index) }
         start = index + 1
@@ -59,12 +59,12 @@ extension SocketChoice {
     }
   }
 
-  /// True of `python`, `python3`, `python3.11`.
+  /// True for `python`, `python3`, `python3.11`.
   static func isNameOfPython(_ name: Bytes) -> Bool {
     name.hasPrefix("python") && name[6...].allSatisfy { $0.isDigit || $0 == UInt8(ascii: ".") }
   }
 
-  /// What stands in names of programs and modules.
+  /// True for the bytes of names of programs and modules.
   private static func isOfWord(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),

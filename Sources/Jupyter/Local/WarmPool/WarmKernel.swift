@@ -2,20 +2,20 @@ import Loop
 import Bytes
 import Wire
 
-/// A kernel that has shown that it takes code, and that belongs to nobody yet.
+/// A kernel that has run code, and that no context has taken yet.
 @LoopActor
 struct WarmKernel {
   let connection: KernelConnection
 
-  /// The connection, for whoever takes the kernel out of the pool.
+  /// The connection, marked as that of a warm kernel.
   var taken: KernelConnection {
     var connection = connection
     connection.isWarm = true
     return connection
   }
 
-  /// Waits until the kernel has run something, which also does what a kernel does once, before its first code. Nothing
-  /// of that can be seen afterwards: silent code is not counted and not remembered.
+  /// Waits until the kernel has run silent code. This includes the work that a kernel does once, before its first code. It
+  /// leaves no trace: silent code has no execution count and is not in the history.
   ///
   /// - Throws: `KernelEnd`, `DeadlineExceeded`, what the channel throws.
   init(_ connection: KernelConnection) async throws {
@@ -23,8 +23,8 @@ struct WarmKernel {
     try await withDeadline(Kernel.startLimit) { try await Self.run("pass", on: connection.channel) }
   }
 
-  /// Makes `directory` the kernel's, as if it had been started there: also where IPython and multiprocessing remember
-  /// where they started.
+  /// Changes the kernel's directory to `directory`, as if it had been started there. This includes the variables in which
+  /// IPython and multiprocessing remember where they started.
   func move(to directory: String) async throws {
     let code = """
       (lambda new, os, sys, shell: (
@@ -38,7 +38,8 @@ struct WarmKernel {
     try await withDeadline(Kernel.startLimit) { try await Self.run(code, on: channel) }
   }
 
-  /// Runs silent code; a kernel that is not heard yet is asked again.
+  /// Runs silent code. It is sent again after a second without an end, as the subscription may not have reached the kernel
+  /// yet.
   private static func run(_ code: String, on channel: any KernelChannel) async throws {
     let session = MessageSession()
     while true {

@@ -3,19 +3,18 @@ public import Loop
 import Bytes
 import Wire
 
-/// Keeps kernels of the default kind ready, so that whoever wants one need not wait for its start.
+/// Keeps warm kernels of the default kernelspec, so that a new context does not wait for a start.
 ///
-/// They are started in the directory that most contexts have, with nobody's variables, and have run one piece of code
-/// of ours without a trace. To one who wants another directory they are moved; one who wants variables gets a fresh
-/// kernel. While kernels are wanted faster than they start, those that are starting are given out too, as they will be
-/// ready sooner than others.
+/// Warm kernels are started in the directory of most contexts, without a context's variables, and have run silent code once.
+/// For a context with another directory, the kernel changes its directory. A context with variables gets a new kernel. If
+/// kernels are taken faster than they start, starting ones are handed out too, as they will be ready sooner than new ones.
 @LoopActor
 public final class WarmPool: KernelProvider {
-  /// The language whose kernels are kept.
+  /// The language of the warm kernels.
   private static let language = "python"
-  /// Between taking a kernel and starting the next: the code that a new context is for runs first.
+  /// The pause between taking a kernel and starting the next, so that the first code of the new context runs undisturbed.
   private static let pause: Duration = .milliseconds(200)
-  /// After a kernel that did not start, or died while it waited.
+  /// The pause after a kernel that did not start, or died while it waited.
   private static let pauseAfterFailure: Duration = .seconds(2)
 
   private let provider: LocalKernelProvider
@@ -27,19 +26,19 @@ public final class WarmPool: KernelProvider {
   private var refilling: Task<Void, Never>?
   private var isClosed = false
 
-  /// A kernel that waits, or will when it has started.
+  /// A kernel that is warm or starting.
   private final class Entry {
     let start: Task<WarmKernel, any Error>
     var isReady = false
     init(_ start: Task<WarmKernel, any Error>) { self.start = start }
   }
 
-  /// True when as many kernels are ready as are to be.
+  /// True if `size` kernels are warm.
   var isFull: Bool { waiting.count(where: \.isReady) >= size }
 
   /// - Parameters:
   ///   - provider: where the kernels come from; closed with the pool.
-  ///   - size: how many kernels wait; 0 for none.
+  ///   - size: how many kernels to keep warm; 0 for none.
   ///   - directory: where they are started, absolute.
   public init(_ provider: LocalKernelProvider, size: Int, directory: String, logger: Logger) {
     self.provider = provider
@@ -55,12 +54,12 @@ public final class WarmPool: KernelProvider {
   /// See `KernelProvider`.
   public var overlapsKernels: Bool { provider.overlapsKernels }
 
-  /// What is installed.
+  /// The installed kernelspecs.
   public func specs(maximumAge: Duration) async throws -> [KernelSpec] {
     try await provider.specs(maximumAge: maximumAge)
   }
 
-  /// Takes a kernel that waits, where one would do; else starts one.
+  /// Takes a warm kernel if one fits, else starts one.
   public func start(
     _ spec: KernelSpec, in directory: String, environment: [String: String]
   ) async throws -> KernelConnection {
@@ -78,7 +77,7 @@ public final class WarmPool: KernelProvider {
     try await provider.reconnect(identifier)
   }
 
-  /// Interrupts what the kernel runs.
+  /// Interrupts the code that the kernel runs.
   public func interrupt(_ identifier: String) async throws { try await provider.interrupt(identifier) }
 
   /// Ends the kernel.
@@ -94,7 +93,7 @@ public final class WarmPool: KernelProvider {
   /// Ends the kernel at once.
   public func kill(_ identifier: String) async { await provider.kill(identifier) }
 
-  /// Ends all kernels, those that wait too.
+  /// Ends all kernels, including warm ones.
   public func close() async {
     isClosed = true
     refilling?.cancel()
@@ -105,7 +104,7 @@ public final class WarmPool: KernelProvider {
   private func take(for directory: String) async -> KernelConnection? {
     while !waiting.isEmpty {
       guard let kernel = try? await waiting.removeFirst().start.value else { continue }
-      // It may have died without anybody having had the time to replace it, or have loaded what is not there any more.
+      // It may have died a moment ago, or have loaded packages that have changed since.
       guard provider.isFresh(kernel.connection.identifier) else {
         LoopActor.task { await self.provider.kill(kernel.connection.identifier) }
         continue
@@ -114,7 +113,7 @@ public final class WarmPool: KernelProvider {
         if !directory.hasSameBytes(as: self.directory) { try await kernel.move(to: directory) }
         return kernel.taken
       } catch {
-        logger.info("a waiting kernel would not do", metadata: ["reason": "\(error)"])
+        logger.info("a warm kernel could not be used", metadata: ["reason": "\(error)"])
         await provider.kill(kernel.connection.identifier)
       }
     }
@@ -126,7 +125,7 @@ public final class WarmPool: KernelProvider {
     guard refilling == nil, !isClosed, waiting.count < size else { return }
     refilling = LoopActor.task {
       try? await EventLoop.sleep(for: pause)
-      // A kernel that waits had better be one that has everything loaded.
+      // Warm kernels should have the modules preloaded, so wait until the fork server is ready.
       try? await self.provider.untilPrepared()
       while !self.isClosed, self.waiting.count < self.size {
         if await !self.add() { try? await EventLoop.sleep(for: Self.pauseAfterFailure) }
@@ -135,7 +134,7 @@ public final class WarmPool: KernelProvider {
     }
   }
 
-  /// False where the kernel did not start.
+  /// False if the kernel did not start.
   private func add() async -> Bool {
     guard let spec else { return false }
     let entry = Entry(LoopActor.task { try await self.makeKernel(spec) })
@@ -166,7 +165,7 @@ public final class WarmPool: KernelProvider {
   private func watch(_ kernel: WarmKernel, _ entry: Entry) async {
     await provider.untilGone(kernel.connection.identifier)
     guard waiting.contains(where: { $0 === entry }), !isClosed else { return }
-    logger.warning("a waiting kernel died")
+    logger.warning("a warm kernel died")
     waiting.removeAll { $0 === entry }
     await provider.kill(kernel.connection.identifier)
     refill(after: Self.pauseAfterFailure)
