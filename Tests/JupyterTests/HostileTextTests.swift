@@ -46,7 +46,7 @@ import Wire
     _ = "\(message.header.identifier) \(message.header.type)"
   }
 
-  @Test func `what is passed over says why, and nothing of what was sent`() {
+  @Test func `an invalid header is refused`() {
     for header in [marks(4000), Bytes(repeatElement(0x61, count: 300)), "a b"] as [Bytes] {
       let header = Bytes.join([#"{"msg_id":"#, JSONString.quote(header), "}"])
       #expect(throws: MessageError.self) { try MessageHeader(header) }

@@ -38,7 +38,7 @@ import Wire
   @Test(arguments: [
     "stream", "execute_result", "display_data", "error", "status", "execute_input", "execute_reply", "other",
   ])
-  func `what a kernel says`(type: String) {
+  func `a message of a kernel`(type: String) {
     let header = Bytes(#"{"msg_id":"a","msg_type":"\#(type)"}"#)
     let channel: KernelChannelName = type == "execute_reply" ? .shell : .iopub
     expectLinearCost("\(type)") { marks in

@@ -41,7 +41,7 @@ import Testing
     try? framing.decode(Bytes(bytes), isText: isText)
   }
 
-  @Test func theLayoutIsThatOfJupyterServer() throws {
+  @Test func `the layout matches that of Jupyter Server`() throws {
     let frame = KernelFrame(
       channel: .shell, header: "{1}", parentHeader: "{}", metadata: "{22}", content: "{333}")
     let (pieces, isText) = KernelWebSocketFraming.v1.encode(frame)
@@ -52,7 +52,7 @@ import Testing
     #expect(join(pieces) == front + Array("shell{1}{}{22}{333}".utf8))
   }
 
-  @Test func whatIsWrittenIsRead() throws {
+  @Test func `an encoded message decodes to the same message`() throws {
     for framing in [KernelWebSocketFraming.v1, .legacy] {
       let (pieces, isText) = framing.encode(plain)
       #expect(isText == (framing == .legacy))
@@ -61,11 +61,11 @@ import Testing
   }
 
   @Test(arguments: [KernelWebSocketFraming.v1, .legacy])
-  func buffersAreLeftOut(framing: KernelWebSocketFraming) throws {
+  func `buffers are dropped`(framing: KernelWebSocketFraming) throws {
     #expect(try framing.decode(Bytes(withBuffers(framing)), isText: false) == plain)
   }
 
-  @Test func messagesCutOffAnywhereOrWithBytesBehindAreRefused() throws {
+  @Test func `truncated messages and messages with trailing bytes are refused`() throws {
     for framing in [KernelWebSocketFraming.v1, .legacy] {
       let (pieces, isText) = framing.encode(plain)
       let bytes = join(pieces)
@@ -81,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func offsetsThatLieAreRefused() throws {
+  @Test func `invalid offsets are refused`() throws {
     for framing in [KernelWebSocketFraming.v1, .legacy] {
       let bytes = withBuffers(framing)
       let front = framing == .v1 ? 8 * 10 : 4 * 5
@@ -100,7 +100,7 @@ import Testing
     #expect(decode([UInt8](repeating: 0, count: 100), .legacy) == nil)
   }
 
-  @Test func olderTextIsReadWithWhatItLacksAndWhatItHasMore() throws {
+  @Test func `a legacy message may lack members and have unknown ones`() throws {
     let text: Bytes = #"""
       {"buffers": [], "msg_id": "x", "header": {"a": 1}, "parent_header": null, "channel": "\u0073hell"}
       """#
@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  @Test func theSubprotocolDecides() {
+  @Test func `the subprotocol decides the layout`() {
     #expect(KernelWebSocketFraming(subprotocol: "v1.kernel.websocket.jupyter.org") == .v1)
     #expect(KernelWebSocketFraming(subprotocol: nil) == .legacy)
   }

@@ -10,7 +10,7 @@ import Testing
     channel: .iopub, header: #"{"msg_id":"1"}"#, parentHeader: #"{"msg_id":"0"}"#, metadata: #"{"a":1}"#,
     content: #"{"text":"hello"}"#)
 
-  @Test func `what is encoded decodes to the same, and its signature holds`() throws {
+  @Test func `an encoded message decodes to the same message with a valid signature`() throws {
     let parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)
     #expect(signed.frame == Self.frame)
@@ -18,7 +18,7 @@ import Testing
     #expect(Self.authentication.isValid(signed.signature, of: signed.signedParts))
   }
 
-  @Test func `the layout is that of the protocol`() {
+  @Test func `the layout matches the protocol`() {
     let parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     #expect(parts[0] == "<IDS|MSG>")
     // As Python's hmac module has it.
@@ -27,7 +27,7 @@ import Testing
       parts[2...] == [#"{"msg_id":"1"}"#, #"{"msg_id":"0"}"#, #"{"a":1}"#, #"{"text":"hello"}"#])
   }
 
-  @Test func `identities before the delimiter are told apart, however many`() throws {
+  @Test func `any number of identities before the delimiter is decoded`() throws {
     let parts =
       ["kernel.1.stream", "x"] + ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)
@@ -35,19 +35,19 @@ import Testing
     #expect(signed.frame == Self.frame)
   }
 
-  @Test func `buffers are left out, also one that is a delimiter`() throws {
+  @Test func `buffers are dropped, even one that equals the delimiter`() throws {
     let parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     let signed = try ZeroMQFraming.decode(parts + ["<IDS|MSG>", "", "buffer"], from: .iopub)
     #expect(signed.frame == Self.frame && signed.identities.isEmpty)
     #expect(Self.authentication.isValid(signed.signature, of: signed.signedParts))
   }
 
-  @Test(arguments: 0..<6) func `a message that is cut short is none`(length: Int) {
+  @Test(arguments: 0..<6) func `a truncated message is refused`(length: Int) {
     let parts = Array(ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))[..<length])
     #expect(throws: KernelFramingError.self) { try ZeroMQFraming.decode(parts, from: .shell) }
   }
 
-  @Test(arguments: 1..<6) func `each signed part that is altered breaks the signature`(index: Int) throws {
+  @Test(arguments: 1..<6) func `altering any signed part breaks the signature`(index: Int) throws {
     var parts = ZeroMQFraming.encode(Self.frame, sign: Self.authentication.signature(of:))
     parts[index] = Bytes(Array(parts[index]).reversed())
     let signed = try ZeroMQFraming.decode(parts, from: .iopub)

@@ -3,7 +3,7 @@ import Testing
 @testable import Jupyter
 
 @Suite struct ServerURLTests {
-  @Test func aURLHasItsParts() throws {
+  @Test func `a URL is split into its parts`() throws {
     let url = try ServerURL("https://hub.example:8443/user/me/?token=a%20b#x")
     #expect(url.isSecure && url.host == "hub.example" && url.port == 8443)
     #expect(url.basePath == "/user/me")

@@ -10,7 +10,7 @@ import Wire
     (#"{"execution_state": "dead", "exit_code": 3}"#, "exited with status 3"),
     (#"{"execution_state": "restarting", "exit_code": -9}"#, "killed by SIGKILL"),
   ])
-  func `the server's status message says how a kernel ended`(content: String, end: String?) throws {
+  func `the server's status message tells how a kernel ended`(content: String, end: String?) throws {
     #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(Bytes(content)), hasStarted: true) == end)
   }
 
@@ -21,7 +21,7 @@ import Wire
   }
 
   @Test(arguments: [Int64.min, .max, -1_000_000])
-  func `a cell may send such messages too, with any number in them`(code: Int64) throws {
+  func `a status message from a cell may hold any exit code`(code: Int64) throws {
     let content = Bytes(#"{"execution_state": "dead", "exit_code": \#(code)}"#)
     #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(content), hasStarted: true) != nil)
   }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct CachedValueTests {
   private struct Failure: Error {}
 
-  @Test func `what is cached is found out once`() async throws {
+  @Test func `a cached value is computed once`() async throws {
     try await TestLoop.run {
       let counter = Counter()
       let cached = CachedValue { counter.next() }
@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func `what is too old is found out again, once for all who ask meanwhile`() async throws {
+  @Test func `a value that is too old is computed again, once for all concurrent callers`() async throws {
     try await TestLoop.run {
       let counter = Counter()
       let gate = Promise<Void>()
@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func `what could not be found out is tried again`() async throws {
+  @Test func `a failed computation is tried again`() async throws {
     try await TestLoop.run {
       let counter = Counter()
       let cached = CachedValue {

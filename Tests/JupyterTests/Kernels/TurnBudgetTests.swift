@@ -11,7 +11,7 @@ import Testing
     return taken
   }
 
-  @Test func aTurnHasALimitOfMessagesAndOneOfBytes() {
+  @Test func `a turn has a limit of messages and one of bytes`() {
     #expect(messages(of: 0) == TurnBudget.messages)
     #expect(messages(of: 1000) == TurnBudget.messages)
     #expect(messages(of: TurnBudget.bytes / 4) == 4)
@@ -19,7 +19,7 @@ import Testing
     #expect(messages(of: .max) == 1)
   }
 
-  @Test func theNextTurnBeginsAnew() {
+  @Test func `the next turn starts with a full budget`() {
     var budget = TurnBudget()
     var spent = [budget.isSpent(by: TurnBudget.bytes), budget.isSpent(by: TurnBudget.bytes - 1)]
     budget.renew()

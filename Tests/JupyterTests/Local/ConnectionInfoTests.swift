@@ -6,7 +6,7 @@ import Wire
 @testable import Jupyter
 
 @Suite struct ConnectionInfoTests {
-  @Test func `tells a kernel of Unix sockets`() throws {
+  @Test func `the connection file names Unix sockets`() throws {
     let connection = ConnectionInfo(.local(pathPrefix: "/run/kernel1"))
     #expect(connection.endpoint(.shell) == .path("/run/kernel1-1"))
     let json = try JSONSlice.parse(connection.json(kernelName: "python3"))
@@ -19,7 +19,7 @@ import Wire
     #expect(json["key"]?.text?.count == 72)
   }
 
-  @Test func `tells a kernel of ports`() throws {
+  @Test func `the connection file names ports`() throws {
     let connection = ConnectionInfo(.loopback(ports: [10, 20, 30, 40, 50]))
     #expect(connection.endpoint(.control) == .port(40))
     let json = try JSONSlice.parse(connection.json(kernelName: "deno"))
@@ -27,7 +27,7 @@ import Wire
     #expect(json["stdin_port"]?.integer == 30)
   }
 
-  @Test func `no two keys are alike`() {
+  @Test func `every key is different`() {
     #expect(ConnectionInfo(.local(pathPrefix: "/a")).key != ConnectionInfo(.local(pathPrefix: "/a")).key)
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
 /// With an installation of Python that is a shell script.
 @Suite(.serialized) struct ForkLauncherTests {
-  @Test func `the first kernel need not wait, and those that come later are forked`() async throws {
+  @Test func `the first kernel does not wait for the fork server, and later ones are forked`() async throws {
     try await withLauncher { launcher, workplace in
       #expect(try await launcher.launch(workplace.order("exit 1")) == nil)
       try await launcher.untilPrepared()
@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func `variables of its own, and other kernelspecs, are not its business`() async throws {
+  @Test func `kernels with variables of their own or other kernelspecs are not forked`() async throws {
     try await withLauncher { launcher, workplace in
       try await launcher.untilPrepared()
       #expect(try await launcher.launch(workplace.order("exit 0", hasOwnVariables: true)) == nil)
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func `only kernels of our package are forked, where it can do that`() throws {
+  @Test func `only kernels of our package are forked, if the package has a fork server`() throws {
     let ours = #"{"argv":["python","-m","code_interpreter_kernel.kernel","-f","{connection_file}"]}"#
     let others = #"{"argv":["python","-m","ipykernel_launcher","-f","{connection_file}"]}"#
     let resources = "/nowhere/code_interpreter_kernel/kernels/python3"

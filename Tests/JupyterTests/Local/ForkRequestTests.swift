@@ -36,7 +36,7 @@ import Wire
     #"{"id": 7, "pid": 4294967297}"#, #"{"pid": 7}"#, #"{"id": 7, "exit": {}}"#,
     #"{"id": 7, "exit": {"status": 1e99}}"#,
   ])
-  func `what is no reply is none`(line: String) {
+  func `a line that is not a reply is refused`(line: String) {
     #expect(ForkReply(Bytes(line)) == nil)
   }
 }

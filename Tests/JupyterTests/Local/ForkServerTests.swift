@@ -8,7 +8,7 @@ import Testing
 
 /// Against a stand-in that speaks the protocol and forks shells.
 @Suite(.serialized) struct ForkServerTests {
-  @Test func `a kernel that was forked tells how it ended, and what it said last`() async throws {
+  @Test func `a forked kernel tells how it ended, and its last lines`() async throws {
     try await withServer { server, workplace in
       let kernel = try #require(await workplace.fork("echo one; echo two >&2; exit 3", by: server))
       #expect(await kernel.exit() == .code(3))
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `nothing is forked by one that ends meanwhile`() async throws {
+  @Test func `no kernel is forked by a fork server that ends meanwhile`() async throws {
     try await withServer { server, workplace in
       let forking = LoopActor.task { try await workplace.fork("DIE", by: server) }
       let kernel = try await forking.value
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func `a fork that fails is no kernel, and the next is one`() async throws {
+  @Test func `a fork that fails gives no kernel, and the next one does`() async throws {
     try await withServer { server, workplace in
       let failed = try await workplace.fork("FAIL", by: server)
       #expect(failed == nil)
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func `one that does not get ready says why`() async throws {
+  @Test func `a fork server that does not get ready tells why`() async throws {
     try await TestLoop.run {
       let subreaper = try Subreaper()
       let command = ForkServer.Command(

@@ -24,7 +24,8 @@ import Testing
         == "/x/jupyter")
   }
 
-  @Test func `our package's kernels hide those of the environment, and these those of others`() async throws {
+  @Test func `our package's kernelspecs come before the environment's, and these before others`() async throws
+  {
     try await TestLoop.run {
       let root = try TemporaryDirectory(prefix: "specs-")
       try await install(

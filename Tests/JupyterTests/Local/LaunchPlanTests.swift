@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: ["python", "python3", "python3.11"])
-  func `takes the environment's interpreter for a bare name of Python's`(name: String) throws {
+  func `a bare name of Python means the environment's interpreter`(name: String) throws {
     #expect(try plan("{\"argv\": [\"\(name)\", \"-m\", \"x\"]}").executable == "/env/bin/python")
   }
 
@@ -71,7 +71,7 @@ import Testing
   }
 
   @Test(arguments: ["", "[]", "{}", "{\"argv\": []}", "{\"argv\": [1]}", "{\"argv\": \"python\"}"])
-  func `what is no kernelspec is none`(json: String) {
+  func `JSON that is not a kernelspec is refused`(json: String) {
     #expect(LocalKernelSpec(name: "some", json: Bytes(json), resourceDirectory: "/") == nil)
   }
 }

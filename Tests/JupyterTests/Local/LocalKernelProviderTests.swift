@@ -21,7 +21,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   @Test(arguments: [false, true])
-  func `all of ten thousand outputs arrive, in their order`(isForked: Bool) async throws {
+  func `ten thousand outputs arrive in order`(isForked: Bool) async throws {
     try await withKernel(isForked: isForked) { kernel, _ in
       let code = "for i in range(10_000): print(i, flush=True)"
       let output = try await kernel.output(of: code)
@@ -30,7 +30,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   @Test(arguments: [false, true])
-  func `what runs is interrupted, and the kernel goes on`(isForked: Bool) async throws {
+  func `running code is interrupted, and the kernel goes on`(isForked: Bool) async throws {
     try await withKernel(isForked: isForked) { kernel, _ in
       let running = Task { @LoopActor in
         try await kernel.output(of: "print('x', flush=True)\nwhile True: pass") { _ in
@@ -46,7 +46,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   @Test(arguments: [false, true])
-  func `a kernel that is killed says how, after its last words, and leaves nothing behind`(isForked: Bool)
+  func `a killed kernel's end is told after its last output, and nothing is left behind`(isForked: Bool)
     async throws
   {
     try await withKernel(isForked: isForked) { kernel, _ in
@@ -75,7 +75,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   @Test(arguments: [false, true])
-  func `shutting down ends also what ignores requests, in mid-execution`(isForked: Bool) async throws {
+  func `shutting down ends even a busy kernel that ignores requests`(isForked: Bool) async throws {
     try await withKernel(isForked: isForked) { kernel, _ in
       var process = ""
       let code = """
@@ -99,8 +99,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
     }
   }
 
-  @Test func `a forked kernel is in its directory, has its output read, and belongs to itself`() async throws
-  {
+  @Test func `a forked kernel has its directory, its log and its own session`() async throws {
     try await withKernel(isForked: true) { kernel, _ in
       let code = """
         import os, sys
@@ -113,7 +112,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   }
 
   @Test(arguments: [false, true])
-  func `what does not start says why`(isForked: Bool) async throws {
+  func `a kernel that does not start tells why`(isForked: Bool) async throws {
     try await withProvider(isForked: isForked) { provider in
       let spec = try #require(try await provider.specs(maximumAge: .zero).first { $0.language == "python" })
       await #expect(throws: KernelProviderError.self) {

@@ -7,7 +7,7 @@ import Wire
 @Suite struct MessageBacklogTests {
   private let request = MessageIdentifier(ours: "request")
 
-  @Test func `what is within the limit comes out as it went in`() throws {
+  @Test func `messages within the limit come out in order`() throws {
     var backlog = MessageBacklog(limit: 20_000)
     for number in 0..<10 {
       let outcome = backlog.append(try output("\(number)"), after: request)
@@ -16,7 +16,7 @@ import Wire
     #expect(drain(&backlog) == (0..<10).map { #"iopub {"text":"\#($0)"}"# })
   }
 
-  @Test func `what was taken makes room`() throws {
+  @Test func `a taken message makes room for others`() throws {
     var backlog = MessageBacklog(limit: 4000)
     for _ in 0..<100 {
       let outcome = backlog.append(try output("x"), after: request)
@@ -26,7 +26,7 @@ import Wire
   }
 
   @Test
-  func `beyond the limit output is dropped until its code has ended, and the loss is told in its place`()
+  func `output beyond the limit is dropped until its code has ended, and the loss is told in its place`()
     throws
   {
     var backlog = MessageBacklog(limit: 2400)
@@ -63,7 +63,7 @@ import Wire
     #expect(after == .kept)
   }
 
-  @Test func `replies without end are no replies`() throws {
+  @Test func `too many replies are an overrun`() throws {
     var backlog = MessageBacklog(limit: 4000)
     var outcomes: [MessageBacklog.Outcome] = []
     for _ in 0..<10 {
@@ -90,7 +90,7 @@ import Wire
     #expect(second == .overflowed)
   }
 
-  @Test func `a message longer than the limit is kept behind what is no output`() throws {
+  @Test func `a message longer than the limit is kept after messages that are not output`() throws {
     var backlog = MessageBacklog(limit: 2400)
     _ = backlog.append(try status("busy", of: "request"), after: request)
     let long = backlog.append(try output(String(repeating: "x", count: 10_000)), after: request)
@@ -99,7 +99,7 @@ import Wire
     #expect(idle == .kept)
   }
 
-  @Test func `what did not come as far as here counts as dropped`() throws {
+  @Test func `output that was dropped earlier counts as dropped`() throws {
     var backlog = MessageBacklog(limit: 4000)
     let first = backlog.drop(1000, after: request)
     #expect(first == .overflowed)

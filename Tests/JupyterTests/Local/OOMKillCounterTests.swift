@@ -10,7 +10,7 @@ import Testing
     #expect(OOMKillCounter.count(in: "") == nil)
   }
 
-  @Test func `finds the group, or the root where its path is not visible`() {
+  @Test func `finds the group, or the root if its path is not visible`() {
     #expect(
       OOMKillCounter.candidates(for: "0::/system.slice/x.service") == [
         "/sys/fs/cgroup/system.slice/x.service/memory.events", "/sys/fs/cgroup/memory.events",

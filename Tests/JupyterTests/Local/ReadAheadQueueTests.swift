@@ -14,7 +14,7 @@ import Testing
     return lengths
   }
 
-  @Test func `what is within the limit is kept, in order`() throws {
+  @Test func `messages within the limit are kept in order`() throws {
     var queue = ReadAheadQueue(limit: Self.limit)
     for length in [100, 400_000, 200, 500_000] { try queue.append(parts(length)) }
     #expect(lengths(&queue) == [100, 400_000, 200, 500_000])
@@ -48,7 +48,7 @@ import Testing
     #expect(lengths(&queue) == [500_000])
   }
 
-  @Test func `short messages beyond the limit end it`() throws {
+  @Test func `short messages beyond the limit are an overrun`() throws {
     var queue = ReadAheadQueue(limit: Self.limit)
     let count = Self.limit / (100 + MessageBacklog.overhead)
     for _ in 0..<count { try queue.append(parts(100)) }

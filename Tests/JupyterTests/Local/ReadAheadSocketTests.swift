@@ -28,7 +28,7 @@ import Wire
     }
   }
 
-  @Test func `what was taken makes room`() async throws {
+  @Test func `a taken message makes room for others`() async throws {
     try await withSocket { publisher, socket in
       let long = Bytes([UInt8](repeating: 0, count: 200_000))
       for _ in 0..<5 {
@@ -46,7 +46,7 @@ import Wire
     }
   }
 
-  @Test func `short messages without end are no messages`() async throws {
+  @Test func `too many short messages are an overrun`() async throws {
     try await withSocket { publisher, socket in
       // Each counts as longer than it is, so that the objects that hold it count as well.
       let count = 2 * Self.limit / MessageBacklog.overhead

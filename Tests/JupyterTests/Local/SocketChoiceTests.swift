@@ -23,7 +23,7 @@ import Testing
     (#"{"argv": ["pythonic"], "language": "x"}"#, .ports),
     (#"{"argv": ["python"], "metadata": {"code_interpreter": {"transport": "tcp"}}}"#, .ports),
     (#"{"argv": ["deno"], "metadata": {"code_interpreter": {"transport": "ipc"}}}"#, .unix),
-  ]) func `a kernelspec says where its kernel can be met`(json: String, expected: SocketChoice) throws {
+  ]) func `a kernelspec decides between Unix sockets and ports`(json: String, expected: SocketChoice) throws {
     #expect(try choice(json) == expected)
   }
 
@@ -32,7 +32,7 @@ import Testing
     ("#!/usr/bin/env python\n", .unixElsePorts),
     ("#!/bin/sh\nexec \"/env/bin/python\" -m bash_kernel \"$@\"\n", .unixElsePorts),
     ("#!/bin/sh\nexec node kernel.js \"$@\"\n", .ports),
-  ]) func `a program that is a script says so too`(script: String, expected: SocketChoice) throws {
+  ]) func `a script as the program decides too`(script: String, expected: SocketChoice) throws {
     #expect(try choice(#"{"argv": ["/opt/start"], "language": "x"}"#, script: Bytes(script)) == expected)
   }
 }

@@ -11,7 +11,7 @@ import Testing
 private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(cString: $0) }
 
 @Suite(.enabled(if: prefix != nil), .serialized) struct WarmPoolTests {
-  @Test func `a kernel from the pool cannot be told from a fresh one`() async throws {
+  @Test func `a kernel from the pool behaves like a new one`() async throws {
     let code = """
       import json, os, sys
       names = sorted(name for name in globals() if name not in ('exit', 'quit', 'open'))

@@ -11,7 +11,7 @@ private let both = [ZeroMQImplementation.direct, .library]
 
 @Suite struct ZeroMQKernelChannelTests {
   @Test(arguments: both)
-  func `a request is signed, and its reply and the output come to whoever asks`(by: ZeroMQImplementation)
+  func `a request is signed, and its reply and output are received`(by: ZeroMQImplementation)
     async throws
   {
     try await withKernel(by) { kernel, channel in
@@ -24,7 +24,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `what is not signed with the key is as good as not sent`(by: ZeroMQImplementation) async throws {
+  func `a message that is not signed with the key is ignored`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, channel in
       var forged = kernel.encode("forged")
       forged[1] = Bytes([UInt8](repeating: UInt8(ascii: "0"), count: 64))
@@ -37,7 +37,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `what has an identifier that is none is passed over, and what comes behind it is not`(
+  func `a message with an invalid identifier is skipped, and the next one is received`(
     by: ZeroMQImplementation
   )
     async throws
@@ -54,7 +54,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `a message that is read on another thread stays before those behind it`(by: ZeroMQImplementation)
+  func `a message that another thread parses keeps its place`(by: ZeroMQImplementation)
     async throws
   {
     try await withKernel(by) { kernel, channel in
@@ -76,7 +76,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `the end comes behind all that was said before it`(by: ZeroMQImplementation) async throws {
+  func `the kernel's end comes after everything it had sent`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, channel in
       let publishing = Task { @LoopActor in
         for _ in 0..<1000 { try await kernel.publish("stream") }
@@ -92,7 +92,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `the end is told also where a child of the kernel holds its sockets`(by: ZeroMQImplementation)
+  func `the kernel's end is told even if a child process holds its sockets`(by: ZeroMQImplementation)
     async throws
   {
     try await withKernel(by) { kernel, channel in
@@ -121,7 +121,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `what still comes over the others does not hide the loss`(by: ZeroMQImplementation) async throws {
+  func `messages on the other sockets do not hide the loss of one`(by: ZeroMQImplementation) async throws {
     try await withKernel(by, lossLimit: .milliseconds(1)) { kernel, channel in
       kernel.iopub.close()
       let replying = Task { @LoopActor in
@@ -136,7 +136,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `who asks on control when it is lost is told`(by: ZeroMQImplementation) async throws {
+  func `a pending request on control fails when control is lost`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, channel in
       let asking = Task { @LoopActor in try await channel.ask(ControlRequest.interrupt.make()) }
       _ = try await kernel.control.next()
@@ -146,7 +146,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `a peer that asks whether we are there is answered`(by: ZeroMQImplementation) async throws {
+  func `a PING is answered`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, _ in
       let ping: [UInt8] = [4, 8, 4] + Array("PING".utf8) + [0, 10, 0x61]
       let pong: [UInt8] = [4, 6, 4] + Array("PONG".utf8) + [0x61]
@@ -158,7 +158,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `a request to a kernel that has just died is no other end than its death`(by: ZeroMQImplementation)
+  func `a request to a kernel that has just died does not hide its death`(by: ZeroMQImplementation)
     async throws
   {
     try await withKernel(by) { kernel, channel in
@@ -195,7 +195,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `what is no message of ZeroMQ ends the channel`(by: ZeroMQImplementation) async throws {
+  func `bytes that are not ZMTP end the channel`(by: ZeroMQImplementation) async throws {
     try await withKernel(by, lossLimit: .milliseconds(1)) { kernel, channel in
       try await kernel.publish("last words")
       try await kernel.iopub.stream.write([Bytes([UInt8](repeating: 0xFF, count: 9))])
@@ -254,7 +254,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `what answers no question on control does not pile up`(by: ZeroMQImplementation) async throws {
+  func `replies on control that nobody waits for do not pile up`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, channel in
       for _ in 0..<100 { try await kernel.control.send(kernel.encode("reply")) }
       // Behind them, so that they were taken.
@@ -267,7 +267,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `a question on control is answered while nobody takes the output`(by: ZeroMQImplementation)
+  func `a request on control is answered while nobody reads the output`(by: ZeroMQImplementation)
     async throws
   {
     try await withKernel(by, keepsOutput: true) { kernel, channel in
@@ -285,7 +285,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   }
 
   @Test(arguments: both)
-  func `who waits when the channel is closed is told`(by: ZeroMQImplementation) async throws {
+  func `closing the channel ends pending reads and requests`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { _, channel in
       let reading = Task { @LoopActor in try await channel.next() }
       let asking = Task { @LoopActor in try await channel.ask(ControlRequest.interrupt.make()) }

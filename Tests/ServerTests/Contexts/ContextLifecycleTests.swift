@@ -9,7 +9,7 @@ import Testing
   private let death = KernelEnd.died("killed by SIGKILL")
   private let disconnection = KernelEnd.connectionLost("reset")
 
-  @Test func `a kernel is started once, and again where that failed`() {
+  @Test func `a kernel is started once, and again if that failed`() {
     var context = ContextLifecycle()
     #expect(!context.hasBegun && context.state == .unused)
     #expect(context.begin() == .start)
@@ -19,7 +19,7 @@ import Testing
     #expect(context.isReady)
   }
 
-  @Test func `a kernel that was called for before another is not wanted`() throws {
+  @Test func `a kernel from an earlier request is not wanted`() throws {
     var context = ContextLifecycle()
     _ = context.begin()
     #expect(try context.restart(after: nil) == .restart)
@@ -37,7 +37,7 @@ import Testing
     #expect(context.takeLoss() == nil)
   }
 
-  @Test func `an end that its own code has asked for is told by that`() {
+  @Test func `a kernel's end that its own code asked for is told with that reason`() {
     var context = ready()
     context.expectEnd(of: kernel, because: "exit() was called")
     _ = context.kernelEnded(kernel, death)
@@ -45,7 +45,7 @@ import Testing
     #expect(context.takeLoss() == "exit() was called")
   }
 
-  @Test func `a restart that a client asked for is not told, one that was needed is`() throws {
+  @Test func `a restart that a client asked for is not told, and one that was needed is`() throws {
     var context = ready()
     _ = try context.restart(after: nil)
     #expect(context.kernelEnded(kernel, death) == .replace(death))
@@ -56,7 +56,7 @@ import Testing
     #expect(context.takeLoss() == "it did not obey")
   }
 
-  @Test func `a lost connection is told of only if the kernel is lost with it`() {
+  @Test func `a lost connection is told only if the kernel is lost with it`() {
     var context = ready()
     #expect(context.kernelEnded(kernel, disconnection) == .reconnect(disconnection))
     #expect(context.isAway)
@@ -69,7 +69,7 @@ import Testing
     #expect(context.takeLoss()?.hasPrefix("the connection to the kernel was lost") == true)
   }
 
-  @Test func `a provider that is away stays so until a kernel is there`() throws {
+  @Test func `a provider that is unavailable stays so until a kernel has started`() throws {
     var context = ready()
     _ = context.kernelEnded(kernel, disconnection)
     #expect(context.startAgain() == .start && context.isAway)

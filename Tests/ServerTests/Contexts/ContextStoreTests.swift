@@ -9,7 +9,7 @@ import Testing
 @testable import Server
 
 @Suite struct ContextStoreTests {
-  @Test func `default contexts are listed before they are used, and are those that are used then`()
+  @Test func `default contexts are listed before they are used, and stay the same when they are`()
     async throws
   {
     try await withStore { provider, store in
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  @Test func `a context that is used by its identifier alone has a kernel`() async throws {
+  @Test func `a default context that is used by its identifier gets a kernel`() async throws {
     try await withStore { provider, store in
       let listed = await store.all()
       _ = try await store.context(Bytes(listed[1].identifier)).ready()
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test func `one that was deleted comes back on use alone`() async throws {
+  @Test func `a deleted default context comes back only when it is used`() async throws {
     try await withStore { _, store in
       for context in await store.all() { try await store.delete(Bytes(context.identifier)) }
       #expect(await store.all().isEmpty)
@@ -44,8 +44,7 @@ import Testing
     }
   }
 
-  @Test func `what has no kernel does not count against the limit, and counts when it gets one`() async throws
-  {
+  @Test func `a context counts against the limit only when it has a kernel`() async throws {
     try await withStore(limit: 1) { _, store in
       let listed = await store.all()
       let context = try await store.create(language: "python", directory: nil)
@@ -57,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func `an identifier that nobody has is repeated as far as it may be one`() async throws {
+  @Test func `the error for an unknown identifier repeats at most 32 characters of it`() async throws {
     try await withStore { _, store in
       for (identifier, shown) in [
         ("no-such", "no-such"),
@@ -70,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func `kernels that are installed meanwhile are found`() async throws {
+  @Test func `kernelspecs that are installed later are found`() async throws {
     try await withStore { provider, store in
       provider.installed = [FakeKernelProvider.spec]
       #expect(await store.all().map(\.language) == ["python"])

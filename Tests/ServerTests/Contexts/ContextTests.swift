@@ -7,7 +7,7 @@ import Testing
 @testable import Server
 
 @Suite struct ContextTests {
-  @Test func `a kernel that dies is replaced by one`() async throws {
+  @Test func `a kernel that dies is replaced once`() async throws {
     try await withContext { provider, context in
       provider.channels["kernel-1"]?.die()
       try await Self.until { provider.living == ["kernel-2"] && context.isReady }
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test func `one is told that a kernel has died, once, when another is there`() async throws {
+  @Test func `a kernel's death is told once, when another kernel is ready`() async throws {
     try await withContext { provider, context in
       #expect(context.takeLoss() == nil)
       let gate = Promise<Void>()
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func `nobody is told of a restart that was asked for, also where the kernel had died before`()
+  @Test func `a restart that was asked for is not told, even if the kernel had died before`()
     async throws
   {
     try await withContext { provider, context in
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel that had to be replaced is told of, and one that was asked to end with the reason`()
+  @Test func `a kernel that had to be replaced is told, and one that was asked to end with the reason`()
     async throws
   {
     try await withContext { provider, context in
@@ -100,7 +100,7 @@ import Testing
     }
   }
 
-  @Test func `a lost connection is told of where the kernel is lost with it`() async throws {
+  @Test func `a lost connection is told if the kernel is lost with it`() async throws {
     try await withContext { provider, context in
       provider.onReconnect = { _ in FakeChannel() }
       provider.channels["kernel-1"]?.breakOff()
@@ -131,7 +131,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func `a context that is deleted while its kernel is replaced leaves none`(isRestarted: Bool) async throws {
+  func `a context deleted while its kernel is replaced leaves no kernel`(isRestarted: Bool) async throws {
     try await withContext { provider, context in
       let gate = Promise<Void>()
       provider.gate = gate

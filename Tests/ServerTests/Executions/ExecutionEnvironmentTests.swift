@@ -5,7 +5,7 @@ import Wire
 @testable import Server
 
 @Suite struct ExecutionEnvironmentTests {
-  @Test func `metadata holds every value as it is`() throws {
+  @Test func `metadata holds every value unchanged`() throws {
     let environment = try #require(
       ExecutionEnvironment([("A", "\"'\\\n\u{1}é"), ("B", "")], language: "python"))
     let variables = try JSONSlice.parse(environment.metadata)["code_interpreter"]?["env_vars"]

@@ -9,7 +9,7 @@ import Wire
 @testable import Server
 
 @Suite struct ExecutionRunTests {
-  @Test func `what the kernel says comes to the sink, in order`() async throws {
+  @Test func `the kernel's output comes to the sink in order`() async throws {
     try await withContext { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = {
@@ -72,7 +72,7 @@ import Wire
     }
   }
 
-  @Test func `an interrupted execution ends without its reply, where the kernel has lost it`() async throws {
+  @Test func `an interrupted execution ends without its reply if the kernel has lost it`() async throws {
     try await withContext { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = { try channel.accept($0) }
@@ -109,7 +109,7 @@ import Wire
     }
   }
 
-  @Test func `what a kernel sends behind its idle still belongs to the execution`() async throws {
+  @Test func `output after the idle status still belongs to the execution`() async throws {
     try await withContext(language: "julia") { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = {
@@ -120,8 +120,7 @@ import Wire
     }
   }
 
-  @Test func `what Deno prints, however late, comes before the mark that is printed behind it`() async throws
-  {
+  @Test func `late output of Deno comes before the mark that is printed after it`() async throws {
     try await withContext(language: "typescript") { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = { request in
@@ -140,7 +139,7 @@ import Wire
     }
   }
 
-  @Test func `a mark that cannot be printed keeps nobody waiting`() async throws {
+  @Test func `a mark that cannot be printed does not block the execution`() async throws {
     try await withContext(language: "typescript") { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = { request in

@@ -4,7 +4,7 @@ import Testing
 @testable import Server
 
 @Suite struct ExecutionStateTests {
-  @Test func `an interrupt before the kernel is its own calls it off`() {
+  @Test func `an interrupt before the execution has the kernel cancels it`() {
     var execution = Execution()
     #expect(execution.interrupt().isEmpty)
     #expect(execution.state == .calledOff)
@@ -12,7 +12,7 @@ import Testing
     #expect(execution.state == .calledOff && execution.isInterrupted)
   }
 
-  @Test func `a client that goes away takes it out of the queue and interrupts it`() {
+  @Test func `a client that disconnects removes its execution from the queue or interrupts it`() {
     var waiting = Execution()
     #expect(waiting.abandon() == [.leaveQueue])
     #expect(waiting.state == .calledOff)
@@ -20,7 +20,7 @@ import Testing
     #expect(running.abandon() == [.leaveQueue, .interruptKernel, .wait(.milliseconds(100))])
   }
 
-  @Test func `code that does not obey is interrupted again, ever later, then its kernel is replaced`() {
+  @Test func `code that ignores interrupts is interrupted ever later, then its kernel is replaced`() {
     var execution = Self.running()
     var actions = [execution.interrupt()]
     for _ in 0..<8 { actions.append(execution.patienceEnded()) }
@@ -29,14 +29,14 @@ import Testing
     #expect(execution.state == .givenUp && execution.isInterrupted)
   }
 
-  @Test func `a second interrupt does not hasten it`() {
+  @Test func `a second interrupt does not shorten the wait`() {
     var execution = Self.running()
     _ = execution.interrupt()
     #expect(execution.interrupt().isEmpty)
     #expect(execution.state == .interrupted(attempts: 1))
   }
 
-  @Test func `a kernel that is idle and has not replied is asked, and interrupted no more`() throws {
+  @Test func `an idle kernel that has not replied is asked, and no longer interrupted`() throws {
     var execution = Self.running()
     _ = execution.interrupt()
     #expect(execution.findReply().isEmpty)
@@ -56,7 +56,7 @@ import Testing
     #expect(execution.patienceEnded() == [.wait(.milliseconds(200))])
   }
 
-  @Test func `nothing is done any more when the kernel has said all, or the execution has ended`() throws {
+  @Test func `nothing is done when the kernel has sent everything, or the execution has ended`() throws {
     var complete = Self.running()
     _ = try complete.receive(Messages.reply())
     _ = try complete.receive(Messages.status("idle"))
@@ -68,7 +68,7 @@ import Testing
     #expect(ended.state == .ended(wasInterrupted: true))
   }
 
-  @Test func `a kernel that never got the code leaves the execution as it was`() {
+  @Test func `a kernel that never got the code leaves the execution unchanged`() {
     var execution = Self.running()
     execution.kernelMissed()
     #expect(execution.state == .waiting)

@@ -15,7 +15,7 @@ import Testing
     NDJSONEncoder.line(event).map { String($0) }.joined()
   }
 
-  @Test func isCompleteOnReplyAndIdleInEitherOrder() throws {
+  @Test func `an execution is complete after reply and idle, in either order`() throws {
     for messages in [
       [try Messages.reply(), try Messages.status("idle")],
       [try Messages.status("idle"), try Messages.reply()],
@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test func aReplyThatCannotBeReadIsAReplyAndIsToldInTheEnd() throws {
+  @Test func `a malformed reply completes the execution and is told at the end`() throws {
     let reply = try Messages.reply(#"{"status": NaN}"#)
     let input = try Messages.iopub("execute_input", #"{"execution_count": 3}"#)
     let idle = try Messages.status("idle")
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test func anInterruptedExecutionThatIsIdleMayHaveLostItsReply() throws {
+  @Test func `an interrupted execution that is idle may have lost its reply`() throws {
     var execution = Execution()
     execution.kernelTaken()
     _ = try execution.receive(Messages.status("idle"))
@@ -51,21 +51,21 @@ import Testing
     #expect(execution.findReply().isEmpty)
   }
 
-  @Test func busyIsNotIdle() throws {
+  @Test func `a busy status does not complete the execution`() throws {
     var execution = Execution()
     _ = try execution.receive(Messages.status("busy"))
     _ = try execution.receive(Messages.reply())
     #expect(!execution.isComplete)
   }
 
-  @Test func theCountComesOnceAndFirst() throws {
+  @Test func `the execution count comes once and first`() throws {
     let lines = try lines([
       Messages.iopub("execute_input", #"{"code": "1", "execution_count": 3}"#), Messages.reply(),
     ])
     #expect(lines == ["{\"type\":\"number_of_executions\",\"execution_count\":3}\n"])
   }
 
-  @Test func streamsGoOutAsTheyCame() throws {
+  @Test func `streams are sent unchanged`() throws {
     let lines = try lines([
       Messages.iopub("stream", #"{"name": "stdout", "text": "a\n\u00e9\ud83d"}"#),
       Messages.iopub("stream", #"{"text": "b", "name": "stderr"}"#),
@@ -79,7 +79,7 @@ import Testing
       ])
   }
 
-  @Test func resultsHaveAFieldForEveryKnownTypeAndTheRestUnderExtra() throws {
+  @Test func `results have a field for every known type, and the rest under extra`() throws {
     let lines = try lines([
       Messages.iopub(
         "execute_result",
@@ -94,7 +94,7 @@ import Testing
       ])
   }
 
-  @Test func whatIsDisplayedIsNoMainResultAndHasNoEmptyExtra() throws {
+  @Test func `displayed data is not a main result and has no empty extra`() throws {
     let line = try #require(
       try lines([Messages.iopub("display_data", #"{"data": {"text/html": "<b>"}}"#)]).first)
     #expect(line.contains("\"is_main_result\":false"))
@@ -114,7 +114,7 @@ import Testing
     #expect(line.first?.hasSuffix(end + "\n") == true)
   }
 
-  @Test func whatHasANameIsUpdatedUnderIt() throws {
+  @Test func `data with a display_id is updated under it`() throws {
     let data = #""data": {"text/plain": "'a'"}, "metadata": {}"#
     let lines = try lines([
       Messages.iopub("display_data", "{\(data), \"transient\": {\"display_id\": \"one \\u00e9 é\"}}"),
@@ -133,14 +133,14 @@ import Testing
     for (line, start) in zip(lines, starts) { #expect(line.hasPrefix(start)) }
   }
 
-  @Test func anUpdateOfWhatHasNoNameIsOnlyShown() throws {
+  @Test func `an update without a display_id is only displayed`() throws {
     let lines = try lines([
       Messages.iopub("update_display_data", #"{"data": {"text/plain": "a"}, "transient": {}}"#)
     ])
     #expect(lines.first?.hasPrefix("{\"type\":\"result\",\"is_main_result\":false,") == true)
   }
 
-  @Test func outputIsCleared() throws {
+  @Test func `output is cleared`() throws {
     let lines = try lines([
       Messages.iopub("clear_output", #"{"wait": true}"#), Messages.iopub("clear_output", #"{"wait": false}"#),
       Messages.iopub("clear_output", "{}"),
@@ -149,13 +149,13 @@ import Testing
     #expect(lines == ["{\"type\":\"clear_output\",\"wait\":true}\n", now, now])
   }
 
-  @Test func aRestartSaysWhy() {
+  @Test func `a restart tells the reason`() {
     #expect(
       line(.contextRestarted(reason: "killed by \"é\""))
         == #"{"type":"context_restarted","reason":"killed by \"\u00e9\""}"# + "\n")
   }
 
-  @Test func allTextIsASCII() throws {
+  @Test func `all text is ASCII`() throws {
     let text = "\u{6C49}\u{1F600}é\u{2028}"
     let lines = try lines([
       Messages.iopub("stream", "{\"name\": \"stdout\", \"text\": \"\(text)\"}"),
@@ -175,14 +175,14 @@ import Testing
     }
   }
 
-  @Test func jsonOverSeveralLinesBecomesOne() throws {
+  @Test func `JSON over several lines becomes one line`() throws {
     let line = try #require(
       try lines([Messages.iopub("display_data", "{\"data\": {\"application/json\": {\n\"a\":\r\n1}}}")]).first
     )
     #expect(line.dropLast().contains { $0.isNewline } == false)
   }
 
-  @Test func tracebacksLoseTheirColours() throws {
+  @Test func `tracebacks lose their colours`() throws {
     let lines = try lines([
       Messages.iopub(
         "error",
@@ -191,7 +191,7 @@ import Testing
     #expect(lines == ["{\"type\":\"error\",\"name\":\"E\",\"value\":\"v\",\"traceback\":\"one\\ntwo\"}\n"])
   }
 
-  @Test func anErrorThatOnlyTheReplyTellsIsTold() throws {
+  @Test func `an error that only the reply has is told`() throws {
     let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
     let told = try lines([Messages.reply(error), Messages.status("idle")])
     #expect(told.count == 1)
@@ -199,7 +199,7 @@ import Testing
     #expect(try lines([Messages.status("idle"), Messages.reply(error)]) == told)
   }
 
-  @Test func anErrorIsToldOnceWhicheverChannelIsFirst() throws {
+  @Test func `an error is told once, whichever channel is first`() throws {
     let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
     let output = try Messages.iopub("error", error)
     let reply = try Messages.reply(error)
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  @Test func anAbortedExecutionSaysSo() throws {
+  @Test func `an aborted execution is told`() throws {
     let reply = try Messages.reply(#"{"status": "aborted"}"#)
     let idle = try Messages.status("idle")
     for order in [[reply, idle], [idle, reply]] {
@@ -222,7 +222,7 @@ import Testing
     #expect(lines.last?.contains("the execution was interrupted") == true)
   }
 
-  @Test func ofAnExecutionWhoseOutputWasDroppedNoOtherErrorIsTold() throws {
+  @Test func `if output was dropped, no other error is told`() throws {
     for reply in [#"{"status": "aborted"}"#, #"{"status": "error", "ename": "KeyboardInterrupt"}"#] {
       var execution = Execution()
       execution.kernelTaken()
@@ -235,13 +235,13 @@ import Testing
     }
   }
 
-  @Test func pagesAreShown() throws {
+  @Test func `pager output is shown`() throws {
     let reply =
       #"{"status": "ok", "execution_count": 1, "payload": [{"source": "page", "data": {"text/plain": "help"}}]}"#
     #expect(try lines([Messages.reply(reply)]).last?.contains("\"text\":\"help\"") == true)
   }
 
-  @Test func contentThatIsNotJSONIsRefused() throws {
+  @Test func `content that is not JSON is refused`() throws {
     var execution = Execution()
     let message = try Messages.iopub("stream", "{\"text\": ")
     #expect(throws: (any Error).self) { try execution.receive(message) }

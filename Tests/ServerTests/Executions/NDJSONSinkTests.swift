@@ -9,7 +9,7 @@ import Wire
 
 extension ServerTests {
   @Suite struct NDJSONSinks {
-    @Test func aSilentStreamIsKeptAlive() async throws {
+    @Test func `a silent stream is kept alive`() async throws {
       try await withHTTPServer(handler: { _, response in
         let output = NDJSONSink(writer: response)
         await output.begin()
@@ -24,7 +24,7 @@ extension ServerTests {
       }
     }
 
-    @Test func nothingPilesUpForAClientThatDoesNotRead() async throws {
+    @Test func `nothing piles up for a client that does not read`() async throws {
       let text = String(repeating: "x", count: 1 << 16)
       let stalled = TestSignal()
       try await withHTTPServer(handler: { _, response in

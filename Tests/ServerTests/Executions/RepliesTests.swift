@@ -8,7 +8,7 @@ import Wire
 @testable import Jupyter
 
 @Suite struct RepliesTests {
-  @Test func `they come in order and end behind reply and idle`() async throws {
+  @Test func `replies come in order and end after reply and idle`() async throws {
     try await withKernel { kernel, channel in
       let request = kernel.session.execution(of: "")
       channel.onExecution = {
@@ -48,7 +48,7 @@ import Wire
     }
   }
 
-  @Test func `what came before a kernel's end is told before it`() async throws {
+  @Test func `messages from before a kernel's end come before it`() async throws {
     try await withKernel { kernel, channel in
       channel.onExecution = {
         try channel.accept($0)
@@ -81,7 +81,7 @@ import Wire
     }
   }
 
-  @Test func `a request that is given up holds nothing up`() async throws {
+  @Test func `an abandoned request does not block the kernel's other messages`() async throws {
     try await withKernel { kernel, channel in
       channel.onExecution = {
         for text in ["a", "b", "c"] { try channel.printText(text, to: $0) }
@@ -94,7 +94,7 @@ import Wire
     }
   }
 
-  @Test func `a consumer that is cancelled holds nothing up`() async throws {
+  @Test func `a cancelled consumer does not block the kernel's other messages`() async throws {
     try await withKernel { kernel, channel in
       await #expect(throws: DeadlineExceeded.self) {
         try await withDeadline(.milliseconds(1)) {

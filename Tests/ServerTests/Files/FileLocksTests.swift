@@ -7,7 +7,7 @@ import Workspace
 @testable import Server
 
 @Suite struct FileLocksTests {
-  @Test func `One at a time has a file, other files do not wait, and nothing is kept for free files`()
+  @Test func `A file is locked by one at a time, other files do not wait, and no lock is kept`()
     async throws
   {
     try await TestLoop.run {

@@ -25,7 +25,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `HEAD tells what GET would, without the body`() async throws {
+    @Test func `HEAD is answered like GET, without the body`() async throws {
       try await withFiles { files in
         files.write("0123456789", to: "a.bin")
         let head = try await files.ask("HEAD", "/files/a.bin")
@@ -43,7 +43,7 @@ extension ServerTests {
       ("bytes=2-4", "234", "bytes 2-4/10"), ("bytes=-3", "789", "bytes 7-9/10"),
       ("bytes=8-", "89", "bytes 8-9/10"),
     ])
-    func `A range is a part`(range: String, body: String, contentRange: String) async throws {
+    func `A range is answered with its part`(range: String, body: String, contentRange: String) async throws {
       try await withFiles { files in
         files.write("0123456789", to: "a")
         let answer = try await files.ask("GET", "/files/a", "Range: \(range)")
@@ -52,7 +52,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `A range outside is refused, one of another state of the file gives the whole`() async throws {
+    @Test func `A range outside the file is refused, one of another version gives the whole`() async throws {
       try await withFiles { files in
         files.write("0123456789", to: "a")
         let outside = try await files.ask("GET", "/files/a", "Range: bytes=10-")
@@ -69,7 +69,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `Whatever is answered, browsers are told that it must not act as this server`() async throws {
+    @Test func `Every response forbids browsers to run its content as this server's`() async throws {
       var options = HTTPServerOptions()
       options.maximumBodyLength = 1_000_000
       try await withFiles(options: options) { server async throws in
@@ -102,7 +102,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `What the client has already is not sent`() async throws {
+    @Test func `A file that the client already has is not sent`() async throws {
       try await withFiles { files in
         files.write("one", to: "a")
         let fields = try await files.ask("GET", "/files/a").head.fields
@@ -128,7 +128,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `A listing says names, kinds, sizes and times`() async throws {
+    @Test func `A listing has names, kinds, sizes and times`() async throws {
       try await withFiles { files in
         files.write("12345", to: "b")
         let times = [timespec(tv_sec: 5, tv_nsec: 0), timespec(tv_sec: 1_700_000_000, tv_nsec: 250_000_000)]
@@ -150,7 +150,7 @@ extension ServerTests {
     @Test(arguments: [
       "../secret", "%2e%2e/secret", "a/../../secret", "/etc/passwd", "%2fetc/passwd", "out", "a%00b",
     ])
-    func `A path that leaves the workspace is refused, whatever is asked`(path: String) async throws {
+    func `A path that leaves the workspace is refused for every method`(path: String) async throws {
       try await withFiles { files in
         symlink("../secret", files.root + "/out")
         for method in ["GET", "PUT", "DELETE"] where !(path == "out" && method == "DELETE") {
@@ -161,7 +161,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `What is no file is refused with a reason`() async throws {
+    @Test func `A path that is not a file is refused with a reason`() async throws {
       try await withFiles { files in
         mkdir(files.root + "/d", 0o755)
         mkfifo(files.root + "/pipe", 0o644)
@@ -178,7 +178,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `An upload that is cut short leaves what was there`() async throws {
+    @Test func `An upload that is cut short leaves the old file`() async throws {
       try await withFiles { files in
         files.write("old", to: "a")
         for head in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
@@ -193,7 +193,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `What must not be written is not asked for`() async throws {
+    @Test func `A refused upload gets no 100 Continue`() async throws {
       try await withFiles { files in
         let client = try await files.server.connect()
         try await client.send(
@@ -204,7 +204,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `A large file goes both ways, as it is`() async throws {
+    @Test func `A large file is uploaded and downloaded unchanged`() async throws {
       try await withFiles { files in
         let large = String(repeating: "0123456789abcde\n", count: 200_000)
         let put = try await files.ask("PUT", "/files/large", body: large)
@@ -213,7 +213,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `A download whose file shrinks is broken off`() async throws {
+    @Test func `A download whose file shrinks is aborted`() async throws {
       try await withFiles { files in
         let size = 64 << 20
         files.write("", to: "a")

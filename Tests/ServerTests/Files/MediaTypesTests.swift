@@ -12,7 +12,7 @@ import Testing
     ("/", MediaTypes.unknown),
     ("ü.csv", "text/csv; charset=utf-8"),
   ])
-  func `The type comes from the ending`(name: String, type: String) {
+  func `The type comes from the file name extension`(name: String, type: String) {
     #expect(MediaTypes.contentType(of: Bytes(name)) == type)
   }
 }

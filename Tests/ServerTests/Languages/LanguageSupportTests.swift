@@ -3,23 +3,23 @@ import Testing
 @testable import Server
 
 @Suite struct LanguageSupportTests {
-  @Test func hostileValuesAreLiteralsOfPython() throws {
+  @Test func `hostile values become Python literals`() throws {
     let code = try #require(LanguageSupport.of("python").environmentCode([("A", "\"'\\\n\t\u{1}é\u{2028}")]))
     #expect(code.set.hasSuffix("{\"values\": {\"A\": \"\\\"'\\\\\\n\\t\\u0001é\u{2028}\"}})"))
     #expect(!code.set.contains("\n") && !code.restore.contains("\n"))
   }
 
-  @Test func bashGetsOneLineOfASCII() throws {
+  @Test func `bash gets one line of ASCII`() throws {
     let code = try #require(LanguageSupport.of("bash").environmentCode([("A_1", "x'\n\u{3}é")]))
     #expect(code.set.contains("export A_1=$'x\\047\\012\\003\\303\\251'"))
   }
 
   @Test(arguments: ["1A", "A-B", "A.B", "é", "A B"])
-  func bashCannotHoldNamesThatAreNoIdentifiers(name: String) {
+  func `bash refuses variable names that are not identifiers`(name: String) {
     #expect(LanguageSupport.of("bash").environmentCode([(name, "x")]) == nil)
   }
 
-  @Test func anUnknownLanguageHasNoCode() {
+  @Test func `an unknown language has no code`() {
     #expect(LanguageSupport.of("cobol").environmentCode([("A", "x")]) == nil)
     #expect(
       ["python", "bash", "javascript", "typescript", "r"].allSatisfy {
@@ -27,7 +27,7 @@ import Testing
       })
   }
 
-  @Test func directoriesAreQuoted() {
+  @Test func `directories are quoted`() {
     for (language, code) in [
       ("python", #"__import__("os").chdir("/a\"b")"#), ("r", #"setwd("/a\"b")"#),
       ("typescript", #"(globalThis.Deno ?? process).chdir("/a\"b");"#),
