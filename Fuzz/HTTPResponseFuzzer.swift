@@ -1,5 +1,6 @@
 import Bytes
-import Wire
+
+@testable import Wire
 
 /// Parses a stream of responses, whole and in pieces. The first byte chooses the method of the request.
 @_cdecl("LLVMFuzzerTestOneInput")

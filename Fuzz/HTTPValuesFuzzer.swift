@@ -1,5 +1,6 @@
 import Bytes
-import Wire
+
+@testable import Wire
 
 /// Parses the values of fields and targets. Parsers must refuse invalid ones without a trap.
 @_cdecl("LLVMFuzzerTestOneInput")

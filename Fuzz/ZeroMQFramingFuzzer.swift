@@ -12,7 +12,9 @@ public func fuzzZeroMQFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> C
   }
   guard let signed = try? ZeroMQFraming.decode(parts, from: .iopub) else { return 0 }
   let again = ZeroMQFraming.encode(signed.frame) { _ in signed.signature }
-  check(signed.identities + again == parts, "\(parts)\n--- became:\n\(again)")
+  // Buffers, which follow the content, are not kept.
+  let kept = Array(parts.prefix(signed.identities.count + again.count))
+  check(signed.identities + again == kept, "\(parts)\n--- became:\n\(again)")
   let frame = signed.frame
   _ = try? Message(
     channel: .iopub, header: frame.header, parentHeader: frame.parentHeader, metadata: frame.metadata,
