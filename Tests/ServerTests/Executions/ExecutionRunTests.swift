@@ -200,6 +200,8 @@ import Wire
       _ = try await context.ready()
       try await body(provider, context)
       await context.delete(because: "the test is over")
+      // The closure of a test may hold the provider.
+      provider.onInterrupt = {}
       await Task.yield()
     }
   }
