@@ -24,8 +24,8 @@ public final class Kernel {
   /// `supported_features` of its `kernel_info_reply`.
   public private(set) var supportedFeatures: Set<String> = []
   /// Messages that the kernel sends itself, and no code that runs in it: their session tells whether another process has taken
-  /// its place. The first of them, a status, may be missed while the connection is new.
-  private static let telling: Set<MessageType> = [.status, .executeInput, .error]
+  /// its place. Those on iopub may be missed while the connection to the new process is new.
+  private static let telling: Set<MessageType> = [.status, .executeInput, .error, .executeReply]
   /// The feature of a kernel that waits while its output is not read.
   private static let keepsOutput = "code_interpreter.keeps_output"
   /// How many features are read, and how long a name may be, in bytes.

@@ -33,6 +33,9 @@ final class FakeKernelProvider: KernelProvider {
 
   static let spec = KernelSpec(name: "fake", displayName: "Fake", language: "python")
 
+  /// The session of the kernels' processes.
+  var session = ""
+
   /// What can be started.
   var installed = [spec]
 
@@ -47,6 +50,7 @@ final class FakeKernelProvider: KernelProvider {
     let isWarm = deadWarmKernels > 0
     if isWarm { deadWarmKernels -= 1 }
     let channel = FakeChannel(isDoomed: isWarm)
+    channel.session = session
     channels[identifier] = channel
     living.append(identifier)
     return KernelConnection(identifier: identifier, channel: channel, isWarm: isWarm)
@@ -76,6 +80,8 @@ final class FakeChannel: KernelChannel {
   private(set) var executions: [KernelRequest] = []
   /// Called with each of them.
   var onExecution: (@LoopActor (KernelRequest) throws -> Void)?
+  /// The session of the kernel's process.
+  var session = ""
   /// How many events were taken.
   private(set) var takenCount = 0
   private var events: [Result<KernelEvent, UVError>] = []
@@ -106,7 +112,9 @@ final class FakeChannel: KernelChannel {
         .message(
           try Message(
             channel: channel,
-            header: Bytes(#"{"msg_id": "k", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#),
+            header: Bytes(
+              #"{"msg_id": "k", "session": "\#(session)", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#
+            ),
             parentHeader: request.header, metadata: "{}", content: Bytes(content)))))
   }
 

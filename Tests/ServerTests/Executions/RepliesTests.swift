@@ -65,6 +65,19 @@ import Wire
     }
   }
 
+  @Test func `a reply of another process tells that the kernel was restarted`() async throws {
+    try await withKernel(session: "first") { kernel, channel in
+      channel.onExecution = {
+        // What the new process publishes is missed.
+        channel.session = "second"
+        try channel.say(.shell, "execute_reply", #"{"status": "ok", "execution_count": 1}"#, to: $0)
+      }
+      await #expect(throws: KernelEnd.died(Kernel.restartedByOthers)) {
+        for try await _ in try await kernel.replies(to: kernel.session.execution(of: "")) {}
+      }
+    }
+  }
+
   @Test func `a busy consumer is told of a kernel that is killed`() async throws {
     try await withKernel { kernel, channel in
       channel.onExecution = { try channel.accept($0) }
@@ -117,10 +130,12 @@ import Wire
   }
 
   private func withKernel(
+    session: String = "",
     _ body: @escaping @LoopActor (Kernel, FakeChannel) async throws -> Void
   ) async throws {
     try await TestLoop.run {
       let provider = FakeKernelProvider()
+      provider.session = session
       let kernel = try await Kernel.start(
         FakeKernelProvider.spec, on: provider, in: "/", environment: [:],
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
