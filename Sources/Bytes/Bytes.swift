@@ -87,6 +87,11 @@ public struct Bytes: @unchecked Sendable {
   var unsafeBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 }
 
+extension Sequence<Bytes> {
+  /// How many bytes all pieces have together.
+  @inlinable public var byteCount: Int { reduce(0) { $0 + $1.count } }
+}
+
 extension Bytes: ExpressibleByStringLiteral {
   /// The UTF-8 of a literal.
   public init(stringLiteral value: StaticString) {

@@ -82,7 +82,7 @@ public final class ResponseWriter {
   private func encodeBody(_ pieces: [Bytes], isLast: Bool) throws(HTTPProtocolError) -> [Bytes] {
     try checkCurrent()
     let output = try connection.http.sendBody(pieces, isLast: isLast)
-    if !output.isEmpty { bodyCount += pieces.reduce(0) { $0 + Int64($1.count) } }
+    if !output.isEmpty { bodyCount += Int64(pieces.byteCount) }
     return output
   }
 

@@ -80,7 +80,7 @@ final class WebSocketConnection {
   /// Sends one message: the parts of `payload`, one after the other.
   func send(_ payload: [Bytes], isText: Bool) async throws {
     // Masking copies the payload.
-    let frame = try await Computation.run(over: payload.reduce(0) { $0 + $1.count }) {
+    let frame = try await Computation.run(over: payload.byteCount) {
       WebSocketFrame.encode(isText ? .text : .binary, payload, maskingKey: .random(in: .min ... .max))
     }
     try await stream.write(frame)
@@ -103,7 +103,7 @@ final class WebSocketConnection {
       }
       return (bytes, isText)
     case .pieces(let pieces, let isText):
-      let bytes = try await Computation.run(over: pieces.reduce(0) { $0 + $1.count }) {
+      let bytes = try await Computation.run(over: pieces.byteCount) {
         let bytes = WebSocketParser.join(pieces)
         if isText { try WebSocketParser.checkText(bytes) }
         return bytes

@@ -33,7 +33,7 @@ final class PendingRequest {
     isHeard = true
     isConsumerBusy = true
     messages.append(message)
-    size += message.contentLength + message.metadata.count
+    size += message.payloadLength
     progress.note(message)
     if progress.isComplete { result = .success(()) }
     arrivals.wakeAll()
@@ -50,7 +50,7 @@ final class PendingRequest {
     if messages.isEmpty { release() }
     try await arrivals.wait { !messages.isEmpty || result != nil }
     if let message = messages.popFirst() {
-      size -= message.contentLength + message.metadata.count
+      size -= message.payloadLength
       return message
     }
     try result?.get()

@@ -9,10 +9,8 @@ public struct Message: Sendable {
   public let header: MessageHeader
   /// The `msg_id` of the request that it belongs to; empty if it answers none.
   let parentIdentifier: MessageIdentifier
-  /// `metadata`: a JSON object, not parsed yet.
-  let metadata: Bytes
-  /// How many bytes `content` has.
-  let contentLength: Int
+  /// How many bytes `content` and `metadata` have.
+  let payloadLength: Int
   private let parsed: Result<JSONSlice, JSONError>
 
   /// Reads the headers and `content`. In `content`, bytes that are not UTF-8 become U+FFFD.
@@ -24,8 +22,7 @@ public struct Message: Sendable {
     self.channel = channel
     self.header = try MessageHeader(header)
     self.parentIdentifier = try MessageHeader(parentHeader).identifier
-    self.metadata = metadata
-    contentLength = content.count
+    payloadLength = content.count + metadata.count
     self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }
 

@@ -33,7 +33,7 @@ public struct MessageAuthentication: Sendable {
   /// The same, for long messages on another thread.
   @LoopActor
   public func check(_ signature: Bytes, of parts: [Bytes]) async throws -> Bool {
-    try await Computation.run(over: parts.reduce(0) { $0 + $1.count }) { isValid(signature, of: parts) }
+    try await Computation.run(over: parts.byteCount) { isValid(signature, of: parts) }
   }
 }
 

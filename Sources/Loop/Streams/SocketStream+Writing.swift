@@ -70,7 +70,7 @@ extension SocketStream {
   public var outputProgress: Int? {
     let unacknowledged = unacknowledgedCount
     guard isOpen, output.queuedCount > 0 || unacknowledged > 0 else { return nil }
-    let waiting = output.waiting.reduce(0) { $0 + $1.count }
+    let waiting = output.waiting.byteCount
     let inFlight = Int(uv_stream_get_write_queue_size(stream))
     return output.totalCount &- waiting &- inFlight &- unacknowledged
   }
@@ -95,7 +95,7 @@ extension SocketStream {
   /// Many bytes are not held back for that.
   private func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
-    let count = pieces.reduce(0) { $0 + $1.count }
+    let count = pieces.byteCount
     output.queuedCount += count
     output.totalCount &+= count
     output.waiting += pieces
@@ -122,13 +122,13 @@ extension SocketStream {
 
   private func sendWaiting() throws(UVError) {
     let waiting = exchange(&output.waiting, with: [])
-    output.queuedCount -= waiting.reduce(0) { $0 + $1.count }
+    output.queuedCount -= waiting.byteCount
     try send(waiting)
   }
 
   /// Tries to write at once; what is left becomes the request in flight.
   private func send(_ pieces: [Bytes]) throws(UVError) {
-    let total = pieces.reduce(0) { $0 + $1.count }
+    let total = pieces.byteCount
     guard total > 0 else { return }
     let status = withBuffers(of: pieces) { uv_try_write(stream, $0.baseAddress, UInt32($0.count)) }
     let written = status == UVError.wouldBlock.rawValue ? 0 : Int(status)
@@ -161,7 +161,7 @@ extension SocketStream {
   }
 
   private func didWrite(_ status: CInt) {
-    output.queuedCount -= output.inFlight.reduce(0) { $0 + $1.count }
+    output.queuedCount -= output.inFlight.byteCount
     output.inFlight = []
     guard status == 0 else { return fail(UVError(rawValue: status)) }
     // If this fails, the writers that are woken below, and all later ones, throw the error.

@@ -21,12 +21,7 @@ struct ExecutionEnvironment: Sendable {
       json.key("code_interpreter")
       json.object { json in
         json.key("env_vars")
-        json.object { json in
-          for (name, value) in variables {
-            json.key(text: name)
-            json.value(value)
-          }
-        }
+        json.value(variables)
       }
     }
     metadata = json.takeAll()

@@ -41,7 +41,7 @@ struct LanguageSupport: Sendable {
   }
 
   /// A JSON string is a literal of Python, of JavaScript and of R, as long as only what must be escaped is.
-  static func quoted(_ text: String) -> String { "\"" + String(JSONString.contents(of: text)) + "\"" }
+  static func quoted(_ text: String) -> String { String(JSONString.quote(text)) }
 
   /// The variables as an object of JSON, which is a literal of Python and of JavaScript.
   static func object(_ variables: Variables) -> String {

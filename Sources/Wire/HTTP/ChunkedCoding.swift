@@ -8,7 +8,7 @@ enum ChunkedEncoder {
   /// One chunk of all `pieces`. They must not be empty together: that would end the body.
   /// - Parameter isLast: appends the last chunk.
   static func chunk(_ pieces: [Bytes], isLast: Bool = false) -> [Bytes] {
-    let length = pieces.reduce(0) { $0 + $1.count }
+    let length = pieces.byteCount
     precondition(length > 0)
     var chunk = GatherBuffer()
     chunk.append(String(length, radix: 16))

@@ -270,7 +270,7 @@ extension HTTPServerConnection {
   public mutating func sendBody(
     _ pieces: [Bytes], isLast: Bool = false
   ) throws(HTTPProtocolError) -> [Bytes] {
-    let count = pieces.reduce(0) { $0 + $1.count }
+    let count = pieces.byteCount
     guard count > 0 || isLast else { return [] }
     guard case .exchange(var exchange) = state else { throw Self.bodyWithoutHead }
     var output = count > 0 ? pieces : []

@@ -123,14 +123,19 @@ public struct JSONWriter: ~Copyable {
     output.append("null")
   }
 
-  /// Writes an object of strings, by the order of its keys.
-  public mutating func value(_ members: [String: String]) {
+  /// Writes an object of strings, in the order of `members`.
+  public mutating func value(_ members: [(name: String, value: String)]) {
     object { json in
-      for name in members.keys.sorted() {
+      for (name, value) in members {
         json.key(text: name)
-        json.value(members[name] ?? "")
+        json.value(value)
       }
     }
+  }
+
+  /// Writes an object of strings, in the order of its keys.
+  public mutating func value(_ members: [String: String]) {
+    value(members.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
   }
 
   private mutating func begin(_ bracket: String) {

@@ -30,7 +30,7 @@ public enum WebSocketFrame {
   public static func encode(
     _ opcode: Opcode, _ payload: [Bytes], maskingKey: UInt32, isFinal: Bool = true
   ) -> [Bytes] {
-    let length = payload.reduce(0) { $0 + $1.count }
+    let length = payload.byteCount
     precondition(!opcode.isControl || (length <= maximumControlLength && isFinal))
     var frame = ByteBuffer()
     frame.reserve(14 + length)

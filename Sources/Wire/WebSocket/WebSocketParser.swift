@@ -123,7 +123,7 @@ public struct WebSocketParser: Sendable {
   public static func join(_ pieces: [Bytes]) -> Bytes {
     if pieces.count == 1 { return pieces[0] }
     var whole = ByteBuffer()
-    whole.reserve(pieces.reduce(0) { $0 + $1.count })
+    whole.reserve(pieces.byteCount)
     for piece in pieces { whole.append(piece) }
     return whole.takeAll()
   }

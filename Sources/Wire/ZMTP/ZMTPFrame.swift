@@ -29,7 +29,7 @@ public enum ZMTPFrame {
 
   private static func command(_ name: String, _ data: [Bytes]) -> [Bytes] {
     var frame = GatherBuffer()
-    let length = 1 + name.utf8.count + data.reduce(0) { $0 + $1.count }
+    let length = 1 + name.utf8.count + data.byteCount
     appendHeader(flags: ZMTPHeader.command, length: length, to: &frame)
     frame.append(UInt8(truncatingIfNeeded: name.utf8.count))
     frame.append(name)

@@ -8,12 +8,12 @@ enum JSONLogLine: LogLine {
     time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
   ) -> String {
     var json = JSONWriter()
-    json.object { json in
-      for (name, value) in [("time", time), ("level", level.rawValue), ("message", message)] + fields {
-        json.key(text: name)
-        json.value(value)
-      }
-    }
+    json.value(
+      [
+        (name: "time", value: time), (name: "level", value: level.rawValue),
+        (name: "message", value: message),
+      ]
+        + fields)
     json.endLine()
     return String(json.takeAll())
   }

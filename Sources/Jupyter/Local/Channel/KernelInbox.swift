@@ -44,7 +44,7 @@ final class KernelInbox {
       let index = (first + offset) % sockets.count
       guard let parts = try receive(from: index) else { continue }
       count(index)
-      if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
+      if budget.isSpent(by: parts.byteCount) { await Task.yield() }
       return Message(source: index, parts: parts)
     }
     first = 0

@@ -102,7 +102,7 @@ struct MessageBacklog {
   }
 
   private static func cost(of message: Message) -> Int {
-    message.contentLength + message.metadata.count + overhead
+    message.payloadLength + overhead
   }
 
   private static func isEssential(_ message: Message) -> Bool {

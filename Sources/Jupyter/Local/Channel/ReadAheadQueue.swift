@@ -62,7 +62,7 @@ struct ReadAheadQueue {
   }
 
   private static func size(of parts: [Bytes]) -> Int {
-    parts.reduce(MessageBacklog.overhead) { $0 + $1.count }
+    MessageBacklog.overhead + parts.byteCount
   }
 }
 

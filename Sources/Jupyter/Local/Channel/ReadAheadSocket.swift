@@ -32,7 +32,7 @@ final class ReadAheadSocket {
         }
         try hold(parts)
         // No more in a turn of the loop than the reader takes in one, or the queue would grow however fast it reads.
-        if budget.isSpent(by: parts.reduce(0) { $0 + $1.count }) { await Task.yield() }
+        if budget.isSpent(by: parts.byteCount) { await Task.yield() }
       }
     } catch {
       fail(error)
