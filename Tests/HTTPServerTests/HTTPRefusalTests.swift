@@ -6,14 +6,6 @@ import Wire
 
 @testable import HTTPServer
 
-/// Reads the body and answers with its length.
-@LoopActor
-private func count(_ request: Request, _ response: ResponseWriter) async throws {
-  var count = 0
-  while let piece = try await request.body.next() { count += piece.count }
-  try await response.send(200, body: Bytes("\(count)"))
-}
-
 extension HTTPServerTests {
   @Suite struct Refusals {
     @Test(arguments: [

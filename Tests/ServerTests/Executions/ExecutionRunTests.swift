@@ -61,13 +61,10 @@ import Wire
         guard provider.interruptCount == 2 else { return }
         try? channel.finish(channel.executions[0], #"{"status": "error", "ename": "KeyboardInterrupt"}"#)
       }
-      let sink = FakeSink()
-      let run = Self.makeRun(in: context, sink: sink)
-      let running = LoopActor.task { await run.run() }
-      try await Self.until { sink.calls.contains("accepted 1") }
-      run.interrupt()
-      await running.value
-      #expect(sink.calls == ["begin", "accepted 1", "error KeyboardInterrupt", "finish"])
+      #expect(
+        try await Self.interruptedRun(in: context).calls == [
+          "begin", "accepted 1", "error KeyboardInterrupt", "finish",
+        ])
       #expect(provider.interruptCount == 2 && provider.living == ["kernel-1"])
     }
   }
@@ -79,13 +76,10 @@ import Wire
       provider.onInterrupt = {
         try? channel.say(.iopub, "status", #"{"execution_state": "idle"}"#, to: channel.executions[0])
       }
-      let sink = FakeSink()
-      let run = Self.makeRun(in: context, sink: sink)
-      let running = LoopActor.task { await run.run() }
-      try await Self.until { sink.calls.contains("accepted 1") }
-      run.interrupt()
-      await running.value
-      #expect(sink.calls == ["begin", "accepted 1", "error ExecutionInterrupted", "finish"])
+      #expect(
+        try await Self.interruptedRun(in: context).calls == [
+          "begin", "accepted 1", "error ExecutionInterrupted", "finish",
+        ])
     }
   }
 
@@ -218,6 +212,18 @@ import Wire
   private static func run(in context: Context) async -> FakeSink {
     let sink = FakeSink()
     await makeRun(in: context, sink: sink).run()
+    return sink
+  }
+
+  /// Runs code that is interrupted as soon as the kernel has accepted it.
+  @LoopActor
+  private static func interruptedRun(in context: Context) async throws -> FakeSink {
+    let sink = FakeSink()
+    let run = makeRun(in: context, sink: sink)
+    let running = LoopActor.task { await run.run() }
+    try await until { sink.calls.contains("accepted 1") }
+    run.interrupt()
+    await running.value
     return sink
   }
 
