@@ -242,13 +242,12 @@ class Kernel(IPythonKernel):
         def interrupt(number: int, frame: FrameType | None) -> None:
             if self.shell.runs(frame):
                 self.interrupts.interrupt(number, frame)
-            state = inspect.getcoroutinestate(future.get_coro())
-            if state != inspect.CORO_SUSPENDED:
-                # IPython is at work: what it runs next may never wait for anything.
-                self.interrupts.keep()
-            if state != inspect.CORO_CREATED:
-                # One that was cancelled before it began would not give a result.
+            if inspect.getcoroutinestate(future.get_coro()) == inspect.CORO_SUSPENDED:
                 future.get_loop().call_soon_threadsafe(future.cancel)
+            else:
+                # It has not begun, and one that is cancelled before would give no result; or IPython is at work, and what
+                # it runs next may never wait for anything.
+                self.interrupts.keep()
 
         self.interrupts.set_handler(signal.SIGINT, interrupt)
         try:

@@ -270,6 +270,41 @@ def test_code_that_runs_is_interrupted(kernel: Spawned, code: str) -> None:
     assert kernel.text("6 * 7") == "42"
 
 
+SWEEP = """
+exec('import os, signal, sys\\n'
+     'class Sweep:\\n'
+     '    def __init__(self, events):\\n'
+     '        self.left, self.reached = events, []\\n'
+     '    def __call__(self, frame, event, argument):\\n'
+     '        self.reached.append((frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno, event))\\n'
+     '        if not self.left:\\n'
+     '            sys.settrace(None)\\n'
+     '            os.kill(os.getpid(), signal.SIGINT)\\n'
+     '            return None\\n'
+     '        self.left -= 1\\n'
+     '        return self\\n'
+     '    def start(self):\\n'
+     '        frame = sys._getframe(1)\\n'
+     '        while frame is not None and frame.f_code.co_name not in ("do_execute", "run_cell"):\\n'
+     '            frame.f_trace, frame = self, frame.f_back\\n'
+     '        sys.settrace(self)\\n', namespace := {})
+Sweep = namespace['Sweep']
+"""
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "while True: await __import__('asyncio').sleep(0.01)"])
+def test_an_interrupt_between_two_statements_interrupts_the_second(kernel: Spawned, code: str) -> None:
+    kernel.run(SWEEP)
+    for events in range(1000):
+        messages = kernel.run(f"sweep = Sweep({events})\nsweep.start()\n{code}", stop_on_error=False)
+        assert status(messages) in ("KeyboardInterrupt", "CancelledError")
+        if kernel.value("any(name == '<module>' and number == 3 for _, name, number, _ in sweep.reached)"):
+            # It came in the code itself.
+            assert events > 10
+            return
+    raise AssertionError("the code was not reached")
+
+
 def test_code_may_handle_its_interrupts(kernel: Spawned) -> None:
     code = "import signal, time\n"
     code += "try:\n    print('began')\n    while True: pass\nexcept KeyboardInterrupt: print('caught')"
