@@ -45,6 +45,14 @@ def test_a_working_directory_outside_the_workspace_is_fine(client, tmp_path):
     assert client.execute("import os; os.getcwd()", context_id=context["id"]).text == str(tmp_path)
 
 
+def test_a_relative_working_directory_is_one_of_the_workspace(client, workspace):
+    (workspace / "sub").mkdir()
+    context = client.create_context(cwd="sub")
+    assert context["cwd"] == str(workspace / "sub")
+    code = "import os; os.path.realpath(os.getcwd())"
+    assert client.execute(code, context_id=context["id"]).text == os.path.realpath(workspace / "sub")
+
+
 def test_the_default_context_works_in_the_workspace_too(client, workspace):
     client.execute("open('made.txt', 'w').write('a')").succeeded()
     assert (workspace / "made.txt").read_text() == "a"
