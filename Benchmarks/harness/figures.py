@@ -244,7 +244,7 @@ def mebibytes(count):
 
 
 LOCAL_AIMS = [
-    ("`1+1` p50: at most 0.75 of the raw ZeroMQ client's on ipykernel as it comes", execution_ratio),
+    ("`1+1` p50: at most 0.75 of the raw ZeroMQ client's on a stock ipykernel", execution_ratio),
     ("Our own share of an execution: at most 150 µs", own_share),
     ("`print` in a running cell: seen after at most 15 ms", print_delay),
     ("`POST /contexts` from the pool: at most 10 ms", pool_context),

@@ -73,7 +73,7 @@ def kernel_of(make, scratch):
 
 
 def stock_kernel(scratch, verify=False):
-    """ipykernel as it comes."""
+    """A stock ipykernel."""
     # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed
     # and does not install itself.
     options = ["--HistoryManager.enabled=True", "--Session.packer=json", "--Session.unpacker=json"]
