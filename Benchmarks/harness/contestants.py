@@ -4,12 +4,13 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
+
+from support.ports import reserve_port
 
 from .clients.http import ExecuteClient, HTTPClient, encode
 from .clients.websocket import WebSocketClient
@@ -40,12 +41,6 @@ def server_binary():
 def kernel_environment():
     """The Python environment that has Jupyter Server and ipykernel."""
     return Path(os.environ.get("CODE_INTERPRETER_PYTHON_ENVIRONMENT", REPOSITORY / ".venv")).absolute()
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def until_answered(port, request, program=None, interval=0.002):
@@ -79,7 +74,7 @@ class JupyterServer:
     """A bare Jupyter Server with its output limits off."""
 
     def __init__(self, scratch):
-        self.port, self.token = free_port(), secrets.token_hex(16)
+        self.port, self.token = reserve_port(), secrets.token_hex(16)
         root = Path(scratch) / f"jupyter-{self.port}"
         root.mkdir()
         limits = "ZMQChannelsWebsocketConnection.iopub_{}_rate_limit=0"
@@ -190,7 +185,7 @@ class FastAPIServer:
     def __init__(self, scratch, access_log=False):
         self.workspace = Path(scratch) / f"fastapi-{uuid.uuid4().hex}"
         self.workspace.mkdir()
-        self.port = free_port()
+        self.port = reserve_port()
         command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--host", "127.0.0.1", "--port", self.port]
         command += ["--loop", "uvloop", "--http", "httptools", "--backlog", "4096"]
         self.program = Program(

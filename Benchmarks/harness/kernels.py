@@ -8,8 +8,10 @@ import uuid
 from functools import partial
 from pathlib import Path
 
+from support.ports import reserve_port
+
 from .clients.zeromq import ZeroMQClient
-from .contestants import HARNESS, compiled, free_port, jupyter_directories, kernel_environment
+from .contestants import HARNESS, compiled, jupyter_directories, kernel_environment
 from .processes import Program
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -52,7 +54,7 @@ def connection_at(name):
 
 
 def connection_over_tcp():
-    return connection("tcp", "127.0.0.1", [free_port() for _ in CHANNELS])
+    return connection("tcp", "127.0.0.1", [reserve_port() for _ in CHANNELS])
 
 
 def connection(transport, address, ports):

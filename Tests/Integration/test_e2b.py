@@ -13,9 +13,8 @@ PORT = 49999
 
 @pytest.fixture(scope="module")
 def e2b_server(backend, tmp_path_factory):
-    if is_taken(PORT):
-        pytest.skip(f"port {PORT}, which the client wants, is taken by another process")
-    server = Server(tmp_path_factory.mktemp("e2b"), port=PORT, backend=backend)
+    # The system may have given that port to a kernel.
+    server = Server(tmp_path_factory.mktemp("e2b"), port=0 if is_taken(PORT) else PORT, backend=backend)
     yield server
     server.stop()
 
@@ -24,7 +23,10 @@ def e2b_server(backend, tmp_path_factory):
 def sandbox(e2b_server, monkeypatch):
     monkeypatch.setenv("E2B_DEBUG", "true")
     monkeypatch.setenv("E2B_API_KEY", "e2b_0000000000000000000000000000000000000000")
-    from e2b_code_interpreter import Sandbox
+    from e2b_code_interpreter import Sandbox, code_interpreter_async, code_interpreter_sync
+
+    for module in (code_interpreter_async, code_interpreter_sync):
+        monkeypatch.setattr(module, "JUPYTER_PORT", e2b_server.port)
 
     yield Sandbox.create()
     for context in e2b_server.client.contexts():

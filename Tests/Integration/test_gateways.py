@@ -10,7 +10,7 @@ from support import processes
 from support.client import check_error
 from support.code import ENDLESS
 from support.gateways import Certificate, EnterpriseGateway, JupyterServer, KernelGateway
-from support.ports import free_port
+from support.ports import reserve_port
 from support.proxy import Proxy
 from support.waiting import wait_until
 
@@ -164,7 +164,7 @@ def test_a_user_whom_the_gateway_refuses_is_a_clear_error(start_gateway, start_s
 
 
 def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway, start_server):
-    port, token = free_port(), "a-token"
+    port, token = reserve_port(), "a-token"
     server = start_server("--jupyter-url", f"http://127.0.0.1:{port}", "--jupyter-token", token, wait=False)
     client = server.client
     check_error(client.get("/health"), 503)

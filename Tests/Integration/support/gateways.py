@@ -9,7 +9,7 @@ import subprocess
 import uuid
 
 from . import processes
-from .ports import free_port
+from .ports import reserve_port
 from .server import GATEWAY_ENVIRONMENT, KERNEL_ENVIRONMENT, TEST_ENVIRONMENT
 from .waiting import wait_until
 
@@ -29,7 +29,7 @@ class Gateway:
 
     def __init__(self, directory, port=None, base_url="/", certificate=None, token=None, environment=None):
         self.environment = environment or {}
-        self.port, self.token, self.base_url = port or free_port(), token or uuid.uuid4().hex, base_url
+        self.port, self.token, self.base_url = port or reserve_port(), token or uuid.uuid4().hex, base_url
         self.certificate, self.directory, self.mark = certificate, directory, uuid.uuid4().hex
         self.start()
 
