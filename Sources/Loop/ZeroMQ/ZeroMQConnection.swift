@@ -24,8 +24,12 @@ public final class ZeroMQConnection {
   /// loaded machine some seconds after they have begun to listen.
   private static let handshakeLimit: Duration = .seconds(5)
 
+  /// How long to wait for the last messages after a protocol error.
+  private static let handoverLimit: Duration = .milliseconds(250)
+
   private let socket: ZeroMQSocket
   private let monitor: ZeroMQMonitor
+  private var handover: Deadline?
   private var isPeerGone = false
   /// `send` was called after the connection had ended.
   private var isTooLate = false
@@ -88,8 +92,21 @@ public final class ZeroMQConnection {
   }
 
   /// The end of the connection is final, although libzmq connects again: another process may listen there by then.
+  ///
+  /// At a protocol error, libzmq reports the end before it hands over the messages that came before the error
+  /// (`stream_engine_base_t::error` in 4.3.4), and no further event follows. At any other end they are there already, and
+  /// the next event follows at once: libzmq is about to connect again.
   private func awaitLoss() async {
-    guard (try? await monitor.next()) != nil else { return }
+    guard (try? await monitor.next()) != nil, socket.isOpen else { return }
+    let handover = Deadline { [weak self] in self?.peerHasGone() }
+    self.handover = handover
+    handover.start(Self.handoverLimit)
+    _ = try? await monitor.next()
+    peerHasGone()
+  }
+
+  private func peerHasGone() {
+    handover?.close()
     isPeerGone = true
     socket.arrivals.wakeAll()
   }
@@ -141,6 +158,7 @@ public final class ZeroMQConnection {
 
   /// Closes the connection, without waiting, and drops queued messages. Idempotent.
   public func close() {
+    handover?.close()
     monitor.close()
     socket.close()
   }

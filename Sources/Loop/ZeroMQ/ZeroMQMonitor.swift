@@ -13,7 +13,7 @@ final class ZeroMQMonitor {
     case refused
     /// The peer does not speak ZMTP, or its socket type does not match ours.
     case handshakeFailed
-    /// The connection has ended. libzmq has received all of the peer's messages before.
+    /// The connection has ended. The peer's last messages may come after this (see `ZeroMQConnection`).
     case disconnected
   }
 

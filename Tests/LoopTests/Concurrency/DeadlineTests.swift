@@ -78,8 +78,16 @@ extension LoopTests {
         deadline.start(.milliseconds(1))
         try await expiry.wait { count == 2 }
         deadline.start(.milliseconds(1))
+        // It expires after the other one would have.
+        var isLate = false
+        let later = Deadline {
+          isLate = true
+          expiry.wakeAll()
+        }
+        later.start(.milliseconds(1))
         deadline.stop()
-        try await EventLoop.sleep(for: .milliseconds(3))
+        try await expiry.wait { isLate }
+        later.close()
         #expect(count == 2 && !deadline.isRunning)
         deadline.close()
         deadline.close()
