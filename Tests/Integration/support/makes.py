@@ -19,8 +19,8 @@ class Make:
     """Code that prints the numbers from 1 to `count`, a line each."""
     flood: str
     """Code that prints lines of a thousand characters without end."""
-    variable: str
-    """Code that prints the variable GREETING."""
+    variable: str | None
+    """Code that prints the variable GREETING; None where the server sets none for one execution."""
     process: str
     """Code that prints the number of the kernel's process."""
     can_be_interrupted: bool = True
@@ -72,7 +72,7 @@ MAKES = {
         # It takes the square of their number.
         count=10_000,
         flood="x <- strrep('x', 1000); repeat { cat(x, '\\n', sep=''); flush.console() }",
-        variable="cat(Sys.getenv('GREETING'))",
+        variable=None,
         process="cat(Sys.getpid())",
     ),
     # zeromq.rs, in Rust.
@@ -101,7 +101,7 @@ MAKES = {
         lines='System.out.println(java.util.stream.IntStream.rangeClosed(1, 300000).mapToObj(Integer::toString)'
         '.collect(java.util.stream.Collectors.joining("\\n")));',
         flood='String x = "x".repeat(1000); while (true) System.out.println(x);',
-        variable='System.out.println(System.getenv("GREETING"));',
+        variable=None,
         process="System.out.println(ProcessHandle.current().pid());",
     ),
 }

@@ -8,10 +8,8 @@ import Wire
 
 @testable import Jupyter
 
-/// Where a Python with ipykernel is; without it these tests are skipped.
-private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(cString: $0) }
-
-@Suite(.enabled(if: prefix != nil), .serialized) struct LocalKernelProviderTests {
+@Suite(.enabled(if: KernelEnvironment.isWanted, KernelEnvironment.reason), .serialized)
+struct LocalKernelProviderTests {
   @Test func `a kernel runs code in its directory, with its variables`() async throws {
     try await withKernel(environment: ["GREETING": "hello"]) { kernel, _ in
       let code = "import os; print(os.getcwd(), os.environ['GREETING'], os.getsid(0) == os.getpid())"
@@ -130,11 +128,11 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   private func withProvider(
     isForked: Bool = false, _ body: @escaping @LoopActor (LocalKernelProvider) async throws -> Void
   ) async throws {
-    let prefix = try #require(prefix)
+    let python = try KernelEnvironment.python
     try await TestLoop.run {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let provider = LocalKernelProvider(
-        python: "\(prefix)/bin/python", environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"],
+        python: python, environment: ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"],
         preload: isForked ? [] : nil, logger: logger)
       do {
         try await provider.untilPrepared()

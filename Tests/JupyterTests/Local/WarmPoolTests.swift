@@ -7,10 +7,8 @@ import Testing
 
 @testable import Jupyter
 
-/// Where a Python with ipykernel is; without it these tests are skipped.
-private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(cString: $0) }
-
-@Suite(.enabled(if: prefix != nil), .serialized) struct WarmPoolTests {
+@Suite(.enabled(if: KernelEnvironment.isWanted, KernelEnvironment.reason), .serialized)
+struct WarmPoolTests {
   @Test func `a kernel from the pool behaves like a new one`() async throws {
     let code = """
       import json, os, sys
@@ -21,7 +19,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
       """
     try await withPool { pool, spec in
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let started = LocalKernelProvider.ofTests(preload: nil)
+      let started = try LocalKernelProvider.ofTests(preload: nil)
       let fresh = try await Kernel.start(spec, on: started, in: "/usr/lib", environment: [:], logger: logger)
       // The first one starts the pool.
       _ = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
@@ -66,7 +64,7 @@ private let prefix = getenv("CODE_INTERPRETER_PYTHON_ENVIRONMENT").map { String(
   ) async throws {
     try await TestLoop.run {
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let provider = LocalKernelProvider.ofTests(preload: [])
+      let provider = try LocalKernelProvider.ofTests(preload: [])
       let pool = WarmPool(provider, size: 1, directory: "/usr", logger: logger)
       do {
         let spec = try #require(try await provider.specs(maximumAge: .zero).first { $0.language == "python" })
@@ -89,9 +87,9 @@ extension WarmPool {
 }
 
 extension LocalKernelProvider {
-  fileprivate static func ofTests(preload: [String]?) -> LocalKernelProvider {
+  fileprivate static func ofTests(preload: [String]?) throws -> LocalKernelProvider {
     LocalKernelProvider(
-      python: "\(prefix ?? "")/bin/python", environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"],
+      python: try KernelEnvironment.python, environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"],
       preload: preload, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 }

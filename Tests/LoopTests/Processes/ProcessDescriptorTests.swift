@@ -9,7 +9,7 @@ private let lastNumber = "/proc/sys/kernel/ns_last_pid"
 
 extension LoopTests {
   @Suite struct ProcessDescriptors {
-    @Test(.enabled(if: access(lastNumber, W_OK) == 0))
+    @Test(.enabled(if: access(lastNumber, W_OK) == 0, "the next process's number cannot be chosen"))
     func `A signal does not reach who has got the number since`() async throws {
       try await onLoop {
         // Others start processes, too, and may take the number: then once more.
