@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from support.kept import Kept
 from support.server import BINARY, KERNEL_ENVIRONMENT, Server
 from support.waiting import wait_until
 
@@ -38,6 +39,7 @@ def pytest_sessionstart(session):
 def pytest_runtest_makereport(item, call):
     """A test that fails shows what the servers that it used have logged meanwhile."""
     report = yield
+    Kept.failures += report.failed
     if report.when == "call" and report.failed:
         for server in item.funcargs.get("servers_in_use", []):
             start = server.log_at_start_of_test
@@ -47,11 +49,15 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session")
 def shared_server(backend, tmp_path_factory):
-    # Without warm kernels, so that every kernel there is belongs to a context of the test.
-    server = Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", backend=backend)
-    end_contexts(server)
-    yield server
-    server.stop()
+    def make():
+        # Without warm kernels, so that every kernel there is belongs to a context of the test.
+        server = Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", backend=backend)
+        end_contexts(server)
+        return server
+
+    kept = Kept(make, Server.stop)
+    yield kept
+    kept.close()
 
 
 def end_contexts(server):
@@ -69,12 +75,13 @@ def servers_in_use():
 @pytest.fixture
 def server(shared_server, servers_in_use):
     """The shared server, as the test before found it: it lives, no context but the default ones, an empty workspace."""
-    shared_server.log_at_start_of_test = len(shared_server.log_lines)
-    servers_in_use.append(shared_server)
-    yield shared_server
-    assert shared_server.process.poll() is None, f"the server died:\n{shared_server.log[-6000:]}"
-    end_contexts(shared_server)
-    for entry in shared_server.workspace.iterdir():
+    server = shared_server.get()
+    server.log_at_start_of_test = len(server.log_lines)
+    servers_in_use.append(server)
+    yield server
+    assert server.process.poll() is None, f"the server died:\n{server.log[-6000:]}"
+    end_contexts(server)
+    for entry in server.workspace.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 

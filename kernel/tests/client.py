@@ -18,8 +18,8 @@ import zmq
 #: The Python environment that is tested: this one, or the one that this variable names.
 PYTHON = os.environ.get("KERNEL_PYTHON", sys.executable)
 
-#: How long anything may take.
-SECONDS = 30
+#: How long anything may take, on however busy a machine.
+SECONDS = 60
 
 
 class Client:

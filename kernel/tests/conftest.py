@@ -10,8 +10,9 @@ import socket
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 import websocket
@@ -47,7 +48,7 @@ class Server:
                 env={**os.environ, "JUPYTER_TOKEN": TOKEN, **environment},
                 stderr=log,
             )
-        wait(self._answers, 30)
+        wait(self._answers)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -76,7 +77,15 @@ class Server:
         """SIGTERM; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(HANG)
+
+    def close(self) -> None:
+        """Ends it, in order or, where that fails, at once."""
+        try:
+            assert self.stop() == 0
+        finally:
+            self.process.kill()
+            self.process.wait()
 
 
 class Kernel:
@@ -164,6 +173,28 @@ class Kernel:
         assert self.server.call("DELETE", f"/api/kernels/{self.id}")[0] == 204
 
 
+def threads_at_rest(pid: int) -> bool:
+    """Whether no thread of a process runs, or would if others left it a processor."""
+    states = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+    return "R" not in states
+
+
+def wait_until_still(*pids: int) -> None:
+    """Waits until these processes wait for something: of many looks nearly all find them at rest."""
+
+    def still() -> bool:
+        looks = []
+        for _ in range(20):
+            looks.append(all(map(threads_at_rest, pids)))
+            time.sleep(0.02)
+        return sum(looks) >= 18
+
+    wait(still)
+
+
 def alive(pid: int) -> bool:
     """Whether the process still does something: a zombie does not."""
     try:
@@ -173,7 +204,11 @@ def alive(pid: int) -> bool:
     return stat[stat.rindex(")") + 2] not in "ZX"
 
 
-def wait(condition: Any, seconds: float) -> None:
+#: Longer than anything takes, on however busy a machine, in seconds; only what hangs takes longer.
+HANG = 60
+
+
+def wait(condition: Any, seconds: float = HANG) -> None:
     """Waits until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -181,11 +216,56 @@ def wait(condition: Any, seconds: float) -> None:
         time.sleep(0.01)
 
 
+class Kept:
+    """Something that takes long to make, and that many tests use: after a test has failed, the next one gets a new one."""
+
+    failures = 0
+
+    def __init__(self) -> None:
+        self._kept: Any = None
+        self._failures = 0
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        """What `make` has made for an earlier test, or makes now."""
+        if self._kept is not None and self._failures != Kept.failures:
+            # Whatever state the test has left it in; that is no failure of the next test.
+            with suppress(Exception):
+                self.close()
+            self._kept = None
+        if self._kept is None:
+            self._kept, self._failures = make(), Kept.failures
+        return self._kept
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    Kept.failures += report.failed
+    return report
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Kept]:
+    """For what the tests of one file share."""
+    kept = Kept()
+    yield kept
+    kept.close()
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("jupyter"))
-    yield server
-    assert server.stop() == 0
+def kept_server() -> Iterator[Kept]:
+    kept = Kept()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def server(kept_server: Kept, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return kept_server.get(lambda: Server(tmp_path_factory.mktemp("jupyter")))
 
 
 @pytest.fixture

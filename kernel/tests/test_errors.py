@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 from client import Spawned, text
+from conftest import Kept
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.close()
+@pytest.fixture
+def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    return kept.get(lambda: Spawned(tmp_path_factory.mktemp("kernel")))
 
 
 def failure(kernel: Spawned, code: str, **options: Any) -> dict[str, Any]:

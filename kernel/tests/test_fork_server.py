@@ -7,14 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 import uuid
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
 from client import Client, Spawned, environment
-from conftest import PYTHON, alive, wait
+from conftest import HANG, PYTHON, Kept, alive, wait
 
 MARK = "CODE_INTERPRETER_KERNEL"
 PRELOAD = "numpy,pandas,matplotlib.pyplot"
@@ -133,9 +132,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         server.close()
 
 
-@pytest.fixture(scope="module")
-def server(servers: Callable[..., ForkServer]) -> ForkServer:
-    return servers(PRELOAD)
+@pytest.fixture
+def server(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> ForkServer:
+    return kept.get(lambda: ForkServer(tmp_path_factory.mktemp("forks"), PRELOAD))
 
 
 def parent_of(pid: int) -> int:
@@ -273,7 +272,7 @@ def test_standard_output_and_error_of_its_process_go_to_its_log(server: ForkServ
     # What is written to these descriptors is copied to the process's own, besides being shown.
     kernel.run("import os; os.write(1, b'to the'); os.write(2, b' log')")
     seen: list[str] = []
-    wait(lambda: seen.append(kernel.read_log()) or set("to the log") <= set("".join(seen)), 10)
+    wait(lambda: seen.append(kernel.read_log()) or set("to the log") <= set("".join(seen)))
 
 
 def test_what_programs_write_comes_before_the_end_of_their_cell(server: ForkServer) -> None:
@@ -357,7 +356,7 @@ def test_it_goes_with_its_input_and_its_kernels_do_not(servers: Callable[..., Fo
     kernel = server.start()
     assert server.process.stdin
     server.process.stdin.close()
-    assert server.process.wait(5) == 0
+    assert server.process.wait(HANG) == 0
     assert kernel.text("1 + 1") == "2"
 
 
@@ -412,16 +411,19 @@ def test_what_it_does_at_exit_is_its_own(servers: Callable[..., ForkServer], tmp
     assert server.exit(kernel) == {"status": 0}
     assert server.process.stdin
     server.process.stdin.close()
-    assert server.process.wait(5) == 0
+    assert server.process.wait(HANG) == 0
     assert (tmp_path / "done").read_text() == "x"
 
 
 def test_an_idle_kernel_costs_little_memory(server: ForkServer) -> None:
     kernel = server.start()
-    time.sleep(0.3)
-    rollup = Path(f"/proc/{kernel.pid}/smaps_rollup").read_text()
-    sizes = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
-    assert sizes["Private_Dirty"] + sizes["Private_Clean"] < 35 * 1024
+
+    def is_small() -> bool:
+        rollup = Path(f"/proc/{kernel.pid}/smaps_rollup").read_text()
+        sizes = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+        return sizes["Private_Dirty"] + sizes["Private_Clean"] < 35 * 1024
+
+    wait(is_small)
 
 
 #: What code can see of the process it runs in.

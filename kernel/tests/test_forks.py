@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 from client import Spawned, text
-from conftest import alive, wait
+from conftest import HANG, Kept, alive, wait
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.close()
+@pytest.fixture
+def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    return kept.get(lambda: Spawned(tmp_path_factory.mktemp("kernel")))
 
 
 def children(kernel: Spawned) -> list[int]:
@@ -29,7 +27,7 @@ def children(kernel: Spawned) -> list[int]:
 def run(kernel: Spawned, code: str, **content: Any) -> list[dict[str, Any]]:
     """Runs code; sees to it that of its children nothing is left."""
     messages = kernel.run(code, stop_on_error=False, **content)
-    wait(lambda: not children(kernel), 10)
+    wait(lambda: not children(kernel))
     # A child that is forked behind the cell may print only now.
     assert kernel.text("6 * 7").replace("child\n", "") == "42"
     return messages
@@ -131,7 +129,7 @@ def test_what_is_to_be_done_at_exit_is_done_once(tmp_path: Path) -> None:
     run(kernel, "if os.fork() == 0: atexit.register(note, 'child'); exit()")
     assert done.read_text() == "child child "
     kernel.execute("exit()")
-    kernel.process.wait(20)
+    kernel.process.wait(HANG)
     assert done.read_text() == "child child kernel "
     kernel.close()
 

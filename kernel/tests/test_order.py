@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 from client import Spawned, text
+from conftest import Kept
 
 #: How often each is tried: what depends on who is first comes out right by chance most of the time.
 TIMES = 20
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
+def make(directory: Path) -> Spawned:
+    kernel = Spawned(directory)
     kernel.run("import ctypes, multiprocessing, os, subprocess, sys, threading, time; from IPython.display import display")
-    yield kernel
-    kernel.close()
+    return kernel
+
+
+@pytest.fixture
+def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    return kept.get(lambda: make(tmp_path_factory.mktemp("kernel")))
 
 
 PRINT_AND = "".join(f"print {n}\nother {n}\n" for n in range(30))

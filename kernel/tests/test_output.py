@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,14 +11,12 @@ from typing import Any, Iterator
 
 import pytest
 from client import Spawned, text
-from conftest import wait
+from conftest import Kept, wait
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.close()
+@pytest.fixture
+def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    return kept.get(lambda: Spawned(tmp_path_factory.mktemp("kernel")))
 
 
 def streams(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -228,7 +224,7 @@ def test_what_is_written_to_the_descriptors_is_in_the_log(kernel: Spawned) -> No
     # Whoever reads them, the thread for it or the end of the cell.
     for number in range(50):
         kernel.run(f"import os; os.write(1, b'to be found in the log: {number}.');")
-        wait(lambda: f"to be found in the log: {number}.".encode() in kernel.log.read_bytes(), 10)
+        wait(lambda: f"to be found in the log: {number}.".encode() in kernel.log.read_bytes())
 
 
 @pytest.fixture
@@ -254,7 +250,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, pipe: list[int
             return b"behind" in os.read(pipe[0], 1 << 20)
         return False
 
-    wait(is_written_again, 10)
+    wait(is_written_again)
     kernel.close()
 
 

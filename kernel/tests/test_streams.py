@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from pathlib import Path
 
 import pytest
 from client import Spawned
+from conftest import Kept
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"))
+def make(directory: Path) -> Spawned:
+    kernel = Spawned(directory)
     kernel.run("import codecs, io, os, shutil, sys")
-    yield kernel
-    kernel.close()
+    return kernel
+
+
+@pytest.fixture
+def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    return kept.get(lambda: make(tmp_path_factory.mktemp("kernel")))
 
 
 WRITTEN = {
