@@ -1,12 +1,12 @@
 """The file API: listing, reading, writing and deleting, all beneath the workspace."""
 
+import collections
 import email.utils
 import hashlib
 import json
 import os
 import socket
 import threading
-import time
 from urllib.parse import quote
 
 import pytest
@@ -570,11 +570,11 @@ def test_no_race_between_check_and_use_lets_a_path_out(client, workspace, outsid
     flipper = threading.Thread(target=flip)
     flipper.start()
     try:
-        end = time.monotonic() + 4
-        statuses = set()
-        while time.monotonic() < end:
+        statuses = collections.Counter()
+        # Both, and often: not for a time, in which a busy machine may do little.
+        while min(statuses[200], statuses[400]) < 200:
             reply = client.get("/files/flips/secret")
-            statuses.add(reply.status)
+            statuses[reply.status] += 1
             assert HIDDEN not in reply.text
             client.put("/files/flips/new", b"new")
             client.delete("/files/flips/new")
@@ -586,7 +586,6 @@ def test_no_race_between_check_and_use_lets_a_path_out(client, workspace, outsid
     finally:
         done.set()
         flipper.join()
-    assert 200 in statuses and 400 in statuses, f"the race was never run: {statuses}"
 
 
 def test_methods_that_do_not_exist_are_refused_with_those_that_do(client):

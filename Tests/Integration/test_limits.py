@@ -427,8 +427,8 @@ def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(serv
     before = processes.resident_bytes(server.pid)
     stream = client.stream("for _ in range(300): print('x' * 1_000_000, flush=True)", context_id=context["id"])
     stream.until("number_of_executions")
-    # Long enough for the kernel to say all of it, were there nobody to hold it back.
-    time.sleep(4)
+    # The kernel would say all of it, were there nobody to hold it back.
+    processes.wait_until_still(server.pid, *server.leftovers())
     grown = processes.resident_bytes(server.pid) - before
     assert grown < 150 << 20, f"grew by {grown >> 20} MiB"
     assert len(stream.finish().succeeded().stdout) == 300 * 1_000_001
@@ -441,8 +441,7 @@ def test_a_flood_that_nobody_reads_fills_no_process(server, client, context):
     before = {pid: processes.resident_bytes(pid) for pid in (server.pid, *server.leftovers())}
     flood = stalled_stream(server, {"code": "while True: print('x' * 1000)", **run_here})
     assert flood.head().status == 200
-    # Long enough for hundreds of megabytes.
-    time.sleep(5)
+    processes.wait_until_still(*before)
     grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
     assert max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
     assert client.is_healthy()

@@ -114,14 +114,12 @@ def test_what_is_no_message_disturbs_nobody(client, context):
 
 @pytest.fixture
 def connect():
-    """Connects to a kernel beside the server, by its connection file; with another key where one is given."""
+    """Connects to a kernel beside the server, by its connection file."""
     clients = []
 
-    def start(file, key=None):
+    def start(file):
         other = BlockingKernelClient(connection_file=str(file))
         other.load_connection_file()
-        if key:
-            other.session.key = key
         other.start_channels()
         clients.append(other)
         return other
@@ -132,12 +130,17 @@ def connect():
 
 
 def test_a_kernel_runs_nothing_that_is_not_signed_by_its_key(client, context, connect):
-    stranger = connect(connection_file(client, context), key=b"another key")
+    stranger = connect(connection_file(client, context))
+    key, stranger.session.key = stranger.session.key, b"another key"
     for _ in range(3):
         stranger.execute("intruded = True")
         stranger.control_channel.send(stranger.session.msg("shutdown_request", {"restart": False}))
-    # Requests are answered in their order; the stranger's came before this one, or will never.
-    time.sleep(0.3)
+    # Behind these, on the same connections, requests that are answered.
+    stranger.session.key = key
+    stranger.execute("1")
+    stranger.get_shell_msg(timeout=60)
+    stranger.control_channel.send(stranger.session.msg("kernel_info_request", {}))
+    stranger.get_control_msg(timeout=60)
     assert client.execute("'intruded' in globals()", context_id=context["id"]).succeeded().text == "False"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TOKEN, Kernel, Server, alive, wait
+from conftest import HANG, TOKEN, Kernel, Server, alive, wait
 
 CHILDREN = """
 import os, signal, subprocess
@@ -101,8 +101,9 @@ def test_deleting_a_kernel_leaves_no_process(server: Server) -> None:
 def test_deleting_a_kernel_that_will_not_go_takes_no_more_than_its_time(server: Server) -> None:
     kernel = server.start_kernel()
     pid = int(kernel.text("import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid())"))
-    kernel.send("execute_request", {"code": "while True:\n try:\n  while True: pass\n except: pass", "silent": False})
-    time.sleep(0.3)
+    kernel.send("execute_request", {"code": "print('began')\nwhile True:\n try:\n  while True: pass\n except: pass", "silent": False})
+    while kernel.receive()["type"] != "stream":
+        pass
     began = time.monotonic()
     kernel.delete()
     assert not alive(pid)
@@ -119,10 +120,10 @@ def test_a_restart_keeps_the_connection_and_loses_the_state(kernel: Kernel) -> N
 
 
 def test_an_interrupt_ends_the_cell(kernel: Kernel) -> None:
-    request = kernel.send("execute_request", {"code": "import time; time.sleep(60)", "silent": False})
-    while kernel.receive()["type"] != "execute_input":
+    code = "import time; print('began')\nwhile True: time.sleep(0.01)"
+    request = kernel.send("execute_request", {"code": code, "silent": False})
+    while kernel.receive()["type"] != "stream":
         pass
-    time.sleep(0.2)
     assert kernel.server.call("POST", f"/api/kernels/{kernel.id}/interrupt")[0] == 204
     errors = [m for m in kernel.messages(request) if m["type"] == "error"]
     assert errors[0]["content"]["ename"] == "KeyboardInterrupt"
@@ -136,8 +137,8 @@ def test_nothing_outlives_the_server(tmp_path: Path, way: signal.Signals) -> Non
     directory = Path(kernel.text("import os; print(os.environ['IPYTHONDIR'])").strip()).parent
     assert directory.is_dir()
     server.process.send_signal(way)
-    server.process.wait(20)
-    wait(lambda: not any(alive(pid) for pid in pids) and not directory.exists(), 5)
+    server.process.wait(HANG)
+    wait(lambda: not any(alive(pid) for pid in pids) and not directory.exists())
 
 
 def test_no_message_is_lost_in_a_flood(kernel: Kernel) -> None:
@@ -157,6 +158,5 @@ def test_two_servers_leave_each_other_alone(server: Server, tmp_path: Path) -> N
     other = Server(tmp_path)
     other.start_kernel()
     assert other.stop() == 0
-    time.sleep(0.2)
     assert ours.text("print(1)") == "1\n"
     ours.delete()

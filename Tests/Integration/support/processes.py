@@ -1,8 +1,12 @@
 """Processes as /proc shows them. A process that nobody has reaped yet (a zombie) counts as gone."""
 
+import contextlib
 import os
+import time
 from itertools import pairwise
 from pathlib import Path
+
+from .waiting import wait_until
 
 MARK = "INTEGRATION_TEST_MARK"
 """Each server gets a value of its own in this variable, and what it starts inherits it. (The server keeps variables
@@ -24,6 +28,28 @@ def state(pid):
 
 def is_alive(pid):
     return state(pid) not in (None, "Z", "X")
+
+
+def at_rest(pid):
+    """Whether no thread of the process runs, or would if others left it a processor."""
+    states = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+    return "R" not in states
+
+
+def wait_until_still(*pids):
+    """Waits until these processes wait for something: of many looks nearly all find them at rest."""
+
+    def still():
+        looks = []
+        for _ in range(20):
+            looks.append(all(map(at_rest, pids)))
+            time.sleep(0.02)
+        return sum(looks) >= 18
+
+    wait_until(still, "the processes stand still", pause=0)
 
 
 def started(pid):
