@@ -308,3 +308,23 @@ def test_the_kernels_of_a_dead_jupyter_server_do_not_live_on(start_server):
     os.kill(jupyter_of(server), signal.SIGKILL)
     wait_until(lambda: not processes.is_alive(pid), "its kernel is gone", 20)
     server.wait_until_healthy()
+
+
+@pytest.mark.backends("jupyter")
+def test_a_jupyter_server_loads_the_users_configuration(start_server, tmp_path):
+    (tmp_path / "jupyter_server_config.py").write_text("c.KernelSpecManager.allowed_kernelspecs = {'python3'}\nc.ServerApp.token = 'theirs'\n")
+    server = start_server(environment={"JUPYTER_CONFIG_DIR": str(tmp_path)})
+    assert server.client.execute("6 * 7").text == "42"
+    check_error(server.client.post("/execute", {"code": "1", "language": "bash"}), 400, "bash")
+
+
+@pytest.mark.backends("jupyter")
+def test_a_broken_jupyter_configuration_is_told_until_it_is_mended(start_server, tmp_path):
+    file = tmp_path / "jupyter_server_config.py"
+    file.write_text("c.ServerApp.(")
+    server = start_server(environment={"JUPYTER_CONFIG_DIR": str(tmp_path)}, wait=False)
+    reply = server.client.post("/execute", {"code": "1"})
+    check_error(reply, 503, "Jupyter configuration", str(tmp_path), "jupyter_server_config.py, line 1")
+    file.write_text("")
+    server.wait_until_healthy()
+    assert server.client.execute("6 * 7").text == "42"

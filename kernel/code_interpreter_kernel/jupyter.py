@@ -1,7 +1,7 @@
 """Jupyter Server as our server starts it: `python -m code_interpreter_kernel.jupyter --sock=PATH`.
 
-Kernels and nothing else: no terminals, contents, extensions, nor the configuration of whoever owns the machine.
-The token comes in the environment variable JUPYTER_TOKEN.
+It serves kernels only: no terminals, no contents, no extensions. It reads the files of configuration that `jupyter server`
+reads; what `configuration` sets overrides them. The token comes in the environment variable JUPYTER_TOKEN.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from typing import Any
 
 # A grammar that checks international addresses in JSON schemas; it takes a second to build and nobody here needs it.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
+from jupyter_server.auth import AllowAllAuthorizer, IdentityProvider
 from jupyter_server.serverapp import ServerApp
 from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel.connection import Connection
-from code_interpreter_kernel.manager import MappingManager, SpecManager
+from code_interpreter_kernel.manager import DeathWatch, MappingManager, SpecManager
 from code_interpreter_kernel.provisioner import PRIVATE_VARIABLES, start_reaper
 
 #: One message from or to a client, and one request's body: as much code as anyone could mean to send.
@@ -35,16 +37,32 @@ class App(ServerApp):
 
     _reaper: Any = None
 
-    def load_config_file(self, *_: Any, **__: Any) -> None:
-        """No file's: the command line and what stands here is all the configuration."""
+    @default("config_file_name")
+    def _config_file_name_default(self) -> str:
+        return "jupyter_server_config"
 
     @default("runtime_dir")
     def _runtime_dir_default(self) -> str:
         return tempfile.mkdtemp(prefix="code-interpreter-")
 
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Adds `configuration` to what the command line sets, which traitlets puts above every file."""
+        super().parse_command_line(argv)
+        self.cli_config.merge(Config(configuration()))
+        self.update_config(self.cli_config)
+
+    def load_config_file(self, *_: Any, **__: Any) -> None:
+        """Ends the process if a file is broken: a server without its settings would run other kernels than they say."""
+        self.raise_config_file_errors = True
+        try:
+            super().load_config_file(suppress_errors=False)
+        except Exception as error:
+            traceback.print_exc()
+            paths = ", ".join(self.config_file_paths)
+            sys.exit(f"The Jupyter configuration in one of {paths} is broken: {type(error).__name__}: {error}")
+
     def initialize(self, argv: list[str] | None = None, **_: Any) -> None:
         """Sets up everything up to the socket."""
-        self.config.merge(Config(configuration()))
         super().initialize(argv=argv, find_extensions=False)
         for name in PRIVATE_VARIABLES:
             os.environ.pop(name, None)
@@ -66,13 +84,22 @@ class App(ServerApp):
 
 
 def configuration() -> dict[str, Any]:
-    """What differs from Jupyter Server's own defaults."""
+    """What our server relies on, and what differs from Jupyter Server's own defaults. It overrides the user's files."""
+    token = os.environ.get("JUPYTER_TOKEN", "")
     return {
+        "IdentityProvider": {"token": token},
         "ServerApp": {
             "allow_root": True,
+            "authorizer_class": AllowAllAuthorizer,
+            "base_url": "/",
+            # Our server speaks HTTP over the Unix socket.
+            "certfile": "",
+            "client_ca": "",
             "contents_manager_class": "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager",
+            "identity_provider_class": IdentityProvider,
             "ip": "127.0.0.1",
             "jpserver_extensions": {},
+            "keyfile": "",
             "kernel_manager_class": MappingManager,
             "kernel_spec_manager_class": SpecManager,
             "kernel_websocket_connection_class": Connection,
@@ -80,8 +107,12 @@ def configuration() -> dict[str, Any]:
             "max_body_size": MAXIMUM_MESSAGE_BYTES,
             "max_buffer_size": MAXIMUM_MESSAGE_BYTES,
             "open_browser": False,
+            # Any other value is refused together with `--sock`.
+            "port": 8888,
             "port_retries": 0,
             "root_dir": "/",
+            "shutdown_no_activity_timeout": 0,
+            "sock_mode": "0600",
             "terminals_enabled": False,
             "tornado_settings": {
                 "websocket_max_message_size": MAXIMUM_MESSAGE_BYTES,
@@ -94,7 +125,11 @@ def configuration() -> dict[str, Any]:
             "shutdown_wait_time": 2.0,
         },
         "KernelProvisionerFactory": {"default_provisioner_name": "code-interpreter"},
-        "MappingKernelManager": {
+        # How our server learns that a kernel has died.
+        "Manager": {"autorestart": True, "restarter_class": DeathWatch},
+        "MappingManager": {
+            "kernel_manager_class": "code_interpreter_kernel.manager.Manager",
+            "use_pending_kernels": False,
             "buffer_offline_messages": False,
             # A kernel that misses this question is asked again by our server, once it is connected.
             "kernel_info_timeout": 5.0,

@@ -121,10 +121,6 @@ class Manager(ServerKernelManager):
 class MappingManager(AsyncMappingKernelManager):
     """All kernels."""
 
-    @default("kernel_manager_class")
-    def _default_kernel_manager_class(self) -> str:
-        return "code_interpreter_kernel.manager.Manager"
-
     def start_watching_activity(self, kernel_id: str) -> None:
         """Watches until the kernel has spoken for the first time, which those who connect to it wait for.
 

@@ -12,6 +12,24 @@ import pytest
 
 from conftest import HANG, TOKEN, Kernel, Server, alive, wait
 
+#: What would keep our server from its Jupyter Server, or from news of its kernels.
+HOSTILE_CONFIGURATION = """
+c.IdentityProvider.token = "theirs"
+c.ServerApp.token = "theirs"
+c.PasswordIdentityProvider.password_required = True
+c.ServerApp.allow_unauthenticated_access = False
+c.ServerApp.base_url = "/prefix"
+c.ServerApp.certfile = "/nowhere/certificate.pem"
+c.ServerApp.kernel_manager_class = "jupyter_server.services.kernels.kernelmanager.AsyncMappingKernelManager"
+c.ServerApp.port = 1
+c.ServerApp.root_dir = "/nowhere"
+c.ServerApp.shutdown_no_activity_timeout = 1
+c.ServerApp.sock = "/nowhere/socket"
+c.KernelManager.autorestart = False
+c.AsyncMappingKernelManager.kernel_manager_class = "jupyter_client.manager.AsyncKernelManager"
+c.AsyncMappingKernelManager.use_pending_kernels = True
+"""
+
 CHILDREN = """
 import os, signal, subprocess
 stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done"])
@@ -36,6 +54,58 @@ def test_python_is_the_kernel_of_this_package(server: Server) -> None:
     status, specs = server.call("GET", "/api/kernelspecs")
     assert status == 200
     assert "code_interpreter_kernel.kernel" in specs["kernelspecs"]["python3"]["spec"]["argv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("jupyter_server_config.py", "c.KernelSpecManager.allowed_kernelspecs = {'none'}"),
+        ("jupyter_config.py", "c.KernelSpecManager.allowed_kernelspecs = {'none'}"),
+        ("jupyter_server_config.json", '{"KernelSpecManager": {"allowed_kernelspecs": ["none"]}}'),
+    ],
+)
+def test_the_users_configuration_is_loaded(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    server = Server(tmp_path, JUPYTER_CONFIG_DIR=str(tmp_path))
+    try:
+        assert server.call("GET", "/api/kernelspecs")[1]["kernelspecs"] == {}
+    finally:
+        server.stop()
+
+
+def test_the_users_configuration_does_not_override_ours(tmp_path: Path) -> None:
+    (tmp_path / "jupyter_server_config.py").write_text(HOSTILE_CONFIGURATION)
+    server = Server(tmp_path, JUPYTER_CONFIG_DIR=str(tmp_path))
+    try:
+        assert server.call("GET", "/api/kernelspecs", token="theirs")[0] == 403
+        kernel = server.start_kernel(path=str(tmp_path))
+        assert kernel.text("import os; print(os.getcwd())") == f"{tmp_path}\n"
+        messages = kernel.run("import os; os._exit(7)")
+        assert messages[-1]["content"]["exit_code"] == 7
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("jupyter_server_config.py", "c.ServerApp.(", "SyntaxError: invalid syntax (jupyter_server_config.py, line 1)"),
+        ("jupyter_config.py", "missing", "NameError: name 'missing' is not defined"),
+        ("jupyter_server_config.json", "{", "JSONDecodeError: "),
+    ],
+)
+def test_a_broken_configuration_ends_it_and_says_why(tmp_path: Path, name: str, text: str, reason: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(AssertionError) as error:
+        Server(tmp_path, JUPYTER_CONFIG_DIR=str(tmp_path))
+    assert reason in str(error.value)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_a_setting_of_a_wrong_type_ends_it_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jupyter_server_config.py").write_text("c.ServerApp.quit_button = 'x'")
+    with pytest.raises(AssertionError, match="The 'quit_button' trait of an App instance expected a boolean"):
+        Server(tmp_path, JUPYTER_CONFIG_DIR=str(tmp_path))
 
 
 def test_a_kernel_starts_in_any_directory(server: Server, tmp_path: Path) -> None:
