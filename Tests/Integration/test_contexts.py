@@ -2,6 +2,7 @@
 
 import os
 import signal
+import textwrap
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_a_restart_ends_what_runs_and_what_waits_runs_after_it(client, context):
 def test_a_restart_takes_the_children_along(client, context):
     children = start_children(client, context)
     client.restart_context(context["id"]).expect(200)
-    wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone", 10)
+    wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone")
 
 
 def test_restarts_in_a_row_and_at_once_leave_one_kernel(client, context):
@@ -299,11 +300,12 @@ def test_an_execution_that_takes_its_kernel_along_says_so_and_the_next_does_too(
 
 
 @pytest.mark.parametrize("end", ["os._exit(5)", "os.kill(os.getpid(), 9)", "exit()"])
-def test_a_kernel_that_ends_between_executions_is_told_of(client, context, end):
+def test_a_kernel_that_ends_between_executions_is_told_of(client, context, gate, end):
     run_here = {"context_id": context["id"]}
-    later = f"import os, threading, time\nexit = get_ipython().ask_exit\ndef later():\n    time.sleep(0.3)\n    {end}\n"
-    client.execute(later + "threading.Thread(target=later).start(); os.getpid()", **run_here).succeeded()
-    pid = int(client.execute("os.getpid()", **run_here).text)
+    later = "import threading\nexit = get_ipython().ask_exit\ndef later():\n" + textwrap.indent(gate.code + end, "    ")
+    code = f"{later}\nthreading.Thread(target=later).start()\nimport os; os.getpid()"
+    pid = int(client.execute(code, **run_here).succeeded().text)
+    gate.open()
     wait_until(lambda: not processes.is_alive(pid), "the kernel has ended")
     execution = client.execute("1", **run_here)
     if execution.of("error"):

@@ -285,10 +285,10 @@ def test_connections_leave_descriptors_for_kernels_and_files(start_server):
 # Clients that stall
 
 
-def stalled_stream(server, body):
+def stalled_stream(server, body, receive_buffer=4096):
     """An execution whose output nobody reads."""
     body = json.dumps(body).encode()
-    return RawConnection(server.port, receive_buffer=4096).send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return RawConnection(server.port, receive_buffer=receive_buffer).send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                            b"Content-Length: %d\r\n\r\n%b" % (len(body), body))  # fmt: skip
 
 
@@ -386,7 +386,7 @@ def test_no_descriptor_is_left_open(server, client, context):
     for _ in range(20):
         use()
     client.execute("1", context_id=context["id"]).succeeded()
-    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 3, "the descriptors are closed again", 20)
+    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 3, "the descriptors are closed again")
 
 
 def test_contexts_leave_no_descriptor_open(server, client):
@@ -394,7 +394,7 @@ def test_contexts_leave_no_descriptor_open(server, client):
     before = processes.open_descriptors(server.pid)
     for _ in range(4):
         client.delete_context(client.create_context()["id"]).expect(200)
-    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 2, "the descriptors are closed again", 20)
+    wait_until(lambda: processes.open_descriptors(server.pid) <= before + 2, "the descriptors are closed again")
 
 
 def test_a_server_out_of_descriptors_neither_dies_nor_spins(start_server):
@@ -461,15 +461,17 @@ def test_a_flood_of_a_kernel_that_drops_what_nobody_takes_is_ended(start_server,
     shown = client.execute("x = 1\nfor n in range(1000): display(n)", language="stock").succeeded().results
     assert [result["text"] for result in shown] == [str(n) for n in range(1000)]
     before = {pid: processes.resident_bytes(pid) for pid in (server.pid, *server.leftovers())}
-    flood = client.stream(f"while True: display('x' * {length})", language="stock")
-    flood.until("number_of_executions")
+    # The less the system holds for the client, the sooner it is too much.
+    flood = stalled_stream(server, {"code": f"while True: display('x' * {length})", "language": "stock"}, receive_buffer=1 << 16)
+    assert flood.head().status == 200
     wait_until(lambda: "output is dropped" in server.log, "it is too much", 100)
     time.sleep(1)
     grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
     assert grown[server.pid] < 24 << 20 and max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
-    execution = flood.finish()
-    assert [error["name"] for error in execution.of("error")] == ["OutputLimitExceeded"]
-    assert execution.results[0]["text"] == "x" * length
+    lines = [json.loads(line) for line in b"".join(iter(flood.chunk, b"")).splitlines()]
+    assert [line["name"] for line in lines if line["type"] == "error"] == ["OutputLimitExceeded"]
+    assert next(line["text"] for line in lines if line["type"] == "result") == "x" * length
+    flood.close()
     assert client.execute("x", language="stock").succeeded().text == "1"
 
 
