@@ -64,7 +64,7 @@ def end_contexts(server):
     """Deletes all contexts, the default ones too, and waits until their kernels are gone."""
     for context in server.client.contexts():
         server.client.delete_context(context["id"]).expect(200)
-    wait_until(lambda: not server.kernels(), "no kernel is left when all contexts are deleted", 20)
+    wait_until(lambda: not server.kernels(), "no kernel is left when all contexts are deleted")
 
 
 @pytest.fixture

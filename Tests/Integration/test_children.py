@@ -65,7 +65,7 @@ def strays():
 
 def check_gone(pids):
     try:
-        wait_until(lambda: not any(map(processes.is_alive, pids)), "the strays are gone", 10)
+        wait_until(lambda: not any(map(processes.is_alive, pids)), "the strays are gone")
     except AssertionError:
         raise AssertionError(f"left:\n{processes.describe(filter(processes.is_alive, pids))}") from None
 

@@ -142,7 +142,7 @@ def said(server, *words):
         answer = "" if server_is_gone else server.client.post("/contexts", {}).text
         return all(word.lower() in (server.log + answer).lower() for word in words)
 
-    wait_until(found, f"the server says {words}; its log:\n{server.log}", 30, pause=0.2)
+    wait_until(found, f"the server says {words}; its log:\n{server.log}", pause=0.2)
 
 
 @pytest.mark.parametrize("kind", [JupyterServer, KernelGateway, EnterpriseGateway], ids=lambda kind: kind.name)

@@ -224,7 +224,7 @@ def test_sigkill_leaves_no_process_behind(start_server):
     assert len(tree) >= 3, processes.describe(tree)
     server.process.kill()
     server.process.wait()
-    wait_until(lambda: not any(map(processes.is_alive, tree)), "its tree is gone", 10)
+    wait_until(lambda: not any(map(processes.is_alive, tree)), "its tree is gone")
     server.check_nothing_is_left()
 
 
@@ -306,7 +306,7 @@ def test_the_kernels_of_a_dead_jupyter_server_do_not_live_on(start_server):
     server = start_server()
     pid = int(server.client.execute("import os; os.getpid()").text)
     os.kill(jupyter_of(server), signal.SIGKILL)
-    wait_until(lambda: not processes.is_alive(pid), "its kernel is gone", 20)
+    wait_until(lambda: not processes.is_alive(pid), "its kernel is gone")
     server.wait_until_healthy()
 
 

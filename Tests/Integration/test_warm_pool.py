@@ -221,4 +221,4 @@ def test_contexts_from_the_reserve_leave_no_descriptor_open(start_pool):
     before = processes.open_descriptors(pool.server.pid)
     for _ in range(4):
         use()
-    wait_until(lambda: processes.open_descriptors(pool.server.pid) <= before + 2, "the descriptors are closed again", 20)
+    wait_until(lambda: processes.open_descriptors(pool.server.pid) <= before + 2, "the descriptors are closed again")

@@ -160,7 +160,7 @@ def test_restart(zeromq_server, kernel_context, run, make):
     run(make.remember).succeeded()
     process = process_of(run, make)
     zeromq_server.client.restart_context(kernel_context["id"]).expect(200)
-    wait_until(lambda: not processes.is_alive(process), "the old kernel is gone", 20)
+    wait_until(lambda: not processes.is_alive(process), "the old kernel is gone")
     shown = run(make.recall).stdout
     assert shown.strip() != "kept"
     assert run(make.hello).succeeded().stdout == "hello\n"

@@ -165,7 +165,7 @@ def at_once(count, work):
 
     def run(index):
         try:
-            barrier.wait(30)
+            barrier.wait(60)
             results[index] = work(index)
         except BaseException as error:
             errors.append(error)

@@ -17,7 +17,7 @@ class RawResponse:
 
 
 class RawConnection:
-    def __init__(self, port, host="127.0.0.1", timeout=20.0, receive_buffer=None):
+    def __init__(self, port, host="127.0.0.1", timeout=60.0, receive_buffer=None):
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_buffer:

@@ -137,7 +137,7 @@ class Server:
     def check_nothing_is_left(self):
         """No process of the server's, or started by it, lives on."""
         try:
-            wait_until(lambda: not self.leftovers(), "its processes are gone", 10)
+            wait_until(lambda: not self.leftovers(), "its processes are gone")
         except AssertionError:
             left = processes.describe(self.leftovers())
             self.kill_leftovers()
