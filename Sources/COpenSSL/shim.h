@@ -1,5 +1,8 @@
 #pragma once
+// OpenSSL 3 calls SHA256_Init(3) and its like deprecated; `MessageAuthentication` says why they are used.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 

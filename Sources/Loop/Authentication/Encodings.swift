@@ -5,11 +5,11 @@ public import Bytes
 public enum SHA1 {
   /// The digest of `message`, 20 bytes.
   public static func digest(_ message: Bytes) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: Int(SHA_DIGEST_LENGTH)) { memory, count in
-      message.withUnsafeBytes { message in
-        let start = message.assumingMemoryBound(to: UInt8.self).baseAddress
-        _ = COpenSSL.SHA1(start, message.count, memory.baseAddress)
-      }
+    var context = SHA_CTX()
+    SHA1_Init(&context)
+    _ = message.withUnsafeBytes { SHA1_Update(&context, $0.baseAddress, $0.count) }
+    return [UInt8](unsafeUninitializedCapacity: Int(SHA_DIGEST_LENGTH)) { memory, count in
+      SHA1_Final(memory.baseAddress, &context)
       count = Int(SHA_DIGEST_LENGTH)
     }
   }

@@ -5,20 +5,40 @@ public import Bytes
 public struct MessageAuthentication: Sendable {
   private static let digits = Array("0123456789abcdef".utf8)
 
-  private let template: Template
+  /// The digests of the two padded keys, which a signature continues.
+  private let inner: SHA256
+  private let outer: SHA256
 
   /// Signs and checks with `key`, of any length.
-  public init(key: Bytes) { template = Template(key: key) }
+  public init(key: Bytes) {
+    var block = [UInt8](repeating: 0, count: SHA256.blockLength)
+    var key = key
+    if key.count > SHA256.blockLength {
+      var digest = SHA256(key)
+      key = Bytes(digest.finish())
+    }
+    key.withUnsafeBytes { block.replaceSubrange(..<$0.count, with: $0) }
+    inner = SHA256(Bytes(block.map { $0 ^ 0x36 }))
+    outer = SHA256(Bytes(block.map { $0 ^ 0x5c }))
+  }
 
   /// The signature of the parts joined together, in lower-case hexadecimal.
   public func signature(of parts: [Bytes]) -> Bytes {
     var digits: [UInt8] = []
-    digits.reserveCapacity(64)
-    for byte in template.digest(of: parts) {
+    digits.reserveCapacity(2 * SHA256.digestLength)
+    for byte in digest(of: parts) {
       digits.append(Self.digits[Int(byte >> 4)])
       digits.append(Self.digits[Int(byte & 15)])
     }
     return Bytes(digits)
+  }
+
+  private func digest(of parts: [Bytes]) -> [UInt8] {
+    var inner = inner
+    var outer = outer
+    for part in parts { inner.update(part) }
+    outer.update(Bytes(inner.finish()))
+    return outer.finish()
   }
 
   /// True if `signature` is that of `parts`. The comparison takes constant time.
@@ -37,55 +57,31 @@ public struct MessageAuthentication: Sendable {
   }
 }
 
-/// An OpenSSL context that holds the key. Each signature uses a copy, which costs less than fetching the algorithms again.
+/// SHA-256 (FIPS 180-4) of all bytes that `update` gets.
 ///
-/// `@unchecked Sendable`: it is copied and never changed.
-private final class Template: @unchecked Sendable {
-  private static let digestLength = 32
-  private let context: OpaquePointer
+/// Neither this nor `SHA1` uses the EVP interface of OpenSSL 3. That loads a provider with all algorithms, which took 1.5 MiB of
+/// resident memory, and a server without TLS needs no other. A copy of this context costs no allocation.
+private struct SHA256 {
+  /// In bytes.
+  static let blockLength = Int(SHA256_CBLOCK)
+  /// In bytes.
+  static let digestLength = Int(SHA256_DIGEST_LENGTH)
 
-  init(key: Bytes) {
-    let algorithm = EVP_MAC_fetch(nil, "HMAC", nil)
-    defer { EVP_MAC_free(algorithm) }
-    guard let context = EVP_MAC_CTX_new(algorithm) else { preconditionFailure("OpenSSL has no HMAC") }
-    // OpenSSL refuses an empty key. HMAC pads keys with zeros (RFC 2104), so that one zero byte is the same key.
-    let key = key.isEmpty ? Bytes([0]) : key
-    let status = Self.withDigestParameter { parameters in
-      key.withUnsafeBytes {
-        EVP_MAC_init(context, $0.assumingMemoryBound(to: UInt8.self).baseAddress, $0.count, parameters)
-      }
-    }
-    precondition(status == 1, "OpenSSL has no SHA-256")
-    self.context = context
+  private var context = SHA256_CTX()
+
+  init(_ start: Bytes) {
+    SHA256_Init(&context)
+    update(start)
   }
 
-  deinit { EVP_MAC_CTX_free(context) }
-
-  private static func withDigestParameter(_ body: (UnsafePointer<OSSL_PARAM>) -> CInt) -> CInt {
-    var digest = Array("SHA256".utf8CString)
-    return digest.withUnsafeMutableBufferPointer { digest in
-      "digest".withCString { name in
-        let parameters = [
-          OSSL_PARAM_construct_utf8_string(name, digest.baseAddress, 0), OSSL_PARAM_construct_end(),
-        ]
-        return parameters.withUnsafeBufferPointer { $0.baseAddress.map(body) ?? 0 }
-      }
-    }
+  mutating func update(_ bytes: Bytes) {
+    _ = bytes.withUnsafeBytes { SHA256_Update(&context, $0.baseAddress, $0.count) }
   }
 
-  func digest(of parts: [Bytes]) -> [UInt8] {
-    guard let copy = EVP_MAC_CTX_dup(context) else { preconditionFailure("no memory for a signature") }
-    defer { EVP_MAC_CTX_free(copy) }
-    for part in parts {
-      part.withUnsafeBytes {
-        _ = EVP_MAC_update(copy, $0.assumingMemoryBound(to: UInt8.self).baseAddress, $0.count)
-      }
-    }
-    var length = 0
-    return [UInt8](unsafeUninitializedCapacity: Self.digestLength) { memory, count in
-      let status = EVP_MAC_final(copy, memory.baseAddress, &length, memory.count)
-      precondition(status == 1 && length == Self.digestLength, "OpenSSL gave no signature")
-      count = length
+  mutating func finish() -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Self.digestLength) { memory, count in
+      SHA256_Final(memory.baseAddress, &context)
+      count = Self.digestLength
     }
   }
 }
