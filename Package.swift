@@ -10,6 +10,15 @@ let settings: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
   ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
+/// How the program is linked. Packed relocations (DT_RELR, which needs glibc 2.36) and no exported symbols make it 1.3 MB shorter,
+/// and its resident memory 1 MiB less. Gold, the default linker, cannot pack them.
+let linkerSettings: [LinkerSetting] = [
+  .unsafeFlags(
+    ["-use-ld=lld"]
+      + ["-z", "pack-relative-relocs", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] },
+    .when(platforms: [.linux], configuration: .release))
+]
+
 let package = Package(
   name: "code-interpreter",
   dependencies: [
@@ -63,7 +72,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: settings),
+      swiftSettings: settings, linkerSettings: linkerSettings),
     .target(
       name: "TestLoop", dependencies: ["Loop", "Bytes"], path: "Tests/TestLoop", swiftSettings: settings),
     .target(
