@@ -1,4 +1,4 @@
-"""The application that makes a kernel and what it is connected by: that of ipykernel, with nothing lost or late."""
+"""ipykernel's application with a different kernel, output stream and publisher."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel import threads
-from code_interpreter_kernel.backlog import HIGH_WATER_MARK
-from code_interpreter_kernel.ending import Ending
 from code_interpreter_kernel.execution import Kernel
 from code_interpreter_kernel.packing import pack
 from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
+from code_interpreter_kernel.send_queue import HIGH_WATER_MARK
+from code_interpreter_kernel.shutdown import Shutdown
 from code_interpreter_kernel.system import System
 
 
 class KernelApp(IPKernelApp):
-    """ipykernel's application; it reads the same configuration."""
+    """Reads the same configuration as ipykernel's application."""
 
     @default("kernel_class")
     def _default_kernel_class(self) -> type[Kernel]:
@@ -38,22 +38,21 @@ class KernelApp(IPKernelApp):
     @default("session")
     def _default_session(self) -> Session:
         session = Session(parent=self)
-        # Children that code has forked send messages, too, and code may replace what tells of them.
+        # Forked children send messages too. The check also calls `os.getpid`, which user code may replace.
         session.check_pid = False
         if session.packer in ("json", "orjson"):
             session.pack = pack
         return session
 
     def initialize(self, argv: Sequence[str] | None = None) -> None:
-        """Makes all that there is, and what code finds of a process."""
         super().initialize(argv)
         end_input()
         replace_system()
-        # Not our own arguments: code that parses its arguments finds none.
+        # Code that parses `sys.argv` must not see the kernel's own arguments.
         sys.argv[:] = [""]
 
     def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
-        """Reads the options. A parser of all that there are takes longer to make than the rest of the application."""
+        """Parses `-f FILE` by hand: building the full argument parser takes longer than the rest of the application."""
         arguments = sys.argv[1:] if argv is None else list(argv)
         if len(arguments) != 2 or arguments[0] != "-f":
             return super().parse_command_line(argv)
@@ -62,25 +61,23 @@ class KernelApp(IPKernelApp):
         self.update_config(self.cli_config)
 
     def init_control(self, context: Any) -> None:
-        """Makes the sockets for control."""
         super().init_control(context)
-        # ipykernel 7 reads requests in a thread of their own, which passes them on through two more sockets, so that it can
-        # have shells beside the one. Without, `1+1` takes as long as with ipykernel 6.
+        # ipykernel 7 reads requests in a separate thread and passes them on over two inproc sockets, to support
+        # subshells. Without that thread, `1+1` takes as long as with ipykernel 6.
         thread, self.shell_channel_thread = getattr(self, "shell_channel_thread", None), None
         if thread is not None:
             thread.io_loop.close()
 
     def init_kernel(self) -> None:
-        """Makes the kernel."""
         super().init_kernel()
         threads.inherit_parents([sys.stdout, sys.stderr])
-        self._keep_time()
+        self._protect_loop_time()
         if not self.logging_config:
-            # Nobody reads what is below this, and a record of every message is made.
+            # Otherwise a log record is built for every message, below the level that is written.
             self.log.setLevel(self.log_level)
 
-    def _keep_time(self) -> None:
-        """Has the loops look up no `time.monotonic`, as asyncio does in each round: where code has patched it they would end."""
+    def _protect_loop_time(self) -> None:
+        """asyncio calls `time.monotonic` in each iteration: if user code patches it, the loops would end."""
         loops = [IOLoop.current()]
         if self.control_thread is not None:
             loops.append(self.control_thread.io_loop)
@@ -88,21 +85,20 @@ class KernelApp(IPKernelApp):
             loop.asyncio_loop.time = System.monotonic  # type: ignore[attr-defined]
 
     def start(self) -> None:
-        """Runs the kernel until it is told to stop, and ends the process."""
-        # What is there now is no garbage, until the end.
+        """Runs the kernel until shutdown, then ends the process."""
+        # Objects that exist now live until the end: collections need not look at them.
         gc.freeze()
-        ending = Ending()
+        shutdown = Shutdown()
         try:
             super().start()
         finally:
-            # A client that does not read must not keep what code does at the end, such as `atexit`, from ending.
-            self.iopub_thread.backlog.leave()
-        ending.end(self)
+            # A client that does not read must not block code that runs at exit, such as `atexit` functions.
+            self.iopub_thread.send_queue.leave()
+        shutdown.end(self)
 
     def init_iopub(self, context: Any) -> None:
-        """Makes the socket for output."""
         self.iopub_socket = context.socket(zmq.PUB)
-        # For what ZeroMQ has yet to pass to the system when all is said, in milliseconds: `Backlog.drain` has waited for most.
+        # In milliseconds, for what libzmq has not written yet. `SendQueue.drain` has already waited for most of it.
         self.iopub_socket.linger = 5000
         if hasattr(self, "_apply_curve_server_options"):
             self._apply_curve_server_options(self.iopub_socket)
@@ -113,7 +109,8 @@ class KernelApp(IPKernelApp):
         self.iopub_socket = self.iopub_thread.background_socket
 
     def _bind_socket(self, s: Any, port: int) -> int:
-        # Without a high-water mark: above it a socket drops in silence. A publisher can be told to refuse instead.
+        # At the high-water mark most sockets drop messages silently. Only a publisher can refuse them instead
+        # (ZMQ_XPUB_NODROP).
         s.sndhwm = 0
         s.rcvhwm = 0
         if s.type == zmq.PUB:
@@ -123,7 +120,7 @@ class KernelApp(IPKernelApp):
 
 
 def end_input() -> None:
-    """Puts standard input at its end: nobody is there to type."""
+    """Replaces standard input by `/dev/null`: nobody types."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     if nothing != 0:
         os.dup2(nothing, 0)

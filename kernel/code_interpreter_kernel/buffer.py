@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Buffer(io.BufferedIOBase):
-    """Takes bytes of text; they come where they were written, among what was written as text."""
+    """Accepts the bytes of text. They are sent in order with what was written as text."""
 
     mode = "wb"
 
@@ -16,7 +16,7 @@ class Buffer(io.BufferedIOBase):
         self.name = f"<{stream.name}>"
 
     def write(self, data: Any) -> int:
-        """Keeps the bytes to be sent."""
+        """Queues bytes."""
         if isinstance(data, str):
             raise TypeError("a bytes-like object is required, not 'str'")
         copy = bytes(memoryview(data))
@@ -29,7 +29,7 @@ class Buffer(io.BufferedIOBase):
         return io.FileIO(self.fileno(), "wb", closefd=False)
 
     def writable(self) -> bool:
-        """Yes."""
+        """True."""
         return True
 
     def fileno(self) -> int:
@@ -37,14 +37,14 @@ class Buffer(io.BufferedIOBase):
         return self._stream.fileno()
 
     def isatty(self) -> bool:
-        """What the stream says."""
+        """As the stream."""
         return self._stream.isatty()
 
     def flush(self) -> None:
-        """Sends what was written."""
+        """Flushes the stream."""
         if hasattr(self, "_stream"):
             self._stream.flush()
 
     def close(self) -> None:
-        """Sends what was written. A text wrapper closes its buffer when nobody uses it any more; the stream is used further."""
+        """Flushes only: a text wrapper closes its buffer when it is collected, and the stream is still used."""
         self.flush()

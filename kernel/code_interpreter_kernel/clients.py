@@ -1,4 +1,4 @@
-"""The clients of a socket, as the system sees them: whether they still read what they are sent."""
+"""How much each client of a socket has not read yet, from the socket buffers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from code_interpreter_kernel.system import System
 
 
 class Clients:
-    """The connections that a socket has accepted by now. ZeroMQ tells only of whole messages, of any size."""
+    """The connections that a ZeroMQ socket has accepted so far. libzmq reports progress by whole messages only."""
 
     def __init__(self, endpoint: bytes):
-        """The endpoint is that of the socket, as in `ZMQ_LAST_ENDPOINT`."""
+        """`endpoint` is the socket's `ZMQ_LAST_ENDPOINT`."""
         self._descriptors = list(_accepted_at(endpoint.rstrip(b"\0").decode(errors="surrogateescape")))
         self._room = System.poll()
         for descriptor in self._descriptors:
             self._room.register(descriptor, select.POLLOUT)
 
     def unread(self) -> list[int]:
-        """What the system holds for each, in bytes (SIOCOUTQ). A number that changes is one of a client that reads."""
+        """The bytes in each send buffer (SIOCOUTQ). A number that changes means that the client reads."""
         return list(map(_unsent, self._descriptors))
 
     def are_all_writable(self) -> bool:
-        """Whether the system would take more for each, as where ZeroMQ has nothing more to send."""
+        """Whether all send buffers have room, as they do when libzmq has nothing more to write."""
         return len(self._room.poll(0)) == len(self._descriptors)
 
 
@@ -47,7 +47,7 @@ def _accepted_at(endpoint: str) -> Iterator[int]:
 def _is_accepted_at(endpoint: str, descriptor: int) -> bool:
     if not stat.S_ISSOCK(System.fstat(descriptor).st_mode):
         return False
-    # Of a copy, which is closed when this is let go.
+    # A duplicate, which is closed with this object.
     connection = _socket.socket(-1, -1, -1, System.dup(descriptor))
     if connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
         return False
@@ -62,4 +62,4 @@ def _unsent(descriptor: int) -> int:
         (count,) = struct.unpack("i", System.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
         return int(count)
     except OSError:
-        return 0  # It has gone.
+        return 0  # The connection is closed.

@@ -1,7 +1,8 @@
-"""Programs that code starts with `!`, `os.system` and the like: an interrupt ends them, and the code that has started them.
+"""Programs that code starts with `!`, `os.system` and the like. An interrupt ends the program and the code that started
+it.
 
-IPython takes an interrupt of a program for its end and goes on with the code. C's `system` ignores it meanwhile. Standard
-input is at its end: nobody is there to type.
+IPython takes an interrupt as the end of the program and continues the code; C's `system` ignores SIGINT while it
+waits. Standard input is `/dev/null`: nobody types.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from typing import Any, Callable
 
 from code_interpreter_kernel.system import System
 
-#: How long a program that was interrupted has for each of these, in seconds, until the next is sent.
-ENDING = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 2.0))
+#: The signals that end an interrupted program, and how long to wait after each, in seconds.
+ESCALATION = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 2.0))
 
-#: Rows and columns of the terminal, as those of pexpect, by which IPython runs programs.
+#: The size of the terminal, as pexpect's, which IPython uses.
 ROWS, COLUMNS = 24, 80
 
-#: Bytes that are read of a terminal or pipe at a time.
+#: How many bytes are read at a time.
 READ_BYTES = 1 << 16
 
-#: Exit statuses above this are those of a shell whose program was ended by a signal.
+#: A shell reports a program killed by a signal with 128 and the signal's number.
 SIGNALLED = 128
 
 
 def run(command: str, write: Callable[[str], Any]) -> int:
-    """Runs a command in the user's shell at a terminal, so that programs do not keep their lines; as long as the shell lives.
+    """Runs a command in the user's shell on a terminal, so that programs buffer by line. Returns when the shell ends.
 
-    The exit status, where a signal is its number below zero. `write` gets what it writes to its standard output and error.
+    Returns the exit status; a signal is its negative number. `write` gets standard output and error.
     """
     controller, terminal = _open_terminal()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -64,7 +65,7 @@ def run(command: str, write: Callable[[str], Any]) -> int:
 
 
 def output(command: str) -> tuple[str, int]:
-    """What a command writes, and its exit status."""
+    """Runs a command; returns its output and exit status."""
     process = System.popen(
         [shell(), "-c", command],
         stdin=subprocess.DEVNULL,
@@ -72,22 +73,22 @@ def output(command: str) -> tuple[str, int]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    with _ended_by_an_error(process):
+    with _ended_on_error(process):
         data, _ = process.communicate()
     return data.decode(errors="replace"), process.returncode
 
 
 def call(command: str | bytes | os.PathLike[str], executable: str | None = None) -> int:
-    """Runs a command with the standard output and error of the kernel; its exit status."""
+    """Runs a command with the kernel's standard output and error; returns its exit status."""
     process = System.popen(command, shell=True, executable=executable, stdin=subprocess.DEVNULL)
-    with _ended_by_an_error(process, group=False):
+    with _ended_on_error(process, group=False):
         return process.wait()
 
 
 def system(command: str | bytes | os.PathLike[str]) -> int:
     """Execute the command in a subshell.
 
-    In the place of `os.system`, whose result this has.
+    Replaces `os.system` and returns the same values.
     """
     sys.audit("os.system", os.fsencode(command))
     status = call(command)
@@ -103,7 +104,7 @@ def shell() -> str:
 def _open_terminal() -> tuple[int, int]:
     controller, terminal = System.openpty()
     attributes = termios.tcgetattr(terminal)
-    # Lines end as the program ends them, without a carriage return.
+    # No translation of `\n` to `\r\n`.
     attributes[1] &= ~termios.OPOST
     termios.tcsetattr(terminal, termios.TCSANOW, attributes)
     System.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
@@ -113,7 +114,7 @@ def _open_terminal() -> tuple[int, int]:
 def _pass_on(
     process: subprocess.Popen[bytes], controller: int, write: Callable[[bytes], Any], seconds: float | None = None
 ) -> None:
-    """Passes on what comes from the terminal until the process has ended, or for that long; then what is left."""
+    """Forwards terminal output until the process has ended or `seconds` have passed; then the rest."""
     poll = System.poll()
     poll.register(controller, select.POLLIN)
     ended = System.pidfd_open(process.pid)
@@ -127,7 +128,7 @@ def _pass_on(
             elif ended in ready:
                 break
             else:
-                # All have closed the terminal. What lives on says nothing.
+                # Every process has closed the terminal. Those that still run write elsewhere.
                 poll.unregister(controller)
         if ended in ready:
             process.wait()
@@ -144,8 +145,8 @@ def _read(descriptor: int) -> bytes:
         raise
 
 
-class _ended_by_an_error:
-    """Ends a process where an interrupt, or any other error, comes before its end."""
+class _ended_on_error:
+    """Ends the process if an interrupt or another error comes first."""
 
     def __init__(self, process: subprocess.Popen[bytes], *, group: bool = True):
         self._process, self._group = process, group
@@ -166,8 +167,9 @@ class _ended_by_an_error:
 
 
 def _end(process: subprocess.Popen[bytes], wait: Callable[[float], Any], *, group: bool = True) -> None:
-    """Ends a process, politely first. Another interrupt makes it less patient."""
-    for number, seconds in ENDING:
+    """Sends the signals of `ESCALATION` in turn until the process has ended. Another interrupt skips to the next one.
+    """
+    for number, seconds in ESCALATION:
         try:
             if process.poll() is not None:
                 return
@@ -177,4 +179,4 @@ def _end(process: subprocess.Popen[bytes], wait: Callable[[float], Any], *, grou
         except KeyboardInterrupt:
             continue
         except (OSError, ValueError):
-            continue  # Who takes its output takes no more.
+            continue  # `write` fails: its stream is closed.

@@ -1,4 +1,4 @@
-"""A WebSocket of the Jupyter Server: one client of one kernel, whose output waits where the client does not read."""
+"""A WebSocket of the Jupyter Server: one client of one kernel, with backpressure."""
 
 from __future__ import annotations
 
@@ -14,57 +14,58 @@ from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from traitlets import default
 
-from code_interpreter_kernel.manager import LAST_WORDS_SECONDS
+from code_interpreter_kernel.manager import DRAIN_SECONDS
 
 WEBSOCKET_V1 = "v1.kernel.websocket.jupyter.org"
 
-#: What a client may leave unread before no more is taken of its kernel's output, in bytes; beside one message of any size.
+#: The unread bytes of a client at which the server stops reading its kernel's output. One message of any size may
+#: exceed it.
 UNREAD_OUTPUT_BYTES = 1 << 20
 
-#: And before no more is taken of replies and questions, which are few and short where nobody means harm.
+#: The same limit for the other channels, whose messages are few and short unless a client is hostile.
 UNREAD_BYTES = 1 << 24
 
-#: What is sent on at once, of messages that are there already. Tornado's and pyzmq's way through their loop for each message takes
-#: longer than the message itself.
-TOGETHER_MESSAGES = 64
-TOGETHER_BYTES = 1 << 18
+#: How many messages are sent in one write, if they are already there. A round through Tornado's and pyzmq's loop takes
+#: longer than a message.
+BATCH_MESSAGES = 64
+BATCH_BYTES = 1 << 18
 
 
 class Connection(ZMQChannelsWebsocketConnection):
     """One client of one kernel.
 
-    Jupyter Server writes whatever a kernel says into a buffer without a limit. Here a kernel that waits for its clients
-    (`Manager.waits_for_clients`) is not read while a client does not read: it fills the few places of the socket, then waits.
-    Where several clients have the same kernel, it waits for the slowest.
+    Jupyter Server writes everything that a kernel sends into a buffer without a limit. Here the server does not read a
+    kernel that waits for its clients (`Manager.waits_for_clients`) while a client does not read: the kernel's socket
+    fills, and the kernel waits. With several clients, it waits for the slowest.
     """
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        # Bytes since the client had last taken all; and how many there may be of output.
+        # The bytes written since the client's buffer was last empty, and the limit of those for output.
         self._unread = 0
         self._unread_output_limit = 0.0
-        # The channels that are not read at present.
-        self._held: list[Any] = []
-        # When the kernel has last said something, on the loop's clock.
-        self._heard_at = 0.0
+        # The channels that are not being read.
+        self._paused: list[Any] = []
+        # The time of the kernel's last message, on the loop's clock.
+        self._last_message_at = 0.0
 
     @default("limit_rate")
     def _default_limit_rate(self) -> bool:
-        return False  # not even counted, which would parse every header
+        return False  # Counting would parse every header.
 
     def connect(self) -> Any:
-        """Connects; small messages are sent at once."""
+        """Connects, with TCP_NODELAY."""
         self.websocket_handler.set_nodelay(True)
         return super().connect()
 
     def create_stream(self) -> None:
-        """Makes the channels."""
+        """Creates the channels."""
         self._unread_output_limit = UNREAD_OUTPUT_BYTES if self.kernel_manager.waits_for_clients else math.inf
         super().create_stream()
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
-        """Sends the client a message of the kernel, and those that have come behind it."""
-        self._heard_at = asyncio.get_running_loop().time()
+        """Sends the client a message of the kernel and those queued after it."""
+        self._last_message_at = asyncio.get_running_loop().time()
         if self.subprotocol != WEBSOCKET_V1:
             return super().handle_outgoing_message(stream, outgoing_msg)
         socket = self.websocket_handler.ws_connection
@@ -77,15 +78,15 @@ class Connection(ZMQChannelsWebsocketConnection):
             return
         self._unread += len(data)
         if self._unread > (self._unread_output_limit if stream.channel == "iopub" else UNREAD_BYTES):
-            self._hold(stream, sent)
+            self._pause(stream, sent)
 
     def _frames(self, stream: Any, message: list[bytes]) -> list[bytes]:
-        """The frames of a message, and of those that can be had now."""
+        """The frames of a message and of the messages that can be received without waiting."""
         channel = stream.channel.encode()
         pieces: list[bytes] = []
         size = add_frame(pieces, channel, message)
-        for _ in range(TOGETHER_MESSAGES - 1):
-            if size >= TOGETHER_BYTES:
+        for _ in range(BATCH_MESSAGES - 1):
+            if size >= BATCH_BYTES:
                 break
             try:
                 message = stream.socket.recv_multipart(zmq.NOBLOCK)
@@ -94,34 +95,34 @@ class Connection(ZMQChannelsWebsocketConnection):
             size += add_frame(pieces, channel, message)
         return pieces
 
-    def _hold(self, stream: Any, sent: asyncio.Future[None]) -> None:
-        """Takes nothing of the channel until the client has taken all."""
+    def _pause(self, stream: Any, sent: asyncio.Future[None]) -> None:
+        """Stops reading the channel until the client has read everything."""
         stream.stop_on_recv()
-        self._held.append(stream)
-        if len(self._held) == 1:
-            sent.add_done_callback(self._go_on)
+        self._paused.append(stream)
+        if len(self._paused) == 1:
+            sent.add_done_callback(self._resume)
 
-    def _go_on(self, _: Any) -> None:
+    def _resume(self, _: Any) -> None:
         self._unread = 0
-        held, self._held = self._held, []
-        self._look(held)
+        paused, self._paused = self._paused, []
+        self._read_channels(paused)
 
-    def _look(self, streams: Any) -> None:
-        """Reads the channels, beginning with what is there."""
+    def _read_channels(self, streams: Any) -> None:
+        """Reads the channels, including messages that are already there."""
         for stream in streams:
             if not stream.closed():
                 stream.on_recv_stream(self.handle_outgoing_message)
 
     def _send_status_message(self, status: str) -> None:
-        """The last words of the kernel on every channel, then its status with the exit code, then the end."""
+        """Sends the kernel's last messages on every channel, then its status with the exit code, then closes."""
         content = {"execution_state": status, "exit_code": self.kernel_manager.exit_code}
         asyncio.ensure_future(self._send_last(self.session.msg("status", content), status == "dead"))
 
     async def _send_last(self, message: dict[str, Any], is_end: bool) -> None:
         loop = asyncio.get_running_loop()
-        while self._held or loop.time() - self._heard_at < LAST_WORDS_SECONDS:
-            await asyncio.sleep(LAST_WORDS_SECONDS)
-            self._look(stream for stream in self.channels.values() if stream not in self._held)
+        while self._paused or loop.time() - self._last_message_at < DRAIN_SECONDS:
+            await asyncio.sleep(DRAIN_SECONDS)
+            self._read_channels(stream for stream in self.channels.values() if stream not in self._paused)
         socket = self.websocket_handler.ws_connection
         if socket is None or socket.is_closing():
             return
@@ -135,7 +136,8 @@ class Connection(ZMQChannelsWebsocketConnection):
 
 
 def add_frame(pieces: list[bytes], channel: bytes, message: list[bytes]) -> int:
-    """Adds a binary frame of a WebSocket (RFC 6455, section 5.2) that holds a message of ZeroMQ, less its signature; its length.
+    """Appends a binary WebSocket frame (RFC 6455, section 5.2) with a ZeroMQ message without its signature; returns its
+    length.
 
     https://jupyter-server.readthedocs.io/en/stable/developers/websocket-protocols.html
     """

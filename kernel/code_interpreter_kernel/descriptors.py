@@ -1,4 +1,4 @@
-"""What programs, libraries in other languages and forked children write to the descriptors of the standard streams."""
+"""Reads what programs, C libraries and forked children write to the descriptors of standard output and error."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from typing import Any, Callable, Sequence
 
 from code_interpreter_kernel.system import System
 
-#: As much as a pipe holds (pipe(7)).
+#: The capacity of a pipe (pipe(7)).
 PIPE_BYTES = 1 << 16
 
-#: How often one look reads as much, where code has made the pipe larger.
+#: The reads in one pass, for a pipe that code has enlarged.
 READS = 16
 
-#: How many pieces wait to be written to the log; before more come, the oldest are left out of it.
+#: The pieces that wait for the log; beyond that, the oldest are dropped.
 LOG_PIECES = 64
 
-#: How often to ask which pipes were written to: others may write to them without end.
+#: The rounds in one pass: other processes may never stop writing.
 ROUNDS = 4
 
 
-def _look_without_pause(descriptor: int) -> Callable[[], Any]:
-    """`epoll_wait` that does not let another thread of Python run meanwhile.
+def _epoll_wait_holding_gil(descriptor: int) -> Callable[[], Any]:
+    """`epoll_wait` without releasing the GIL.
 
-    It takes 1.3 µs, and `select.epoll.poll` 0.6 µs. But where another thread computes, each call of that takes 5 ms.
+    It takes 1.3 µs and `select.epoll.poll` 0.6 µs. But while another thread computes, each call of the latter takes 5
+    ms.
     """
     wait = ctypes.PyDLL(None).epoll_wait
     wait.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
-    # Twice as many events as there are pipes, each of at most 16 bytes.
+    # Room for four events of at most 16 bytes; there are two pipes.
     events = ctypes.create_string_buffer(64)
     look = partial(wait, descriptor, ctypes.addressof(events), 2, 0)
     look.events = events  # type: ignore[attr-defined]
@@ -41,30 +42,30 @@ def _look_without_pause(descriptor: int) -> Callable[[], Any]:
 
 
 class Descriptors:
-    """The pipes that standard output and error lead to. Who calls this holds the lock of the `Spool`."""
+    """The pipes that standard output and error lead to. Callers hold the lock of the `OutputQueue`."""
 
     def __init__(self) -> None:
-        # Level-triggered: tells at any time whether there is something to read, whoever has been told before.
+        # Level-triggered: shows whether there is something to read.
         self._ready = select.epoll()
-        # Edge-triggered: tells which of the pipes was written to first. Between two looks that is all there is to know: a program
-        # that writes to both in turn, faster than they are read, gets its output sorted by pipe.
+        # Edge-triggered: shows which pipe was written to first. The order within one poll is not known: the output of
+        # a program that writes to both pipes faster than they are read is sorted by pipe.
         self._order = select.epoll()
         self._streams: dict[int, Any] = {}
         self._log_files: dict[Any, int] = {}
         self._log: deque[tuple[int, bytes]] = deque(maxlen=LOG_PIECES)
-        self.look_with_pause: Callable[[], Any] = partial(self._ready.poll, 0)
-        self.look_without_pause = self.look_with_pause
+        self.poll_releasing_gil: Callable[[], Any] = partial(self._ready.poll, 0)
+        self.poll_holding_gil = self.poll_releasing_gil
         #: Whether there is something to read.
-        self.look = self.look_with_pause
+        self.has_input = self.poll_releasing_gil
         with suppress(AttributeError, OSError):
-            self.look_without_pause = _look_without_pause(self._ready.fileno())
+            self.poll_holding_gil = _epoll_wait_holding_gil(self._ready.fileno())
 
     def fileno(self) -> int:
-        """A descriptor that can be read from, for poll(2), while there is something to read."""
+        """A descriptor that is readable, for poll(2), while there is something to read."""
         return self._ready.fileno()
 
     def watch(self, reading: int, stream: Any, log: int) -> None:
-        """Reads from a pipe what is then the text of a stream, and copies it to a log."""
+        """Reads a pipe as the text of a stream, and copies it to a log."""
         os.set_blocking(reading, False)
         self._streams[reading] = stream
         self._ready.register(reading, select.EPOLLIN)
@@ -72,20 +73,23 @@ class Descriptors:
         self._log_files[stream] = log
 
     def read(self, entries: list[tuple[Any, Any, Any]]) -> int:
-        """Appends all that was written so far, by the pipe that was written to first; how many bytes."""
+        """Appends everything written so far, beginning with the pipe that was written to first; returns the number of
+        bytes.
+        """
         count = 0
-        # All that are told of come first: a pipe that is read before it is told of is told of first the next time.
+        # A pipe that is read before it is reported comes first in the next report. So all reported pipes are read
+        # first.
         for _ in range(ROUNDS):
-            told = self._order.poll(0)
-            if not told:
+            ready = self._order.poll(0)
+            if not ready:
                 break
-            count += self._read_all(told, entries)
-        # What a read has left over is not told of again.
+            count += self._read_all(ready, entries)
+        # What a read leaves in a pipe is not reported again by the edge-triggered poll.
         return count + self._read_all(self._ready.poll(0), entries)
 
-    def _read_all(self, told: list[tuple[int, int]], entries: list[tuple[Any, Any, Any]]) -> int:
+    def _read_all(self, ready: list[tuple[int, int]], entries: list[tuple[Any, Any, Any]]) -> int:
         count = 0
-        for descriptor, _ in told:
+        for descriptor, _ in ready:
             try:
                 count += self._read(descriptor, entries)
             except BlockingIOError:
@@ -99,11 +103,11 @@ class Descriptors:
         parent = stream.parent_of_descriptor
         count = 0
         for _ in range(READS):
-            # In one call: an interrupt between reading and appending would lose what was read.
+            # One C call: an interrupt between read and append would lose data.
             entries.extend(zip((stream,), (parent,), map(System.read, (descriptor,), (PIPE_BYTES,))))
             data = entries[-1][2]
             if not data:
-                # The last that could write to it has closed it.
+                # The last writer has closed the pipe.
                 self._forget(descriptor)
                 break
             count += len(data)
@@ -120,13 +124,13 @@ class Descriptors:
 
     @property
     def has_log(self) -> bool:
-        """Whether something waits to be copied to the log."""
+        """Whether data waits for the log."""
         return bool(self._log)
 
     def write_log(self) -> None:
-        """Copies to the log what was read. Called by one thread, without a lock.
+        """Copies what was read to the log. Called by one thread, without a lock.
 
-        A log that nobody reads must not hold up output: what it does not take at once is left out of it.
+        A log that nobody reads must not hold up output: data that the log does not accept at once is dropped.
         """
         while self._log:
             log, data = self._log.popleft()
@@ -135,18 +139,18 @@ class Descriptors:
 
 
 def open_log(descriptor: int) -> int:
-    """A descriptor of the same file that does not block, where the file is one that might."""
+    """A non-blocking descriptor of the same file, if the file is a pipe."""
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         return descriptor
     try:
-        # Opened anew: whether it blocks is not only ours to say of a descriptor that we were given.
+        # Reopened, because O_NONBLOCK belongs to the open file description, which other processes share.
         return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return descriptor
 
 
 def write_all(descriptor: int, data: Sequence[int]) -> None:
-    """Writes all of it, as a forked child does, also to a pipe that another program has set not to block."""
+    """Writes everything, even to a pipe that another process has set to O_NONBLOCK."""
     left = memoryview(data)  # type: ignore[arg-type]
     while left:
         try:

@@ -1,4 +1,4 @@
-"""How a shell tells of errors: once, with a name, a text and a traceback, whatever the exception is like."""
+"""How the shell reports an error: once, with a name, a text and a traceback, whatever the exception."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from code_interpreter_kernel.tracebacks import Tracebacks, message
 class ErrorReports(InteractiveShell):
     """The part of the shell that shows exceptions."""
 
-    #: The exception by which the value of the cell could not be shown, and the message that it was to be in.
+    #: The exception raised while the value of the cell was displayed, and the message that was to contain the value.
     value_error: BaseException | None = None
     _failed_message: Any = None
 
     def init_traceback_handlers(self, custom_exceptions: Any) -> None:
-        """Makes what formats exceptions."""
         super().init_traceback_handlers(custom_exceptions)
         self.InteractiveTB = Tracebacks(mode=self.xmode, theme_name=self.colors, tb_offset=1)
         self.InteractiveTB.label = lambda filename: self.compile.format_code_name(filename)
@@ -33,7 +32,7 @@ class ErrorReports(InteractiveShell):
         exception_only: bool = False,
         running_compiled_code: bool = False,
     ) -> None:
-        """Tells of the exception that is handled. IPython prints a group, and what it cannot format."""
+        """Reports the current exception. IPython prints groups, and exceptions that it cannot format, to stdout."""
         try:
             kind, error, traceback = self._get_exc_info(exc_tuple)
         except ValueError:
@@ -54,7 +53,7 @@ class ErrorReports(InteractiveShell):
             self.debugger(force=True)
 
     def showsyntaxerror(self, filename: str | None = None, running_compiled_code: bool = False) -> None:
-        """Tells of the syntax error that is handled."""
+        """Reports the current syntax error."""
         self.showtraceback(filename=filename, running_compiled_code=running_compiled_code)
 
     def _of_syntax(self, kind: type, error: BaseException, filename: str | None, traceback: Any) -> list[str] | None:
@@ -70,7 +69,7 @@ class ErrorReports(InteractiveShell):
             return None
 
     def _rendered(self, error: BaseException) -> list[str] | None:
-        """What an exception makes of its traceback itself."""
+        """The traceback that an exception renders itself (`_render_traceback_`)."""
         try:
             if not hasattr(error, "_render_traceback_"):
                 return None
@@ -84,24 +83,25 @@ class ErrorReports(InteractiveShell):
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         """Sends the error."""
-        # They may be anything.
+        # `sys.stdout` and `sys.stderr` may be any objects of user code.
         self.kernel.flush_streams()
         sys.stdout.flush()
         sys.stderr.flush()
         hook = self.displayhook
-        told = getattr(hook, "msg", None)
-        if self.kernel.is_forked or (told is not None and told is self._failed_message):
-            # Of a child its parent is to know how it ended; and of a value that can be shown in no way, each says why.
+        message_shown = getattr(hook, "msg", None)
+        if self.kernel.is_forked or (message_shown is not None and message_shown is self._failed_message):
+            # A forked child is not a kernel: its error goes to stderr. So do further errors of a value that fails in
+            # several representations.
             print("\n".join(stb), file=sys.stderr)
             return
-        if told is not None:
-            self._failed_message, self.value_error = told, evalue
+        if message_shown is not None:
+            self._failed_message, self.value_error = message_shown, evalue
         content = {"traceback": stb, "ename": safe.name(etype), "evalue": safe.text(evalue)}
         topic = hook.topic.replace(b"execute_result", b"error") if hook.topic else None
         hook.session.send(hook.pub_socket, "error", content, hook.parent_header, ident=topic)
         self._last_traceback = stb
 
     def _format_exception_for_storage(self, exception: BaseException, *args: Any, **options: Any) -> dict[str, Any]:
-        """What the history keeps of an exception: what was told of it. IPython formats it again."""
+        """The exception for the history, as it was reported. IPython would format it again."""
         parts = self._last_traceback or message(exception)
         return {"ename": safe.name(type(exception)), "evalue": safe.text(exception), "traceback": list(parts)}

@@ -16,12 +16,12 @@ from ipykernel.ipkernel import IPythonKernel
 from traitlets import Float, Type
 
 from code_interpreter_kernel import safe
-from code_interpreter_kernel.ending import end_children
 from code_interpreter_kernel.figures import Figures
 from code_interpreter_kernel.forks import Forks
 from code_interpreter_kernel.interrupts import Interrupts
 from code_interpreter_kernel.scope import FEATURES, ExecutionScope
 from code_interpreter_kernel.shell import ZMQInteractiveShell
+from code_interpreter_kernel.shutdown import end_children
 
 #: Newer versions of IPython take the metadata of a cell, too.
 _TAKES_METADATA = "cell_meta" in inspect.signature(InteractiveShell.run_cell).parameters

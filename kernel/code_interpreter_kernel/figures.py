@@ -9,10 +9,11 @@ BACKEND = "matplotlib_inline.backend_inline"
 
 
 class Figures:
-    """Sees to it that what the first figure has set stays set.
+    """Keeps matplotlib interactive after the first figure.
 
-    matplotlib loads its backend at the first figure, and the one for kernels then makes it interactive, without which no
-    figure is shown. Inside `plt.rc_context` or `plt.style.context` that ends with the context.
+    matplotlib loads its backend with the first figure, and the inline backend then switches to interactive mode,
+    without which no figure is shown. Inside `plt.rc_context` or `plt.style.context` the end of the context would undo
+    that.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Figures:
         self._is_loaded = True
         import matplotlib
 
-        # `plt.ioff()` takes this function out, and the end of a context does not.
+        # `plt.ioff()` removes this callback; the end of a context does not.
         drawn = any(getattr(f, "__module__", "") == "matplotlib.pyplot" for f in shell.events.callbacks["post_execute"])
         if drawn and not matplotlib.is_interactive():
             matplotlib.interactive(True)

@@ -1,15 +1,15 @@
 """Makes kernels by forking: `python -m code_interpreter_kernel.fork_server --preload numpy,pandas`.
 
-Requests come on stdin and replies go to stdout, one JSON object a line; stderr is a log. All that takes time in the start
-of a kernel is done here once. A thread, an event loop or a ZeroMQ context would not survive the fork: here is none.
+Requests arrive on stdin, replies go to stdout, one JSON object per line; stderr is a log. The slow parts of a kernel's
+start run here once. Threads, event loops and ZeroMQ contexts do not survive fork(2), so there are none here.
 
     <- {"ready": true}
     -> {"id": 7, "argv": ["-f", "/run/kernel7.json"], "cwd": "/home/user", "env": {"HOME": "/home/user"}, "log": "/run/fifo"}
     <- {"id": 7, "pid": 1234}, the leader of a session of its own, or {"id": 7, "error": "why"}
     <- {"id": 7, "exit": {"status": 1}} or {"id": 7, "exit": {"signal": 9}}
 
-At the end of stdin it exits; kernels that live then live on. What the interpreter and the modules read from the
-environment when they start is read here: the fork server is to be started with the variables that its kernels get.
+At the end of stdin the fork server exits; its kernels keep running. The interpreter and the modules read some
+environment variables at import, so start the fork server with the variables that its kernels need.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ import sys
 from typing import Any
 
 from code_interpreter_kernel import preload
-from code_interpreter_kernel.forked import Request, become_fresh
+from code_interpreter_kernel.forked import Request, reset_process
 
 
 class ForkServer:
-    """Requests, replies, and the kernels that live."""
+    """Reads requests, forks kernels and reports their exit."""
 
     def __init__(self, requests: int, replies: int):
         self._requests = requests
         self._replies = replies
         self._received = b""
         self._kernels: dict[int, int] = {}
-        # A child that ends writes a byte here, so that one wait is for requests and for ends.
+        # SIGCHLD writes a byte to this pipe, so one select(2) waits for requests and exits.
         self._ends, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
     def serve(self) -> Request | None:
-        """Returns None at the end of all requests; and, in each process that is to become a kernel, its request."""
+        """Returns None at the end of stdin; in each forked child, returns its request."""
         self._reply(ready=True)
         while True:
             ready, _, _ = select.select([self._requests, self._ends], [], [])
@@ -69,15 +69,15 @@ class ForkServer:
     def _fork(self, request: Request) -> bool:
         """True in the child."""
         try:
-            told, tell = os.pipe()
-            with open(told, "rb") as told_file, open(tell, "wb", buffering=0) as tell_file:
+            reading, writing = os.pipe()
+            with open(reading, "rb") as reader, open(writing, "wb", buffering=0) as writer:
                 pid = os.fork()
                 if pid == 0:
                     os.setsid()
                     return True
-                # Who knows of a kernel may signal its process group, which must be there.
-                tell_file.close()
-                told_file.read()
+                # The client may signal the process group as soon as it has the reply, so the group must exist.
+                writer.close()
+                reader.read()
         except OSError as error:
             self._reply(id=request.id, error=str(error))
             return False
@@ -100,7 +100,7 @@ class ForkServer:
 
 
 def take_standard_streams() -> tuple[int, int]:
-    """The descriptors of requests and of replies, which nobody else reads or writes by mistake."""
+    """Moves requests and replies to new descriptors, so that no other code reads or writes them by mistake."""
     requests, replies = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -109,26 +109,26 @@ def take_standard_streams() -> tuple[int, int]:
 
 
 def main() -> None:
-    """Forks kernels until there are no more requests; in a fork, runs the kernel."""
+    """Forks kernels until stdin ends; in a forked child, runs the kernel."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preload", default="", help="modules that kernels find imported, with commas between")
+    parser.add_argument("--preload", default="", help="comma-separated modules to import before kernels are forked")
     names = [name for name in parser.parse_args().preload.split(",") if name]
     requests, replies = take_standard_streams()
-    # The interrupt of a terminal is for who started us: he closes our stdin.
+    # SIGINT from the terminal is for our parent, which then closes our stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Until it is forked, nothing is garbage. A collection in a kernel writes to all objects that it looks at, and what is
-    # written to is no longer shared.
+    # A garbage collection in a kernel writes to every object that it visits, which copies shared pages. So there is
+    # none before the fork, and existing objects are frozen.
     gc.disable()
     variables = preload.modules(names)
     gc.freeze()
-    # It imports what must not be looked for where we were started, which `preload` sees to.
+    # Imported after `preload` has removed the working directory from `sys.path`.
     from code_interpreter_kernel import versions
 
     for package in versions.unknown():
         print(f"{package}: kernels are stock ipykernels, which are slower", file=sys.stderr, flush=True)
     request = ForkServer(requests, replies).serve()
     if request is not None:
-        become_fresh(request, variables)
+        reset_process(request, variables)
         from code_interpreter_kernel import kernel
 
         kernel.main()

@@ -1,4 +1,4 @@
-"""Makes of a forked process what a process that was started anew would be."""
+"""Makes a forked process look like one that was started by exec."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ KERNEL = "code_interpreter_kernel.kernel"
 
 
 class Request(NamedTuple):
-    """A kernel that is asked for."""
+    """A request for a kernel."""
 
     id: int
-    #: Without the interpreter and its options.
+    #: The arguments, without the interpreter and its options.
     argv: list[str]
     #: Its working directory.
     cwd: str
-    #: All of its environment.
+    #: Its whole environment.
     env: dict[str, str]
-    #: What it opens for its standard output and error.
+    #: The file for its standard output and error.
     log: str
 
 
-def become_fresh(request: Request, variables: dict[str, str]) -> None:
-    """Takes away what is the fork server's and sets what was asked for. Raises `OSError` where that cannot be.
+def reset_process(request: Request, variables: dict[str, str]) -> None:
+    """Resets the state of the fork server and applies the request. Raises `OSError` if that fails.
 
-    `variables` are those that modules set when they were imported.
+    `variables` are the environment variables that modules have set at import.
     """
     _reset_signals()
     _open_streams(request.log)
@@ -44,7 +44,7 @@ def become_fresh(request: Request, variables: dict[str, str]) -> None:
     _set_arguments(request.argv)
     _show_in_proc(request)
     _seed()
-    # What matplotlib does with a directory that it made for itself is done at the end of the fork server.
+    # matplotlib removes its temporary configuration directory at exit: only the fork server may do that.
     atexit.unregister(shutil.rmtree)
     gc.enable()
 
@@ -57,7 +57,7 @@ def _reset_signals() -> None:
 
 
 def _open_streams(log: str) -> None:
-    # Whoever reads the pipe has opened it before: we do not wait for one that never comes.
+    # The reader has opened the pipe before. Without one, the open fails instead of blocking.
     writing = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     os.set_blocking(writing, True)
     reading = os.open(os.devnull, os.O_RDONLY)
@@ -69,28 +69,30 @@ def _open_streams(log: str) -> None:
 def _enter(directory: str) -> None:
     os.chdir(directory)
     if "multiprocessing.process" in sys.modules:
-        # Where the processes that it spawns look for modules.
+        # Spawned processes look for modules there.
         sys.modules["multiprocessing.process"].ORIGINAL_DIR = os.getcwd()
 
 
 def _set_arguments(argv: list[str]) -> None:
-    """As `python -m code_interpreter_kernel.kernel ...` has them."""
+    """Sets `sys.argv` as `python -m code_interpreter_kernel.kernel ...` does."""
     file = sys.modules[KERNEL].__file__ or ""
     sys.argv = [file, *argv]
     sys.orig_argv = [sys.orig_argv[0], "-m", KERNEL, *argv]
 
 
 def _seed() -> None:
-    """Generators that were made before the fork would give the same numbers in all kernels."""
+    """Reseeds: otherwise all kernels would produce the same random numbers."""
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
 
 
 def _show_in_proc(request: Request) -> None:
-    """Puts the command and the mark where other processes look for them: where the system put those of the fork server."""
+    """Writes the command line and the mark over those of the fork server, for readers of `/proc/PID/cmdline` and
+    `environ`.
+    """
     stat = _read("/proc/self/stat")
-    # Behind the name, which may hold anything; the first of these is the third in proc(5).
+    # The fields after the name, which may contain anything. The first one has the number 3 in proc_pid_stat(5).
     fields = [0, 0, 0, *stat[stat.rindex(b")") + 2 :].split()]
     arguments, arguments_end, environment = (int(fields[number]) for number in (48, 49, 50))
     command = b"".join(os.fsencode(word) + b"\0" for word in sys.orig_argv)
@@ -115,4 +117,4 @@ def _write_memory(address: int, data: bytes) -> None:
             memory.seek(address)
             memory.write(data)
     except OSError:
-        pass  # Some systems forbid it. The kernel works without.
+        pass  # Some systems deny it. The kernel works without.

@@ -1,7 +1,7 @@
-"""Children that the code of a kernel forks: each ends where its code does, as a child of a script, and none is a second kernel.
+"""Child processes that user code forks: each ends where its code ends, like a child of a script.
 
-A child has copies of all descriptors of its parent, and where it would go on behind the cell, it would read the parent's
-sockets and wait for the parent's events.
+A child inherits all descriptors. If it continued after the cell, it would read the kernel's sockets and run its event
+loop.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 import threading
 from typing import Any, Callable, NoReturn
 
-#: How a child ends that has failed.
+#: The exit status of a child with an unhandled exception.
 FAILED = 1
 
 
 class Forks:
-    """Of the one kernel in this process."""
+    """The forked children of the kernel in this process."""
 
     _exit, _kill, _getpid = staticmethod(os._exit), staticmethod(os.kill), staticmethod(os.getpid)
     _signal = staticmethod(signal.signal)
@@ -29,30 +29,30 @@ class Forks:
 
     def __init__(self, flush: Callable[[], Any]):
         self._flush = flush
-        #: Whether this process is a child.
+        #: Whether this process is a forked child.
         self.is_child = False
         self._loop: Any = None
 
     def watch(self, loop: Any) -> None:
-        """From here on children are told from the kernel, which runs this event loop of asyncio."""
+        """Detects forks from now on. `loop` is the kernel's asyncio event loop."""
         self._loop = loop
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
         self.is_child = True
-        # What the kernel and its code do at their end is not a child's to do, as for those that multiprocessing forks.
+        # Exit functions of the kernel and its code do not run in a child, as with multiprocessing.
         self._forget_exit_functions()
-        # The task that has forked goes on, as the thread does, and no other.
+        # Only the task that forked continues, as only its thread does.
         loop = self._loop
         loop._ready.clear()
         loop._scheduled.clear()
         loop._selector.close()
-        loop._selector = _NothingElse(self)
+        loop._selector = _EndingSelector(self)
 
     def end(self, error: BaseException | None = None) -> NoReturn:
         """Ends the child, as the interpreter does at the end of a script or at an exception that nobody handles.
 
-        What is to be read of an exception was written already, but for the reason of a `SystemExit`.
+        The exception has already been printed, except for the argument of a `SystemExit`.
         """
         status = 0 if error is None else FAILED
         if issubclass(type(error), SystemExit):
@@ -77,15 +77,15 @@ class Forks:
         return FAILED
 
 
-class _NothingElse(selectors.SelectSelector):
-    """Of the event loop in a child: where it waits for nothing more, the child has ended."""
+class _EndingSelector(selectors.SelectSelector):
+    """The selector of the event loop in a child. When there is nothing left to wait for, the child ends."""
 
     def __init__(self, forks: Forks):
         super().__init__()
         self._forks = forks
 
     def select(self, timeout: float | None = None) -> Any:
-        """Waits for what is registered, which the child has done."""
+        """Waits for descriptors that the child has registered itself."""
         if timeout is None and not self.get_map():
             self._forks.end()
         return super().select(timeout)

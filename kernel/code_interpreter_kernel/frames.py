@@ -1,7 +1,7 @@
-"""The frames of a traceback: where each is, and the lines around the one that it was at.
+"""The frames of a traceback: the location of each, and the lines around it.
 
-They look as those of IPython do without colours. IPython asks for the module of every frame, which for a cell is a search
-through all modules, and has the source parsed: `1 / 0` takes 4 ms, a RecursionError 5 s.
+The format is IPython's without colours. IPython searches all modules for the module of each frame of a cell and parses
+the source: `1 / 0` takes 4 ms, a RecursionError 5 s.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections import Counter
 from types import CodeType, FrameType, TracebackType
 from typing import Callable, Iterator
 
-#: Frames at the same line that are shown.
+#: How many frames at the same line are shown.
 SIMILAR = 3
 
-#: Frames that are shown of each end of a traceback.
+#: How many frames are shown at each end of a traceback.
 END = 40
 
-#: Characters of one line of source that are shown.
+#: How many characters of a source line are shown.
 LINE_CHARACTERS = 2000
 
-#: Packages whose frames are between the kernel and its code.
+#: The packages whose frames are hidden: they are between the kernel and user code.
 OWN = ("IPython", __name__.partition(".")[0])
 
-# Bound here: code may replace those of the modules. `linecache.checkcache` is the one before IPython replaced it.
+# Bound here, because user code may replace them. This `linecache.checkcache` is the original, which IPython replaces.
 _getlines, _checkcache, _isabs = linecache.getlines, linecache.checkcache, os.path.isabs
 _home = os.path.expanduser("~")
 
-#: How a file of a cell is named: ("Cell", "In[1]"), or None for any other file.
+#: The label of a cell's file, ("Cell", "In[1]"); None for other files.
 Label = Callable[[str], "tuple[str, str] | None"]
 
 Place = tuple[FrameType, int]
@@ -54,7 +54,7 @@ def _places(traceback: TracebackType | None) -> Iterator[Place]:
 
 
 def _selected(places: list[Place]) -> Iterator[Place | str]:
-    """Less those that code hides, and those that repeat."""
+    """Leaves out hidden frames and repeated frames."""
     seen: Counter[tuple[CodeType, int]] = Counter()
     similar: Counter[str] = Counter()
     hidden = 0

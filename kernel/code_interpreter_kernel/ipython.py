@@ -1,21 +1,21 @@
-"""What is set in every IPython kernel."""
+"""The configuration of every IPython kernel."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-#: A figure as JSON for who can draw it, and as a small page of its own for who cannot. The defaults put the whole library,
-#: megabytes of it, in the first output.
+#: Figures as JSON for clients that can draw them, and as a small HTML page for others. The default puts the whole
+#: library, several megabytes, into the first output.
 PLOTLY_RENDERER = "plotly_mimetype+colab"
 
 
 def configure(config: Any) -> None:
     """Called by `etc/ipython/ipython_kernel_config.py`."""
     os.environ.setdefault("PLOTLY_RENDERER", PLOTLY_RENDERER)
-    # The reader of an output is a program, or a page without a terminal.
+    # Output is read by a program or a web page, not a terminal.
     config.InteractiveShell.colors = "nocolor"
-    # A list of ten thousand numbers is printed as ten thousand numbers.
+    # Long lists are printed in full.
     config.PlainTextFormatter.max_seq_length = 0
-    # A database of all code that was run, written by a thread at every cell.
+    # The history is a database on disk that a thread writes at each cell.
     config.HistoryManager.enabled = False

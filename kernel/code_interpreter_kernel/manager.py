@@ -1,4 +1,4 @@
-"""Kernels as Jupyter Server keeps them, with what our server needs to know: that one died, at once, and how."""
+"""Jupyter Server's kernel managers. They report the death of a kernel at once, with its exit code."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from traitlets import Type, default
 from code_interpreter_kernel.provisioner import Provisioner
 from code_interpreter_kernel.scope import FEATURES, NAMESPACE
 
-#: What a kernel wrote last is on its way for a moment after its end (the socket's buffer, then libzmq's thread).
-LAST_WORDS_SECONDS = 0.03
+#: How long the last output of a dead kernel is in transit (socket buffers, then libzmq's thread).
+DRAIN_SECONDS = 0.03
 
-#: The kernels that this package brings.
+#: The kernelspecs in this package.
 OWN_KERNELS = os.path.join(os.path.dirname(__file__), "kernels")
 
-#: Messages of such a kernel's output that a socket holds before the kernel has to wait. A number and not a size is all that
-#: ZeroMQ can limit, and one may have many megabytes. More than one, so that the next is there when one has been sent on.
+#: How many output messages of such a kernel a socket holds before the kernel waits. ZeroMQ limits the number of
+#: messages, not their size, and one may have many megabytes. With 1, the next message would not be there when one has
+#: been forwarded.
 MESSAGES_AHEAD = 4
 
 
-class DeathWatch(AsyncIOLoopKernelRestarter):
-    """Tells of a kernel's death as soon as the system does, and leaves it dead: who replaces it is told how it ended."""
+class ExitWatcher(AsyncIOLoopKernelRestarter):
+    """Reports the death of a kernel as soon as the system does. Does not restart it: the client replaces it."""
 
     _descriptor: int | None = None
     _announcement: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Watches the process that runs now."""
+        """Watches the current process."""
         provisioner = self.kernel_manager.provisioner
         pid = getattr(provisioner, "pid", None)
         self.stop()
@@ -47,7 +48,7 @@ class DeathWatch(AsyncIOLoopKernelRestarter):
         asyncio.get_running_loop().add_reader(self._descriptor, self._exited)
 
     def stop(self) -> None:
-        """Watches no more."""
+        """Stops watching."""
         super().stop()
         if self._descriptor is not None:
             asyncio.get_running_loop().remove_reader(self._descriptor)
@@ -55,7 +56,7 @@ class DeathWatch(AsyncIOLoopKernelRestarter):
             self._descriptor = None
 
     async def poll(self) -> None:  # type: ignore[override]
-        """For processes that are not ours, where the system tells us nothing."""
+        """Polls processes that are not on this machine."""
         if not self.kernel_manager.shutting_down and not await self.kernel_manager.is_alive():
             self._exited()
 
@@ -65,7 +66,7 @@ class DeathWatch(AsyncIOLoopKernelRestarter):
             self._announcement = asyncio.ensure_future(self._announce())
 
     async def _announce(self) -> None:
-        await asyncio.sleep(LAST_WORDS_SECONDS)
+        await asyncio.sleep(DRAIN_SECONDS)
         provisioner = self.kernel_manager.provisioner
         if self.kernel_manager.shutting_down or provisioner is None:
             return
@@ -77,17 +78,17 @@ class DeathWatch(AsyncIOLoopKernelRestarter):
 
 
 class Manager(ServerKernelManager):
-    """One kernel."""
+    """The manager of one kernel."""
 
-    restarter_class = Type(default_value=DeathWatch, klass=AsyncIOLoopKernelRestarter).tag(config=True)
+    restarter_class = Type(default_value=ExitWatcher, klass=AsyncIOLoopKernelRestarter).tag(config=True)
 
     @property
     def exit_code(self) -> int | None:
-        """How the process ended, as `subprocess.Popen.returncode` has it."""
+        """The exit code, as `subprocess.Popen.returncode`."""
         return getattr(self.provisioner, "exit_code", None)
 
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
-        """Waits until the process has ended, which the system tells."""
+        """Waits for the end of the process, without polling if possible."""
         while await self._async_is_alive():
             if isinstance(self.provisioner, Provisioner):
                 await self.provisioner.ended()
@@ -98,33 +99,34 @@ class Manager(ServerKernelManager):
     def waits_for_clients(self) -> bool:
         """Whether the kernel waits for clients that do not read, as its kernelspec says.
 
-        Ours does. Others drop, in silence, what is above the high-water mark of their socket (1000 messages by default): what
-        they say has to be taken at once, and it is for our server, which takes it, to stop them.
+        The kernel of this package does. Others silently drop messages above the high-water mark of their socket (1000
+        by default): their output is always read, and our server, which receives it, interrupts them if necessary.
         """
         metadata = self.kernel_spec.metadata if self.kernel_spec else {}
         if metadata.get(NAMESPACE, {}).get("keeps_output") is not True:
             return False
         if os.path.dirname(self.kernel_spec.resource_dir) != OWN_KERNELS:
             return True
-        # What Jupyter Server asks each kernel first. With a version of ipykernel that is not known to work, ours is a stock one.
+        # Jupyter Server sends each kernel a `kernel_info_request` first. With an unsupported version of ipykernel,
+        # this package's kernel runs as a stock one, without the feature.
         answer = getattr(self, "_kernel_info_future", None)
         information = answer.result() if answer is not None and answer.done() else None
         return not information or not set(FEATURES).isdisjoint(information.get("supported_features", []))
 
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> zmq.Socket[Any]:
-        # The high-water mark of a socket counts from its connection on, so it is set on the context before.
+        # A high-water mark must be set before the connection, so it is set on the context.
         self.context.setsockopt(zmq.RCVHWM, MESSAGES_AHEAD if channel == "iopub" and self.waits_for_clients else 0)
         self.context.setsockopt(zmq.SNDHWM, 0)
         return super()._create_connected_socket(channel, identity)
 
 
 class MappingManager(AsyncMappingKernelManager):
-    """All kernels."""
+    """The manager of all kernels."""
 
     def start_watching_activity(self, kernel_id: str) -> None:
-        """Watches until the kernel has spoken for the first time, which those who connect to it wait for.
+        """Watches until the kernel has sent its first status, which connecting clients wait for.
 
-        From then on a second subscriber would double the work of every message, for a date that nobody asks for.
+        After that, a second subscriber would double the work for each message, only to keep a date that nobody reads.
         """
         super().start_watching_activity(kernel_id)
         kernel = self.get_kernel(kernel_id)
@@ -134,7 +136,7 @@ class MappingManager(AsyncMappingKernelManager):
             if change["new"] not in (None, "starting"):
                 kernel.unobserve(spoken, "execution_state")
                 kernel._activity_stream.stop_on_recv()
-                loop.call_later(LAST_WORDS_SECONDS, self._close_activity_stream, kernel)
+                loop.call_later(DRAIN_SECONDS, self._close_activity_stream, kernel)
 
         kernel.observe(spoken, "execution_state")
 
@@ -156,7 +158,7 @@ class MappingManager(AsyncMappingKernelManager):
 
 
 class SpecManager(KernelSpecManager):
-    """The installed kernels; for Python the one that this package brings, before all others."""
+    """The installed kernelspecs. This package's one for Python takes precedence."""
 
     @default("kernel_dirs")
     def _default_kernel_dirs(self) -> list[str]:

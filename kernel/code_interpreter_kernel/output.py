@@ -1,4 +1,4 @@
-"""`sys.stdout` and `sys.stderr` of a kernel: early, in order, and few messages."""
+"""`sys.stdout` and `sys.stderr` of a kernel: output is sent early, in order, and in few messages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from ipykernel.iostream import OutStream
 
 from code_interpreter_kernel.buffer import Buffer
 from code_interpreter_kernel.descriptors import open_log, write_all
+from code_interpreter_kernel.output_queue import ENTRY, LIMIT, PIECE, sendable
 from code_interpreter_kernel.publisher import Publisher
-from code_interpreter_kernel.spool import ENTRY, LIMIT, PIECE, sendable
 from code_interpreter_kernel.system import System
 
-#: A line that comes so long after the last message is sent by who writes it, in seconds.
-ALONE_SECONDS = 0.008
+#: A line this long after the last message is sent by the writing thread itself, in seconds.
+IDLE_SECONDS = 0.008
 
-#: A look at the descriptors that takes so long, in seconds, has let another thread compute.
-PAUSED_SECONDS = 0.001
+#: A poll of the descriptors that takes this long has released the GIL to a thread that computes, in seconds.
+GIL_SECONDS = 0.001
 
 
 class Stream(OutStream):
-    """One of the two. What was written first is sent first, also across them, and to the descriptors."""
+    """One of the two streams. Output is sent in the order in which it was written, across both streams and their
+    descriptors.
+    """
 
     errors = "strict"
     newlines = None
@@ -33,20 +35,20 @@ class Stream(OutStream):
     write_through = False
     mode = "w"
 
-    #: What was written of a character that is not whole yet.
+    #: The first bytes of an incomplete UTF-8 character.
     rest = b""
 
     def __init__(self, session: Any, pub_thread: Publisher, name: str, *args: Any, **options: Any):
-        self._spool = pub_thread.spool
+        self._output_queue = pub_thread.output_queue
         super().__init__(session, pub_thread, name, *args, **options)
         self.buffer = Buffer(self)
 
     @property
     def parent_header(self) -> dict[str, Any]:
-        """The header of the request that what is written here and now belongs to.
+        """The header of the request that output of the current context belongs to.
 
-        ipykernel 6 looks for the parent of a thread by numbers of threads, which are used again: the search may have no end.
-        Here a thread is given it when it starts, see `threads`.
+        ipykernel 6 searches for the parent of a thread by thread identifiers, which the system reuses: the search may
+        not end. Here a thread inherits the header when it starts, see `threads`.
         """
         return self._parent_header.get(self._parent_header_global)
 
@@ -54,31 +56,31 @@ class Stream(OutStream):
     def parent_header(self, value: dict[str, Any]) -> None:
         self._parent_header_global = value
         self._parent_header.set(value)
-        self._spool.descriptors.look = self._spool.descriptors.look_with_pause
+        self._output_queue.descriptors.has_input = self._output_queue.descriptors.poll_releasing_gil
 
     def set_parent_here(self, header: dict[str, Any]) -> None:
-        """Sets it for what runs in this context alone."""
+        """Sets the header for the current context only."""
         self._parent_header.set(header)
 
     @property
     def parent_of_descriptor(self) -> dict[str, Any]:
-        """The header of the request that is at work, to which belongs what is written to the descriptor."""
+        """The header of the current request, which output to the descriptor belongs to."""
         return self._parent_header_global
 
     def write(self, string: str) -> int:
-        """Keeps the text to be sent."""
+        """Queues text."""
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string).__name__}")
         self._write(string)
         return len(string)
 
     def write_bytes(self, data: bytes) -> None:
-        """Keeps bytes of text to be sent."""
+        """Queues the bytes of text."""
         self._write(data)
 
     def _write(self, text: str | bytes) -> None:
-        spool = self._spool
-        if spool.is_child:
+        output_queue = self._output_queue
+        if output_queue.is_child:
             return self._write_in_child(text)
         if len(text) > PIECE:
             for start in range(0, len(text), PIECE):
@@ -86,21 +88,21 @@ class Stream(OutStream):
             return
         parent = self._parent_header.get(self._parent_header_global)
         began = System.monotonic()
-        with spool.lock:
-            # What was written to a descriptor before comes first.
-            if spool.descriptors.look():
-                spool.read_descriptors()
-            spool.entries.append((self, parent, text))
-            spool.size += len(text) + ENTRY
+        with output_queue.lock:
+            # Earlier output to a descriptor comes first.
+            if output_queue.descriptors.has_input():
+                output_queue.read_descriptors()
+            output_queue.entries.append((self, parent, text))
+            output_queue.size += len(text) + ENTRY
         now = System.monotonic()
-        if now - began > PAUSED_SECONDS:
-            spool.descriptors.look = spool.descriptors.look_without_pause
-        if now - spool.sent_at > ALONE_SECONDS and text[-1:] in ("\n", b"\n") and not spool.backlog.is_full:
-            spool.send_all()
+        if now - began > GIL_SECONDS:
+            output_queue.descriptors.has_input = output_queue.descriptors.poll_holding_gil
+        if now - output_queue.sent_at > IDLE_SECONDS and text[-1:] in ("\n", b"\n") and not output_queue.send_queue.is_full:
+            output_queue.send_all()
         else:
-            spool.wake()
-        if spool.size > LIMIT:
-            spool.relieve()
+            output_queue.wake()
+        if output_queue.size > LIMIT:
+            output_queue.relieve()
 
     def _write_in_child(self, text: str | bytes) -> None:
         if not self._should_watch:
@@ -110,39 +112,39 @@ class Stream(OutStream):
             write_all(self._original_stdstream_fd, data)
 
     def send(self, text: str, parent: dict[str, Any]) -> None:
-        """Publishes text behind what was published before."""
+        """Publishes text after everything published before."""
         message = self.session.msg("stream", {"name": self.name, "text": text}, parent=parent)
         for hook in self._hooks:
             message = hook(message)
             if message is None:
                 return
-        self.session.send(self._spool.backlog, message, ident=self.topic)
+        self.session.send(self._output_queue.send_queue, message, ident=self.topic)
 
     def flush(self) -> None:
-        """Sends what was written so far, to the descriptors as well."""
-        if not self._spool.is_child:
+        """Sends everything written so far, also to the descriptors."""
+        if not self._output_queue.is_child:
             self._flush_libraries()
-            self._spool.flush()
+            self._output_queue.flush()
 
     def _flush_libraries(self) -> None:
         pass
 
     def close(self) -> None:
-        """Sends what was written. The kernel outlives code that closes its output."""
-        if hasattr(self, "_spool"):
+        """Flushes only: the kernel still needs its streams when user code closes them."""
+        if hasattr(self, "_output_queue"):
             self.flush()
 
     @property
     def closed(self) -> bool:
-        """Never."""
+        """False."""
         return False
 
     def fileno(self) -> int:
-        """The descriptor of the standard stream, which is read from. ipykernel's is one that leads to the log."""
+        """The standard stream's descriptor, whose output is captured. ipykernel's leads to the log."""
         return self._original_stdstream_fd if self._should_watch else super().fileno()
 
     def detach(self) -> Buffer:
-        """The buffer, for a wrapper of another encoding. This stream can be used further."""
+        """The buffer, for a wrapper with another encoding. This stream stays usable."""
         return self.buffer
 
     def reconfigure(
@@ -154,7 +156,7 @@ class Stream(OutStream):
         line_buffering: bool | None = None,
         write_through: bool | None = None,
     ) -> None:
-        """Sets what the attributes say. Text is sent as text, whatever its encoding."""
+        """Sets the attributes only: text is sent as text, whatever its encoding."""
         if newline not in (None, "", "\n", "\r", "\r\n"):
             raise ValueError(f"illegal newline value: {newline!r}")
         if encoding is not None:
@@ -170,18 +172,18 @@ class Stream(OutStream):
         self.flush()
 
     def _setup_stream_redirects(self, name: str) -> None:
-        """Puts a pipe in the place of the descriptor. ipykernel makes a thread for each; here one reads both."""
+        """Replaces the descriptor with a pipe. ipykernel starts a thread for each pipe; here one thread reads both."""
         own = getattr(sys, name)
         reading, writing = os.pipe()
         self._fid, self._original_stdstream_fd = reading, own.fileno()
         self._original_stdstream_copy = os.dup(self._original_stdstream_fd)
         os.dup2(writing, self._original_stdstream_fd)
         os.close(writing)
-        self._spool.descriptors.watch(reading, self, open_log(self._original_stdstream_copy))
+        self._output_queue.descriptors.watch(reading, self, open_log(self._original_stdstream_copy))
         self._buffer_by_line(own)
 
     def _buffer_by_line(self, own: Any) -> None:
-        """Has C libraries and `sys.__stdout__` write each line when it is whole, as they do to a terminal."""
+        """Makes C's stdio and `sys.__stdout__` line-buffered, as on a terminal."""
         with suppress(Exception):
             own.reconfigure(line_buffering=True)
         with suppress(ValueError, AttributeError, OSError):

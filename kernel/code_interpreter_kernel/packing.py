@@ -1,7 +1,7 @@
-"""How messages become bytes: nothing that is in a message makes it unsendable.
+"""How messages become bytes: any content can be sent.
 
-Half a surrogate pair has no place in UTF-8, and JSON has no sets, cycles or integers of any size. A reply that cannot be
-packed is never sent, and its client waits for it without end.
+UTF-8 has no lone surrogates, and JSON has no sets, cycles or integers of any size. A reply that cannot be packed is
+never sent, and its client waits forever.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 import orjson
 from jupyter_client.jsonutil import json_default
 
-#: What jupyter_client's own packer says: dates without a time zone are UTC.
+#: As jupyter_client's packer: dates without a time zone are UTC.
 OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
-#: Objects within objects, as deep as parsers of JSON commonly go.
+#: The depth of nested objects that JSON parsers commonly accept.
 DEPTH = 100
 
-# Bound here: code may replace those of the modules.
+# Bound here, because user code may replace them.
 _fast, _slow = orjson.dumps, json.dumps
 
 
 def pack(message: Any) -> bytes:
-    """The JSON of a part of a message."""
+    """Packs a part of a message as JSON."""
     try:
         return _fast(message, default=json_default, option=OPTIONS)
     except Exception:
@@ -32,12 +32,12 @@ def pack(message: Any) -> bytes:
 
 
 def sendable(text: str) -> str:
-    """The text in which each half of a surrogate pair is U+FFFD, and two that belong together are one character."""
+    """The text with U+FFFD for each lone surrogate; a pair of surrogates becomes one character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """What JSON can say of a value: of an object that it does not know, its `repr`."""
+    """The value in the types of JSON; unknown objects become their `repr`."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Imports before the fork what a kernel would import after it."""
+"""Imports modules before the fork, so that kernels share them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Iterator
 
-#: What a kernel imports at its start, and at its first error, subprocess, completion or help. Not what looks for a shell
-#: when it is imported, such as matplotlib_inline.
-OF_KERNELS = """
+#: Modules that a kernel imports at its start, and at its first error, subprocess, completion or help. Modules that
+#: look for a shell at import, such as matplotlib_inline, are not among them.
+KERNEL_MODULES = """
     IPython.core.completerlib IPython.core.debugger IPython.core.guarded_eval IPython.core.latex_symbols
     IPython.core.logger IPython.core.magics.ast_mod IPython.core.magics.execution IPython.core.magics.script
     IPython.core.oinspect IPython.core.pylabtools IPython.extensions.storemagic IPython.utils.module_paths
@@ -22,41 +22,43 @@ OF_KERNELS = """
     pygments.styles.default stack_data tornado.platform.asyncio
 """.split()
 
-#: What is imported later by those that are asked for.
-OF_PRELOADED = {
+#: Modules that the requested ones import lazily.
+LAZY_MODULES = {
     "matplotlib.pyplot": ["matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "PIL.JpegImagePlugin"],
     "pandas": ["pandas.io.formats.html", "pandas.io.formats.string"],
 }
 
-#: Read by matplotlib when it is imported. ipykernel sets it in every kernel that has no other.
+#: matplotlib reads this at import. ipykernel sets it in every kernel that has no other value.
 BACKEND = ("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
-#: The debugger, which ipykernel imports, warns of modules that it cannot see into; here is nothing to be seen.
+#: ipykernel imports debugpy, which warns about frozen modules.
 QUIET = ("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
 def modules(names: list[str]) -> dict[str, str]:
-    """Imports these and all that kernels need; what is not installed is left out. The variables that they have set."""
-    # With `-m` the first place to look for modules is where we were started.
+    """Imports `names` and the modules that kernels need. Missing modules are skipped. Returns the environment variables
+    that the modules have set.
+    """
+    # With `-m`, `sys.path` begins with the working directory.
     del sys.path[0]
     os.environ.setdefault(*QUIET)
     os.environ.setdefault(*BACKEND)
     before = dict(os.environ)
-    for name in OF_KERNELS:
+    for name in KERNEL_MODULES:
         _load(name)
-    with _as_in_a_kernel():
+    with _simulated_kernel():
         for name in names:
             if _load(name):
-                for more in OF_PRELOADED.get(name, []):
+                for more in LAZY_MODULES.get(name, []):
                     _load(more)
     return _coerced_locale() | {name: value for name, value in os.environ.items() if before.get(name) != value}
 
 
 @contextmanager
-def _as_in_a_kernel() -> Iterator[None]:
-    """What is imported meanwhile takes this for a kernel.
+def _simulated_kernel() -> Iterator[None]:
+    """Modules that are imported meanwhile see a kernel.
 
-    pandas looks whether there is a shell that has one, and fits tables to the width of a terminal where there is none.
+    Without one, pandas fits tables to the width of a terminal.
     """
     builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
     try:
@@ -66,7 +68,7 @@ def _as_in_a_kernel() -> Iterator[None]:
 
 
 def _coerced_locale() -> dict[str, str]:
-    """What Python sets when it starts in a locale that knows ASCII alone (PEP 538); the programs that code starts see it."""
+    """The variable that Python sets when it starts in the C locale (PEP 538), which child programs inherit."""
     with open("/proc/self/environ", "rb") as file:
         names = [variable.partition(b"=")[0] for variable in file.read().split(b"\0")]
     return {} if b"LC_CTYPE" in names or "LC_CTYPE" not in os.environ else {"LC_CTYPE": os.environ["LC_CTYPE"]}

@@ -1,4 +1,4 @@
-"""The part of the shell that runs programs: `!`, `!!`, `%system`, `%%bash` and what else IPython has for it."""
+"""The part of the shell that runs programs: `!`, `!!`, `%system`, `%%bash` and others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from code_interpreter_kernel import commands
 
 
 class Programs(InteractiveShell):
-    """Each program is ended by an interrupt, and the code that has started it with it."""
+    """An interrupt ends the program and the code that started it."""
 
     def system_piped(self, cmd: str) -> None:
-        """Runs a command; its output is that of the code."""
+        """Runs a command; its output goes to `sys.stdout`."""
         _check_foreground(cmd)
         command = self.var_expand(cmd, depth=1)
         sys.stdout.flush()
@@ -30,7 +30,7 @@ class Programs(InteractiveShell):
     system = system_piped
 
     def system_raw(self, cmd: str) -> None:
-        """Runs a command that has the standard output and error of the kernel."""
+        """Runs a command with the kernel's standard output and error."""
         command = self.var_expand(cmd, depth=1)
         with self.kernel.interrupts.not_lost():
             code = commands.call(command, executable=commands.shell())
@@ -42,7 +42,7 @@ class Programs(InteractiveShell):
             raise CalledProcessError(code, command)
 
     def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> SList | LSString:
-        """What a command writes to its standard output and error: its lines, or a text."""
+        """The standard output and error of a command, as lines or as text."""
         _check_foreground(cmd)
         command = self.var_expand(cmd, depth=depth + 1)
         with self.kernel.interrupts.not_lost():
@@ -52,13 +52,13 @@ class Programs(InteractiveShell):
         return SList(text.splitlines()) if split else LSString(text)
 
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
-        """Runs a cell magic. Those that run scripts take an interrupt for the end of the script."""
-        # One that runs no script may handle an interrupt itself.
+        """Runs a cell magic. Script magics take an interrupt as the end of the script."""
+        # Other magics may handle an interrupt themselves.
         with self.kernel.interrupts.not_lost(lambda: self._is_script(magic_name)):
             return super().run_cell_magic(magic_name, line, cell)
 
     def _is_script(self, magic_name: str) -> bool:
-        # Not there before the first of its magics has run.
+        # Missing until the first script magic has run.
         scripts = self.magics_manager.registry.get("ScriptMagics")
         return scripts is not None and magic_name in scripts.magics["cell"]
 
@@ -69,5 +69,5 @@ def _check_foreground(command: str) -> None:
 
 
 def replace_system() -> None:
-    """Puts a function in the place of `os.system` that an interrupt ends."""
+    """Replaces `os.system`, which ignores SIGINT while the program runs."""
     os.system = commands.system

@@ -1,4 +1,4 @@
-"""Starts a kernel's process so that nothing of it outlives us, and tells how it ended."""
+"""Starts a kernel's process so that nothing of it outlives the server, and reports its exit code."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from code_interpreter_kernel import processes
 
-#: Sets this server's kernels apart from another server's on the same machine.
+#: Distinguishes this server's kernels from those of other servers on the machine.
 SERVER_MARK = uuid.uuid4().hex
 
-#: Ours alone: neither is any business of the code that runs.
+#: Secrets that user code must not see.
 PRIVATE_VARIABLES = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 
-#: How often to look whether a process has ended, where the system does not tell.
+#: The polling interval where pidfds are missing.
 POLL_SECONDS = 0.005
 
 
 class Provisioner(LocalProvisioner):
-    """A local process that dies with us, with all that it started."""
+    """A local process that ends with the server, together with its descendants."""
 
-    #: How the process ended, as `subprocess.Popen.returncode` has it: negative is a signal. None while it lives.
+    #: As `subprocess.Popen.returncode`: negative for a signal, None while the process runs.
     exit_code: int | None = None
 
-    #: The tag of the process and of all that it starts, see `processes`. None where the system does not let us.
+    #: The tag of the process and its descendants, see `processes`. None if the system denies it.
     tag: int | None = None
 
     @property
     def mark(self) -> str:
-        """What the environment of this kernel and of its children carries."""
+        """The mark in the environment of this kernel and its children."""
         return f"{SERVER_MARK}/{self.kernel_id}"
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """The command, tied to our life, and an environment of the kernel's own."""
+        """The command, which ends with the server, and the kernel's environment."""
         kwargs = await super().pre_launch(**kwargs)
         environment = kwargs["env"]
         for name in PRIVATE_VARIABLES:
@@ -48,7 +48,6 @@ class Provisioner(LocalProvisioner):
         return kwargs
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Starts the process."""
         self.exit_code = None
         connection = await super().launch_kernel(cmd, **kwargs)
         if self.pid is not None:
@@ -56,14 +55,14 @@ class Provisioner(LocalProvisioner):
         return connection
 
     async def poll(self) -> int | None:
-        """None while the process lives. Remembers how it ended."""
+        """None while the process runs. Keeps the exit code."""
         code = await super().poll()
         if self.process is not None and code is not None:
             self.exit_code = code
         return code
 
     async def wait(self) -> int | None:
-        """Waits for the end of the process, then sees to it that its children are gone too."""
+        """Waits for the end of the process, then kills its descendants."""
         while self.process is not None and await self.poll() is None:
             await self.ended()
         code = await super().wait()
@@ -71,7 +70,8 @@ class Provisioner(LocalProvisioner):
         return code
 
     async def ended(self) -> None:
-        """Waits for the end of the process, which nobody has waited for; where the system cannot tell, only for a moment."""
+        """Waits for the end of the process, which has not been reaped; without pidfds, waits for `POLL_SECONDS` only.
+        """
         try:
             descriptor = os.pidfd_open(self.process.pid)
         except (OSError, AttributeError):
@@ -86,30 +86,32 @@ class Provisioner(LocalProvisioner):
             os.close(descriptor)
 
     async def send_signal(self, signum: int) -> None:
-        """Sends a signal to the process and its group. Not where it has ended: the number may be another's by now."""
-        # It stays ours as long as nobody has waited for the process, which is done here alone.
+        """Sends a signal to the process and its group, unless it has ended: its number may belong to another process
+        then.
+        """
+        # The number is not reused before the process is reaped, which only `poll` does.
         if await self.poll() is None:
             await super().send_signal(signum)
 
     async def end_children(self) -> None:
-        """Kills what the kernel started and left behind, also what left its process group or ignores SIGTERM."""
+        """Kills the kernel's descendants, including those that left its process group or ignore SIGTERM."""
         if self.pid is None:
             return
         left = await asyncio.to_thread(processes.end, self.pid, self.tag, self.mark)
         if left:
-            self.log.warning("Processes of kernel %s that would not go: %s", self.kernel_id, left)
+            self.log.warning("Processes of kernel %s did not end: %s", self.kernel_id, left)
 
 
 def tied_to_parent(command: list[str]) -> list[str]:
-    """The command, ended by the system when we end, also when that is by SIGKILL."""
+    """The command, killed when this process ends, even by SIGKILL (PR_SET_PDEATHSIG)."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return command
     return [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
-#: Waits for the end of its input, then ends whatever carries the mark $1 or bears a tag that matches $2, and removes
-#: the directory $3. More than one round, as a process may fork while it is looked for.
+#: Waits for the end of stdin, then kills every process with the mark $1 or a tag that matches $2, and removes the
+#: directory $3. It repeats, as a process may fork during a round.
 REAPER = r"""
 read -r _
 for round in 1 2 3 4 5; do
@@ -125,13 +127,13 @@ rm -rf -- "$3"
 
 
 def start_reaper(directory: str) -> subprocess.Popen[bytes]:
-    """Starts a shell that outlives us by a moment: it ends what our kernels started and removes `directory`.
+    """Starts a shell that outlives this process: it kills what the kernels started and removes `directory`.
 
-    The system ends the kernels with us, but not their children. The shell waits for the end of a pipe whose other end only
-    we hold, so that it notices SIGKILL too. Who calls this keeps the result: dropping it closes the pipe.
+    PR_SET_PDEATHSIG kills the kernels, but not their children. The shell reads a pipe whose write end only this
+    process holds, so it notices SIGKILL too. Callers keep the result: dropping it closes the pipe.
     """
     return subprocess.Popen(
-        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", processes.TAGGED, directory],
+        ["/bin/sh", "-c", REAPER, "reaper", f"{processes.MARK}={SERVER_MARK}/", processes.TAG_PATTERN, directory],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

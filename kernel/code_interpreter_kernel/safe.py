@@ -1,11 +1,11 @@
-"""What is known of an exception whatever its class has made of itself: nothing here runs code of the class but `text`."""
+"""Attributes of an exception, read without running code of its class; only `text` calls `__str__`."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Any
 
-# The members as the interpreter keeps them. A class may have put a property in their place.
+# The interpreter's own descriptors. A class may hide them with a property.
 _name = type.__dict__["__name__"].__get__
 _traceback = BaseException.__dict__["__traceback__"].__get__
 _cause = BaseException.__dict__["__cause__"].__get__
@@ -20,7 +20,7 @@ def name(kind: type) -> str:
 
 
 def text(error: Any) -> str:
-    """What an exception says; that it says nothing where its `__str__` fails, in the words of Python's own tracebacks."""
+    """The message of an exception. If `__str__` fails, the placeholder of Python's own tracebacks."""
     try:
         return str.__str__(str(error))
     except KeyboardInterrupt:
@@ -39,13 +39,13 @@ def notes(error: BaseException) -> list[str]:
 
 
 def traceback(error: BaseException) -> TracebackType | None:
-    """Where it was raised."""
+    """The traceback of an exception."""
     found = _traceback(error)
     return found if isinstance(found, TracebackType) else None
 
 
 def earlier(error: BaseException) -> tuple[BaseException | None, bool]:
-    """The exception that is shown before this one, and whether it is its cause."""
+    """The exception that is shown before this one, and whether it is the cause."""
     cause = _cause(error)
     if cause is not None:
         return cause, True
@@ -53,13 +53,13 @@ def earlier(error: BaseException) -> tuple[BaseException | None, bool]:
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
-    """The exceptions of a group; none where it is not a group."""
-    # Not `isinstance`, which asks the object for its class.
+    """The exceptions of a group; empty for other exceptions."""
+    # Not `isinstance`, which reads the object's `__class__`.
     return tuple(_members(error)) if issubclass(type(error), BaseExceptionGroup) else ()
 
 
 def holds_group(error: BaseException | None) -> bool:
-    """Whether it is a group, or was raised because of one."""
+    """Whether the exception, or one that led to it, is a group."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if members(error):

@@ -6,17 +6,17 @@ import os
 from types import TracebackType
 from typing import Any, MutableMapping
 
-#: Whose member of a request's metadata it is.
+#: The key in a request's metadata.
 NAMESPACE = "code_interpreter"
 
-#: How a kernel says that it knows of it, and that it waits for whoever reads its output.
+#: The `supported_features` of a kernel that sets variables and waits for clients that read its output.
 FEATURES = [f"{NAMESPACE}.env_vars", f"{NAMESPACE}.keeps_output"]
 
 
 class ExecutionScope:
-    """Sets what a request's metadata asks for; at its end everything of that is as it was, whatever code did to it.
+    """Sets the variables in a request's metadata, and restores the old values at the end, whatever code has changed.
 
-    `{"code_interpreter": {"env_vars": {"A": "b"}}}`, in which the variables may be missing.
+    The metadata is `{"code_interpreter": {"env_vars": {"A": "b"}}}`; `env_vars` is optional.
     """
 
     def __init__(self, metadata: Any):
@@ -25,7 +25,7 @@ class ExecutionScope:
         self._variables: dict[str, str | None] = {}
 
     def __enter__(self) -> ExecutionScope:
-        """Raises what the system says to an impossible name, when all is as it was."""
+        """Raises the system's error for an invalid name, after it has restored the values."""
         try:
             for name, value in (self._asked.get("env_vars") or {}).items():
                 self._variables[name] = self._environ.get(name)
@@ -44,10 +44,10 @@ class ExecutionScope:
         for name, value in self._variables.items():
             try:
                 if value is None:
-                    # Also where code has set it by `os.putenv`, which `os.environ` does not see.
+                    # Also unsets a variable that code has set with `os.putenv`, which `os.environ` does not see.
                     del self._environ[name]
                 else:
                     self._environ[name] = value
             except (KeyError, OSError, ValueError):
-                pass  # It is not there, or could never be.
+                pass  # The variable is not set, or its name is invalid.
         self._variables.clear()

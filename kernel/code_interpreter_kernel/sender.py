@@ -1,4 +1,4 @@
-"""The thread that sends what code does not send itself."""
+"""The thread that sends output that the publishing threads have queued."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 
 import zmq
 
-from code_interpreter_kernel.backlog import LONG_LOOK_SECONDS, Backlog
-from code_interpreter_kernel.spool import Spool
+from code_interpreter_kernel.output_queue import OutputQueue
+from code_interpreter_kernel.send_queue import LONG_POLL_SECONDS, SendQueue
 from code_interpreter_kernel.system import System
 
-#: How long the thread rests after it has sent something, in seconds. Where code works without a pause, up to 5 ms pass until
-#: Python lets the thread run: all together less than 10 ms.
+#: The pause after each send, in seconds, in which output collects. While code computes, getting the GIL takes up to 5
+#: ms more: less than 10 ms together.
 PAUSE_SECONDS = 0.004
 
-#: How long the thread waits for the rest of a line, such as what `print` writes behind its argument.
+#: How long the thread waits for the rest of a line: `print` writes the newline separately.
 LINE_SECONDS = 0.001
 
 
 class Sender:
-    """Reads the descriptors, and sends what waits, as soon as a client takes it."""
+    """Reads the descriptors, and sends queued output as soon as clients read it."""
 
-    def __init__(self, spool: Spool, backlog: Backlog, socket: Any):
-        self._spool = spool
-        self._backlog = backlog
-        # Written to where there is something to send: text, which waits for others, and messages, which do not.
+    def __init__(self, output_queue: OutputQueue, send_queue: SendQueue, socket: Any):
+        self._output_queue = output_queue
+        self._send_queue = send_queue
+        # Signal queued text, which may wait for more, and queued messages, which may not.
         self._text = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._message = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._is_awake = False
-        #: What to wait for: always, where messages wait for the socket, and where text may be sent.
+        #: The events to wait for: in any state, while messages wait for the socket, and while text may be sent.
         self._always = self._poll(self._message)
         self._blocked = self._poll(self._message, socket.getsockopt(zmq.FD))
-        self._idle = self._poll(self._message, self._text, spool.descriptors.fileno())
+        self._idle = self._poll(self._message, self._text, output_queue.descriptors.fileno())
         self._resting_until = 0.0
-        spool.wake = self.wake
-        backlog.wake = self._wake_for_message
+        output_queue.wake = self.wake
+        send_queue.wake = self._wake_for_message
         thread = threading.Thread(target=self._run, name="Output", daemon=True)
-        # A debugger is not to stop it.
+        # A debugger must not stop it.
         thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
         thread.start()
 
@@ -54,7 +54,7 @@ class Sender:
         return poll
 
     def wake(self) -> None:
-        """Has text sent: soon, together with what comes meanwhile."""
+        """Makes the thread send text soon, together with what is written meanwhile."""
         if not self._is_awake:
             self._is_awake = True
             System.eventfd_write(self._text, 1)
@@ -63,42 +63,42 @@ class Sender:
         System.eventfd_write(self._message, 1)
 
     def _run(self) -> None:
-        self._backlog.thread = get_ident()
-        again: float | None = None
+        self._send_queue.thread = get_ident()
+        timeout: float | None = None
         while True:
             try:
-                again = self._wait(again)
+                timeout = self._wait(timeout)
             except Exception:
-                # One that cannot be sent must not keep those that follow.
+                # A message that cannot be sent must not block those after it.
                 sys.excepthook(*sys.exc_info())
 
-    def _wait(self, again: float | None) -> float | None:
-        """Waits for something to do, and does it; after how many seconds to look at the latest."""
-        spool, backlog = self._spool, self._backlog
+    def _wait(self, timeout: float | None) -> float | None:
+        """Waits for events and handles them. Returns the longest time until the next call, in seconds."""
+        output_queue, send_queue = self._output_queue, self._send_queue
         rest = self._resting_until - System.monotonic()
-        if again == LONG_LOOK_SECONDS:
-            self._always.poll(again * 1000)
-        elif again is not None:
-            self._blocked.poll(again * 1000)
+        if timeout == LONG_POLL_SECONDS:
+            self._always.poll(timeout * 1000)
+        elif timeout is not None:
+            self._blocked.poll(timeout * 1000)
         elif rest > 0:
             self._always.poll(rest * 1000)
         else:
             self._idle.poll()
-        self._take(self._message)
-        again = backlog.advance()
-        if again is None and self._resting_until <= System.monotonic():
+        self._clear(self._message)
+        timeout = send_queue.advance()
+        if timeout is None and self._resting_until <= System.monotonic():
             self._is_awake = False
-            self._take(self._text)
-            spool.read_descriptors()
-            if not spool.ends_with_line:
+            self._clear(self._text)
+            output_queue.read_descriptors()
+            if not output_queue.ends_with_line:
                 self._always.poll(LINE_SECONDS * 1000)
-            if spool.entries:
-                spool.send_all()
+            if output_queue.entries:
+                output_queue.send_all()
                 self._resting_until = System.monotonic() + PAUSE_SECONDS
-            spool.descriptors.write_log()
-        return again
+            output_queue.descriptors.write_log()
+        return timeout
 
     @staticmethod
-    def _take(event: int) -> None:
+    def _clear(event: int) -> None:
         with suppress(BlockingIOError):
             System.eventfd_read(event)

@@ -1,4 +1,4 @@
-"""What output and programs that code starts use of the system."""
+"""System functions for output and child programs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import time
 
 
 class System:
-    """Functions of public modules, as they were when the kernel started.
+    """The functions as they were when the kernel started.
 
-    Code may patch the modules: with `time.sleep` replaced by a mock, a thread that looks it up there would end. freezegun also
-    replaces what other modules have imported from them, but not what a class holds.
+    User code may patch modules: if it mocks `time.sleep`, a thread that calls it there would end. freezegun also
+    replaces names imported from modules, but not attributes of a class.
     """
 
     monotonic = staticmethod(time.monotonic)

@@ -1,4 +1,4 @@
-"""Tells what threads write to the execution that started them."""
+"""Assigns the output of a thread to the request that started the thread."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any, Sequence
 
 
 def inherit_parents(streams: Sequence[Any]) -> None:
-    """From now on a thread's output to the streams belongs to the request to which that of its starter belongs.
+    """Makes new threads inherit the parent header of the thread that starts them.
 
-    ipykernel 6 keeps maps of thread numbers, which are used again, and 7 tells it to the latest request.
+    ipykernel 6 maps thread identifiers, which the system reuses; ipykernel 7 uses the latest request.
     """
     start = threading.Thread.start
 
     @functools.wraps(start)
     def start_with_parents(thread: threading.Thread, *args: Any, **options: Any) -> None:
-        # As a new thread's own, empty, unless Python was told otherwise.
+        # A new thread's context is empty, unless Python was configured otherwise.
         inherits = getattr(sys.flags, "thread_inherit_context", False)
         context = contextvars.copy_context() if inherits else contextvars.Context()
         for stream in streams:
             context.run(stream.set_parent_here, stream.parent_header)
-        # Runs the thread's own `run` in the context, and before that takes this one out of the way, which would keep the thread
-        # alive. All of it in C: a traceback shows none of it.
+        # Runs the thread's own `run` in the context. First removes this attribute, which would keep the thread alive.
+        # All in C, so that tracebacks do not show it.
         steps = (functools.partial(thread.__dict__.pop, "run", None), thread.run)
         thread.run = functools.partial(  # type: ignore[method-assign]
             context.run, deque, map(operator.call, steps), 0

@@ -1,4 +1,4 @@
-"""Exceptions as text: each with its frames, those that led to it, and those that it holds."""
+"""Formats exceptions: with their frames, the exceptions that led to them, and the members of groups."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from IPython.core.ultratb import AutoFormattedTB
 from code_interpreter_kernel import frames, safe
 from code_interpreter_kernel.frames import Label
 
-#: Columns of the rule and the header, as in IPython.
+#: The width of the rule and the header, as in IPython.
 WIDTH = 75
 
-#: Lines around the one that failed: of the exception itself, and of those that led to it.
+#: The lines of source in a frame: of the exception itself, and of earlier ones.
 CONTEXT, EARLIER_CONTEXT = 5, 3
 
-#: How much is shown of a group, as in Python's own tracebacks, and how many exceptions of a chain.
+#: The limits of groups, as in Python's own tracebacks, and of chained exceptions.
 GROUP_MEMBERS, GROUP_DEPTH, CHAIN = 15, 10, 20
 
 CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
@@ -24,9 +24,9 @@ CONTEXT_OF = "\nDuring handling of the above exception, another exception occurr
 
 
 class Tracebacks(AutoFormattedTB):
-    """IPython's, which shows groups and broken exceptions, too, and takes less time where no colours are asked for."""
+    """IPython's formatter with support for groups and broken exceptions, and faster without colours."""
 
-    #: How files of cells are named.
+    #: Labels the files of cells.
     label: Label = staticmethod(lambda filename: None)
 
     def structured_traceback(
@@ -37,7 +37,7 @@ class Tracebacks(AutoFormattedTB):
         tb_offset: int | None = None,
         context: int = CONTEXT,
     ) -> list[str]:
-        """The parts of the text, to be joined by newlines."""
+        """The parts of the text, to be joined with newlines."""
         if evalue is None:
             return list(super().structured_traceback(etype, evalue, etb, tb_offset, context))
         traceback = etb[0] if isinstance(etb, tuple) else etb
@@ -46,7 +46,7 @@ class Tracebacks(AutoFormattedTB):
             try:
                 return list(super().structured_traceback(etype, evalue, etb, tb_offset, context))
             except Exception:
-                pass  # Of an exception that IPython cannot show, or frames with variables that cannot be shown.
+                pass  # IPython cannot format the exception, or the variables of a frame.
         parts = ["-" * WIDTH, *chain(evalue, traceback, self.label, context)]
         return parts if self.tb_join_char == "\n" else ["\n".join(parts)]
 
@@ -54,19 +54,19 @@ class Tracebacks(AutoFormattedTB):
         return (self.mode == "Context" and not self.has_colors) or safe.holds_group(error)
 
     def format_exception(self, etype: Any, evalue: Any) -> list[str]:
-        """The last lines of an exception, in IPython's own modes."""
+        """The last lines of an exception, for IPython's modes."""
         return message(evalue)
 
 
 def message(error: BaseException) -> list[str]:
-    """The name and the text of an exception, and its notes."""
+    """The name, the message and the notes of an exception."""
     return [f"{safe.name(type(error))}: {safe.text(error)}", *safe.notes(error)]
 
 
 def chain(
     error: BaseException, traceback: TracebackType | None, label: Label, context: int, depth: int = 0
 ) -> list[str]:
-    """An exception behind those that led to it."""
+    """An exception after those that led to it."""
     parts = _one(error, traceback, label, context, depth)
     seen = {id(error)}
     while True:

@@ -1,16 +1,16 @@
-"""The versions of ipykernel and IPython whose private members the kernel overrides, see `kernel/README.md`."""
+"""The supported versions of ipykernel and IPython, whose private members the kernel overrides (`kernel/README.md`)."""
 
 from __future__ import annotations
 
 import IPython
 import ipykernel
 
-#: Of which all of `kernel/tests` passes.
+#: The versions with which all of `kernel/tests` passes.
 KNOWN = {"ipykernel": [(6, 31), (7, 4)], "IPython": [(9, 18)]}
 
 
 def unknown() -> list[str]:
-    """What is installed in a version that is not known to work, in words; empty where all is known."""
+    """Describes each package whose version is not supported; empty if all are."""
     installed = {"ipykernel": ipykernel.version_info, "IPython": IPython.version_info}
     return [
         f"{package} {'.'.join(map(str, installed[package][:3]))} is not one of "

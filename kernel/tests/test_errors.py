@@ -1,4 +1,4 @@
-"""How code fails: one error, with its name, its text and a traceback, whatever the exception is like."""
+"""Errors of code: exactly one, with a name, a text and a traceback, whatever the exception."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def failure(kernel: Spawned, code: str, **options: Any) -> dict[str, Any]:
-    """The content of the one error, which the reply repeats."""
+    """The content of the only error, which the reply repeats."""
     messages = kernel.run(code, stop_on_error=False, **options)
     errors = [m["content"] for m in messages if m["type"] == "error"]
     (reply,) = [m["content"] for m in messages if m["type"] == "execute_reply"]
@@ -50,7 +50,7 @@ def test_a_traceback_names_the_lines_and_shows_those_around(kernel: Spawned) -> 
     assert "IPython/" not in error["text"] and "ipykernel" not in error["text"]
 
 
-def test_a_traceback_leads_through_modules(kernel: Spawned, tmp_path: Path) -> None:
+def test_a_traceback_includes_frames_of_modules(kernel: Spawned, tmp_path: Path) -> None:
     (tmp_path / "broken_module.py").write_text("import json\n\ndef broken():\n    # reads\n    json.loads('{')\n")
     error = failure(kernel, f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom broken_module import broken\nbroken()")
     assert error["ename"] == "JSONDecodeError"
@@ -59,7 +59,7 @@ def test_a_traceback_leads_through_modules(kernel: Spawned, tmp_path: Path) -> N
     assert "json/decoder.py:" in error["text"]
 
 
-def test_a_module_that_has_changed_is_shown_as_it_is_now(kernel: Spawned, tmp_path: Path) -> None:
+def test_a_traceback_shows_the_current_source_of_a_module(kernel: Spawned, tmp_path: Path) -> None:
     module = tmp_path / "changing_module.py"
     module.write_text("def broken():\n    1 / 0\n")
     code = f"import sys, importlib; sys.path.insert(0, {str(tmp_path)!r})\nimport changing_module as m; importlib.reload(m); m.broken()"
@@ -119,14 +119,14 @@ HALF = "chr(0xd83d)"
         (f"raise ExceptionGroup('g' + {HALF}, [ValueError({HALF})])", "ExceptionGroup", "g\ufffd (1 sub-exception)"),
     ],
 )
-def test_half_a_surrogate_pair_does_not_hide_an_error(kernel: Spawned, code: str, name: str, value: str | None) -> None:
+def test_a_lone_surrogate_does_not_hide_an_error(kernel: Spawned, code: str, name: str, value: str | None) -> None:
     error = failure(kernel, code)
     assert error["ename"] == name
     assert value is None or error["evalue"] == value
     assert name in error["text"] and "Cell In[" in error["text"]
 
 
-def test_half_a_surrogate_pair_does_not_hide_a_result(kernel: Spawned) -> None:
+def test_a_lone_surrogate_does_not_hide_a_result(kernel: Spawned) -> None:
     kernel.run("class Half:\n    def __repr__(self): return 'half ' + chr(0xd83d)\n    def _repr_html_(self): return '<b>' + chr(0xd83d) + '</b>'")
     messages = kernel.run("Half()")
     (result,) = [m["content"]["data"] for m in messages if m["type"] == "execute_result"]
@@ -143,13 +143,13 @@ def test_half_a_surrogate_pair_does_not_hide_a_result(kernel: Spawned) -> None:
     ["{'application/json': {'big': 2 ** 70, 'nan': float('nan'), 5: {1, 2}, 'self': object()}}", "{'application/json': {(1, 2): b'x'}}",
      "{'application/json': (loop := {}) if loop.__setitem__('a', loop) is None else 0}"],
 )  # fmt: skip
-def test_data_that_json_does_not_know_does_not_stop_the_kernel(kernel: Spawned, data: str) -> None:
+def test_data_that_json_cannot_represent_does_not_stop_the_kernel(kernel: Spawned, data: str) -> None:
     kernel.run("from IPython.display import display; loop = {}")
     kernel.run(f"display({data}, raw=True)", stop_on_error=False)
     assert kernel.text("6 * 7") == "42"
 
 
-def test_a_reply_with_what_json_does_not_know_is_sent(kernel: Spawned) -> None:
+def test_a_reply_that_json_cannot_represent_is_sent(kernel: Spawned) -> None:
     reply = kernel.reply(kernel.execute("get_ipython().payload_manager.write_payload({'source': 'x', 'object': object(), 'half': chr(0xd83d)})"))
     assert reply["status"] == "ok" and reply["payload"][0]["half"] == "\ufffd"
 
@@ -165,7 +165,7 @@ async with asyncio.TaskGroup() as group:
 """
 
 
-def test_a_group_of_exceptions_is_shown_with_all_that_it_holds(kernel: Spawned) -> None:
+def test_an_exception_group_is_shown_with_its_members(kernel: Spawned) -> None:
     error = failure(kernel, GROUP)
     assert error["ename"] == "ExceptionGroup"
     assert error["evalue"] == "unhandled errors in a TaskGroup (2 sub-exceptions)"
@@ -173,7 +173,7 @@ def test_a_group_of_exceptions_is_shown_with_all_that_it_holds(kernel: Spawned) 
         assert part in error["text"], part
 
 
-def test_groups_within_groups_and_behind_other_errors_are_shown(kernel: Spawned) -> None:
+def test_nested_groups_and_groups_as_causes_are_shown(kernel: Spawned) -> None:
     nested = "ExceptionGroup('outer', [ExceptionGroup('inner', [ValueError('deep')]), TypeError('flat')])"
     error = failure(kernel, f"raise {nested}")
     assert error["ename"] == "ExceptionGroup"
@@ -217,7 +217,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("base", ["Exception", "BaseException", "SyntaxError"])
 @pytest.mark.parametrize("part", BROKEN)
-def test_an_exception_that_is_broken_itself_is_one_error_with_its_name(kernel: Spawned, part: str, base: str) -> None:
+def test_a_broken_exception_is_one_error_with_its_name(kernel: Spawned, part: str, base: str) -> None:
     bases = base
     if part == "a metaclass":
         kernel.run("class Meta(type):\n    __name__ = property(lambda self: 1 / 0)\n    def __getattribute__(self, name): raise RuntimeError")
@@ -265,13 +265,13 @@ def test_an_error_is_formatted_once(kernel: Spawned) -> None:
     kernel.run("del ip.InteractiveTB.structured_traceback")
 
 
-def test_an_exit_says_so(kernel: Spawned) -> None:
+def test_an_exit_is_reported_as_system_exit(kernel: Spawned) -> None:
     messages = kernel.run("import sys; sys.exit(3)", stop_on_error=False)
     (error,) = [m["content"] for m in messages if m["type"] == "error"]
     assert (error["ename"], error["evalue"]) == ("SystemExit", "3")
 
 
-def test_syntax_errors_say_where(kernel: Spawned) -> None:
+def test_syntax_errors_contain_their_position(kernel: Spawned) -> None:
     error = failure(kernel, "a = 1\nb = = 2")
     assert error["ename"] == "SyntaxError" and "b = = 2" in error["text"] and "^" in error["text"]
     error = failure(kernel, "def f():\n    exec('1 +')\nf()")
@@ -286,7 +286,7 @@ def test_custom_handlers_of_exceptions_work(kernel: Spawned) -> None:
     kernel.run("get_ipython().set_custom_exc((), None)")
 
 
-def test_code_with_half_a_surrogate_pair_is_an_error(kernel: Spawned) -> None:
-    # JSON can say it by an escape.
+def test_code_with_a_lone_surrogate_is_an_error(kernel: Spawned) -> None:
+    # JSON can contain it as an escape.
     assert failure(kernel, "x = '\ud83d'")["ename"] in ("UnicodeEncodeError", "SyntaxError")
     assert kernel.text("6 * 7") == "42"

@@ -1,4 +1,4 @@
-"""The fork server: its protocol, and that a forked kernel is one like any other."""
+"""The fork server: its protocol, and forked kernels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRELOAD = "numpy,pandas,matplotlib.pyplot"
 
 
 class Forked(Client):
-    """A kernel that was asked for."""
+    """A requested kernel."""
 
     pid: int
 
@@ -38,7 +38,7 @@ class Forked(Client):
         return {"id": identifier, "argv": argv, "cwd": str(self.cwd), "env": self.env, "log": str(self.log)}
 
     def read_log(self) -> str:
-        """What it wrote so far."""
+        """Its output so far."""
         try:
             return os.read(self.log_reader, 1 << 16).decode()
         except BlockingIOError:
@@ -50,7 +50,7 @@ class Forked(Client):
 
 
 class ForkServer:
-    """The process, requests and replies."""
+    """The fork server's process, its requests and replies."""
 
     def __init__(self, directory: Path, preload: str = "", **variables: str):
         self.directory = directory
@@ -79,7 +79,7 @@ class ForkServer:
         self.process.stdin.flush()
 
     def next(self, matches: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-        """The first reply that matches, and was not taken before."""
+        """The first matching reply that was not returned before."""
         assert self.process.stdout
         while True:
             for reply in self.replies:
@@ -91,7 +91,7 @@ class ForkServer:
             self.replies.append(json.loads(line))
 
     def ask(self, cwd: Path | None = None, **variables: str) -> Forked:
-        """A kernel that was forked, and may not be ready."""
+        """Forks a kernel, which may not be ready yet."""
         kernel = Forked(self.directory, cwd or self.directory, {**self.env, **variables})
         self.kernels.append(kernel)
         identifier = len(self.kernels)
@@ -100,13 +100,13 @@ class ForkServer:
         return kernel
 
     def start(self, cwd: Path | None = None, **variables: str) -> Forked:
-        """A kernel that answers."""
+        """Forks a kernel and waits until it replies."""
         kernel = self.ask(cwd, **variables)
         kernel.wait_until_ready()
         return kernel
 
     def exit(self, kernel: Forked) -> dict[str, int]:
-        """Waits for the end of a kernel; how it ended."""
+        """Waits for the end of a kernel; returns its exit."""
         identifier = self.kernels.index(kernel) + 1
         return self.next(lambda reply: reply.get("id") == identifier and "exit" in reply)["exit"]
 
@@ -142,7 +142,7 @@ def parent_of(pid: int) -> int:
     return int(stat[stat.rindex(")") + 2 :].split()[1])
 
 
-def test_a_forked_kernel_runs_code_where_and_with_what_it_was_told(server: ForkServer, tmp_path: Path) -> None:
+def test_a_forked_kernel_uses_the_requested_directory_and_environment(server: ForkServer, tmp_path: Path) -> None:
     kernel = server.start(tmp_path, COLOUR="grün", EMPTY="")
     assert kernel.text("1 + 1") == "2"
     assert kernel.value("__import__('os').getcwd()") == str(tmp_path)
@@ -150,12 +150,12 @@ def test_a_forked_kernel_runs_code_where_and_with_what_it_was_told(server: ForkS
     of_ipython = {"TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER", "GIT_PAGER"}
     assert {name: variables[name] for name in kernel.env.keys() - of_ipython}.items() <= kernel.env.items()
     assert "PLOTLY_RENDERER" in variables
-    # What its children see is what it sees.
+    # Its children see the same.
     assert kernel.value("__import__('subprocess').check_output('echo $COLOUR; pwd', shell=True).decode().split()") == ["grün", str(tmp_path)]
 
 
 @pytest.mark.parametrize("is_forked", [False, True])
-def test_modules_of_the_directory_are_found_behind_those_of_python(server: ForkServer, tmp_path: Path, is_forked: bool) -> None:
+def test_modules_of_the_directory_come_after_those_of_python(server: ForkServer, tmp_path: Path, is_forked: bool) -> None:
     for name in ("calendar", "random", "typing", "json"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not this one')")
     (tmp_path / "neighbour.py").write_text("value = 'found'")
@@ -172,26 +172,26 @@ with multiprocessing.get_context("spawn").Pool(1) as pool:
         kernel.close()
 
 
-def test_it_has_a_session_of_its_own_and_the_arguments_of_a_kernel(server: ForkServer) -> None:
+def test_a_forked_kernel_has_its_own_session_and_arguments(server: ForkServer) -> None:
     kernel = server.start()
     assert kernel.value("[__import__('os').getsid(0), __import__('os').getpgrp()]") == [kernel.pid] * 2
     arguments = ["-f", str(kernel.connection_file)]
     assert kernel.value("__import__('sys').argv") == [""]
     command = [PYTHON, "-m", "code_interpreter_kernel.kernel", *arguments]
     assert kernel.value("__import__('sys').orig_argv") == command
-    # As far as there is room.
+    # Truncated to the available space.
     shown = Path(f"/proc/{kernel.pid}/cmdline").read_text().rstrip("\0").replace("\0", " ")
     assert shown and " ".join(command).startswith(shown) and "code_interpreter_kernel.kernel -f" in shown
 
 
-def test_a_kernel_has_its_session_when_it_is_told_of(server: ForkServer) -> None:
+def test_a_kernel_leads_its_session_when_it_is_reported(server: ForkServer) -> None:
     for _ in range(20):
         kernel = server.ask()
         os.killpg(kernel.pid, signal.SIGKILL)
         assert server.exit(kernel) == {"signal": signal.SIGKILL}
 
 
-def test_the_mark_is_to_be_seen_in_the_process_table(server: ForkServer) -> None:
+def test_the_mark_is_visible_in_proc(server: ForkServer) -> None:
     kernel = server.start(OTHER="value")
     variables = Path(f"/proc/{kernel.pid}/environ").read_text().split("\0")
     own = Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
@@ -201,7 +201,7 @@ def test_the_mark_is_to_be_seen_in_the_process_table(server: ForkServer) -> None
     assert kernel.text(f"%%bash\necho ${MARK}") == f"{kernel.mark}\n"
 
 
-def test_marks_of_another_length_are_left_out_of_the_process_table(servers: Callable[..., ForkServer]) -> None:
+def test_marks_of_another_length_are_not_written_to_proc(servers: Callable[..., ForkServer]) -> None:
     server = servers()
     kernel = Forked(server.directory, server.directory, server.env)
     kernel.env[MARK] = "host/short"
@@ -220,7 +220,7 @@ def test_programs_that_code_starts_have_the_locale_that_python_chose(servers: Ca
     assert server.start().text("import os; print(os.environ['LC_CTYPE'])") == expected
 
 
-def test_what_is_preloaded_is_imported(server: ForkServer) -> None:
+def test_preloaded_modules_are_imported(server: ForkServer) -> None:
     kernel = server.start()
     code = "import sys; print({'numpy', 'pandas', 'matplotlib.pyplot'} <= set(sys.modules))"
     assert kernel.text(code) == "True\n"
@@ -249,7 +249,7 @@ def test_random_numbers_differ_from_kernel_to_kernel(server: ForkServer) -> None
         assert len(set(values)) == 3
 
 
-def test_only_its_own_descriptors_are_open(server: ForkServer) -> None:
+def test_a_forked_kernel_has_only_its_own_descriptors(server: ForkServer) -> None:
     kernel = server.start()
 
     def targets(pid: int) -> dict[str, str]:
@@ -269,13 +269,13 @@ def test_only_its_own_descriptors_are_open(server: ForkServer) -> None:
 
 def test_standard_output_and_error_of_its_process_go_to_its_log(server: ForkServer) -> None:
     kernel = server.start()
-    # What is written to these descriptors is copied to the process's own, besides being shown.
+    # Output to these descriptors is also copied to the process's own.
     kernel.run("import os; os.write(1, b'to the'); os.write(2, b' log')")
     seen: list[str] = []
     wait(lambda: seen.append(kernel.read_log()) or set("to the log") <= set("".join(seen)))
 
 
-def test_what_programs_write_comes_before_the_end_of_their_cell(server: ForkServer) -> None:
+def test_output_of_programs_comes_before_the_reply(server: ForkServer) -> None:
     kernel = server.start()
     for _ in range(20):
         assert kernel.text("import subprocess; subprocess.run(['seq', '100']);") == "".join(f"{n}\n" for n in range(1, 101))
@@ -299,14 +299,14 @@ def test_how_a_kernel_ended_is_reported(server: ForkServer) -> None:
     assert server.exit(kernel) == {"status": 0}
 
 
-def test_a_directory_that_is_not_there_is_the_kernels_misfortune(server: ForkServer, tmp_path: Path) -> None:
+def test_a_missing_directory_fails_only_the_kernel(server: ForkServer, tmp_path: Path) -> None:
     kernel = server.ask(tmp_path / "nowhere")
     assert server.exit(kernel) == {"status": 1}
     log = kernel.read_log()
     assert "nowhere" in log and "FileNotFoundError" in log
 
 
-def test_what_is_no_request_is_logged_and_passed_over(server: ForkServer) -> None:
+def test_an_invalid_request_is_logged_and_ignored(server: ForkServer) -> None:
     assert server.process.stdin
     server.process.stdin.write(b'nonsense\n{"id": 1}\n[]\n\n')
     server.process.stdin.flush()
@@ -327,7 +327,7 @@ def test_many_are_forked_while_others_start(server: ForkServer) -> None:
         assert parent_of(kernel.pid) == server.process.pid
 
 
-def test_what_is_not_installed_is_left_out_and_what_fails_is_reported(
+def test_missing_modules_are_skipped_and_failing_ones_are_reported(
     servers: Callable[..., ForkServer], tmp_path: Path
 ) -> None:
     (tmp_path / "broken.py").write_text("print('partly')\n1 / 0")
@@ -336,14 +336,14 @@ def test_what_is_not_installed_is_left_out_and_what_fails_is_reported(
     lines = [line for line in server.log.splitlines() if "not preloaded" in line]
     assert [line.split()[0] for line in lines] == ["broken", "lacking"]
     assert "ZeroDivisionError" in lines[0] and "not_there_either" in lines[1]
-    # What it prints is no reply.
+    # The output of the module is not a reply.
     assert "partly" in server.log
     kernel = server.start()
     assert kernel.text("1 + 1") == "2"
     assert "Error" not in kernel.read_log()
 
 
-def test_nothing_is_imported_from_where_it_is_started(servers: Callable[..., ForkServer]) -> None:
+def test_nothing_is_imported_from_the_working_directory(servers: Callable[..., ForkServer]) -> None:
     server = servers("numpy")
     (server.directory / "random.py").write_text("raise SystemExit('the wrong one')")
     (server.directory / "neighbour.py").write_text("here = True")
@@ -351,7 +351,7 @@ def test_nothing_is_imported_from_where_it_is_started(servers: Callable[..., For
     assert kernel.value("__import__('neighbour').here") is True
 
 
-def test_it_goes_with_its_input_and_its_kernels_do_not(servers: Callable[..., ForkServer]) -> None:
+def test_the_end_of_input_ends_the_fork_server_but_not_its_kernels(servers: Callable[..., ForkServer]) -> None:
     server = servers()
     kernel = server.start()
     assert server.process.stdin
@@ -360,7 +360,7 @@ def test_it_goes_with_its_input_and_its_kernels_do_not(servers: Callable[..., Fo
     assert kernel.text("1 + 1") == "2"
 
 
-def test_its_kernels_outlive_it(servers: Callable[..., ForkServer]) -> None:
+def test_kernels_outlive_a_killed_fork_server(servers: Callable[..., ForkServer]) -> None:
     server = servers()
     kernel = server.start()
     server.process.send_signal(signal.SIGINT)
@@ -372,7 +372,7 @@ def test_its_kernels_outlive_it(servers: Callable[..., ForkServer]) -> None:
 
 def test_an_interrupt_reaches_the_code_of_a_forked_kernel(server: ForkServer) -> None:
     kernel = server.start()
-    # Not a sleep: Python misses a signal that comes when it has made up its mind to sleep.
+    # Not a sleep: Python misses a signal that arrives just before it begins to sleep.
     request = kernel.execute("print('began')\nwhile True: pass")
     for message in (messages := kernel.messages(request)):
         if message["type"] == "stream":
@@ -402,8 +402,8 @@ print(await asyncio.to_thread(lambda: "to a thread"))
     ]  # fmt: skip
 
 
-def test_what_it_does_at_exit_is_its_own(servers: Callable[..., ForkServer], tmp_path: Path) -> None:
-    """What was registered in the kernel is done at its end, and not at that of the fork server."""
+def test_exit_functions_run_in_their_kernel_only(servers: Callable[..., ForkServer], tmp_path: Path) -> None:
+    """Exit functions registered in the kernel run at its end, not at that of the fork server."""
     server = servers()
     kernel = server.start()
     kernel.run(f"import atexit; atexit.register(lambda: open({str(tmp_path / 'done')!r}, 'a').write('x'))")
@@ -415,7 +415,7 @@ def test_what_it_does_at_exit_is_its_own(servers: Callable[..., ForkServer], tmp
     assert (tmp_path / "done").read_text() == "x"
 
 
-def test_an_idle_kernel_costs_little_memory(server: ForkServer) -> None:
+def test_an_idle_kernel_uses_little_memory(server: ForkServer) -> None:
     kernel = server.start()
 
     def is_small() -> bool:
@@ -426,7 +426,7 @@ def test_an_idle_kernel_costs_little_memory(server: ForkServer) -> None:
     wait(is_small)
 
 
-#: What code can see of the process it runs in.
+#: The properties of the process that code can observe.
 SEEN = """
 import atexit, asyncio, builtins, faulthandler, gc, json, locale, logging, multiprocessing, os, random, re, resource, signal, sys
 import tempfile, threading, time, warnings
@@ -466,7 +466,7 @@ print(json.dumps({
 """
 
 
-def test_a_forked_kernel_cannot_be_told_from_one_that_was_started_anew(server: ForkServer, tmp_path: Path) -> None:
+def test_a_forked_kernel_looks_like_one_started_by_exec(server: ForkServer, tmp_path: Path) -> None:
     mark = {MARK: "host/the-same"}
     spawned = Spawned(server.directory, cwd=tmp_path, **mark)
     forked = Forked(server.directory, tmp_path, server.env)
@@ -480,7 +480,7 @@ def test_a_forked_kernel_cannot_be_told_from_one_that_was_started_anew(server: F
     try:
         seen = []
         for kernel in (spawned, forked):
-            # Not only sys.modules: what these modules do when they are imported.
+            # In addition to `sys.modules`, the effects of importing these modules.
             kernel.run(imports, silent=True)
             words = kernel.text(SEEN).replace(str(kernel.connection_file), "CONNECTION")
             seen.append(json.loads(words) | {"pandas": kernel.value(options)})

@@ -129,7 +129,7 @@ def test_the_token_stays_out_of_kernels(kernel: Kernel) -> None:
         ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
     ],
 )
-def test_a_death_is_told_at_once_with_its_cause(server: Server, code: str, exit_code: int) -> None:
+def test_a_death_is_reported_at_once_with_its_exit_code(server: Server, code: str, exit_code: int) -> None:
     kernel = server.start_kernel()
     kernel.text("1")
     began = time.monotonic()
@@ -144,7 +144,7 @@ def test_a_death_is_told_at_once_with_its_cause(server: Server, code: str, exit_
     assert server.call("GET", f"/api/kernels/{kernel.id}")[0] == 404
 
 
-def test_the_last_words_come_before_the_death(server: Server) -> None:
+def test_the_last_output_comes_before_the_death(server: Server) -> None:
     kernel = server.start_kernel()
     code = "import os\nfor i in range(500): display(i)\nimport time; time.sleep(0.2); os._exit(1)"
     messages = kernel.run(code)
@@ -152,7 +152,7 @@ def test_the_last_words_come_before_the_death(server: Server) -> None:
     assert messages[-1]["content"]["execution_state"] == "dead"
 
 
-def test_a_death_takes_the_children_along(server: Server) -> None:
+def test_the_death_of_a_kernel_ends_its_children(server: Server) -> None:
     kernel = server.start_kernel()
     pids = [int(word) for word in kernel.text(CHILDREN).split()]
     os.kill(pids[0], signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_deleting_a_kernel_leaves_no_process(server: Server) -> None:
     assert not any(alive(pid) for pid in pids)
 
 
-def test_deleting_a_kernel_that_will_not_go_takes_no_more_than_its_time(server: Server) -> None:
+def test_deleting_a_kernel_that_ignores_signals_takes_limited_time(server: Server) -> None:
     kernel = server.start_kernel()
     pid = int(kernel.text("import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid())"))
     kernel.send("execute_request", {"code": "print('began')\nwhile True:\n try:\n  while True: pass\n except: pass", "silent": False})
@@ -217,7 +217,7 @@ def test_no_message_is_lost_in_a_flood(kernel: Kernel) -> None:
     assert shown == [str(i) for i in range(5000)]
 
 
-def test_a_message_may_be_big(kernel: Kernel) -> None:
+def test_a_message_may_be_large(kernel: Kernel) -> None:
     assert kernel.text(f"print(len('{'x' * (16 << 20)}'))") == f"{16 << 20}\n"
     size = 96 << 20
     assert len(kernel.text(f"print('x' * {size})")) == size + 1

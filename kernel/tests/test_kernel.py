@@ -1,4 +1,4 @@
-"""The kernel: what a cell gives without a line of set-up."""
+"""The kernel: the output of cells without any configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_syntax_errors_and_help_have_no_colour_codes(kernel: Kernel) -> None:
     assert "\x1b" not in kernel.text("print?")
 
 
-def test_long_sequences_are_shown_whole(kernel: Kernel) -> None:
+def test_long_sequences_are_shown_in_full(kernel: Kernel) -> None:
     assert "4999" in kernel.text("list(range(5000))")
 
 
@@ -47,7 +47,7 @@ def test_a_figure_arrives_as_png_without_set_up(kernel: Kernel) -> None:
 @pytest.mark.parametrize(
     "context", ["plt.rc_context({'lines.linewidth': 3})", "plt.style.context('ggplot')", "plt.style.context(['ggplot', 'dark_background'])"]
 )
-def test_figures_are_shown_though_the_first_was_made_in_a_context(kernel: Kernel, context: str) -> None:
+def test_figures_are_shown_after_a_first_one_made_in_a_context(kernel: Kernel, context: str) -> None:
     (first,) = outputs(kernel, f"import matplotlib.pyplot as plt\nwith {context}:\n    plt.plot([1, 2])")
     assert "image/png" in first
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_figures_are_shown_though_the_first_was_made_in_a_context(kernel: Kernel
 
 
 @pytest.mark.parametrize("code", ["plt.plot([1])\nplt.ioff()", "with plt.rc_context():\n    plt.plot([1])\nplt.ioff()"])
-def test_who_shows_figures_himself_is_left_alone(kernel: Kernel, code: str) -> None:
+def test_code_that_shows_its_figures_itself_is_not_affected(kernel: Kernel, code: str) -> None:
     outputs(kernel, f"import matplotlib.pyplot as plt\n{code}\nplt.close()")
     assert outputs(kernel, "plt.plot([1, 2]);") == []
     assert kernel.text("import matplotlib; print(matplotlib.is_interactive())") == "False\n"
@@ -69,7 +69,7 @@ def test_plotly_shows_a_page_and_its_data(kernel: Kernel) -> None:
     assert len(bundle["text/html"]) < 100_000
 
 
-def test_the_packages_for_data_work_are_there(kernel: Kernel) -> None:
+def test_the_packages_for_data_work_are_installed(kernel: Kernel) -> None:
     names = "bs4 matplotlib numpy pandas PIL plotly requests scipy seaborn sklearn sympy"
     assert kernel.text("\n".join(f"import {name}" for name in names.split()) + "\nprint('all')") == "all\n"
 

@@ -1,4 +1,4 @@
-"""What comes by different ways comes in the order in which a terminal shows it."""
+"""Output that takes different paths arrives in the order in which a terminal shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from client import Spawned, text
 from conftest import Kept
 
-#: How often each is tried: what depends on who is first comes out right by chance most of the time.
+#: The repetitions of each test: a race is won by chance most of the time.
 TIMES = 20
 
 
@@ -110,7 +110,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize(("code", "output"), GIVEN.values(), ids=GIVEN)
-def test_a_program_is_given_the_streams(kernel: Spawned, code: str, output: dict[str, str]) -> None:
+def test_a_program_can_write_to_the_streams(kernel: Spawned, code: str, output: dict[str, str]) -> None:
     for _ in range(TIMES):
         told: dict[str, str] = {}
         for message in kernel.run(code):
@@ -119,7 +119,7 @@ def test_a_program_is_given_the_streams(kernel: Spawned, code: str, output: dict
         assert told == output
 
 
-def test_nothing_is_lost_where_threads_print_and_programs_write(kernel: Spawned) -> None:
+def test_nothing_is_lost_when_threads_print_and_programs_write(kernel: Spawned) -> None:
     code = """
 def work(name):
     for n in range(300):
@@ -148,14 +148,14 @@ with multiprocessing.get_context("fork").Pool(4) as pool: print(sum(pool.map(wor
         assert sorted(map(int, re.findall(r"\[(\d+)\]", output))) == list(range(200))
 
 
-def test_what_waits_to_be_sent_is_not_a_childs(kernel: Spawned) -> None:
+def test_a_child_does_not_send_the_queued_output_of_its_parent(kernel: Spawned) -> None:
     code = "print('parent', end=' ')\nif os.fork() == 0: sys.stdout.flush(); os._exit(0)\nos.wait(); print('.')"
     for _ in range(TIMES):
         assert text(kernel.run(code)) == "parent .\n"
 
 
-def test_prints_take_turns_with_a_thread_that_computes(kernel: Spawned) -> None:
-    # A look at the descriptors that let the other thread run each time would take 5 ms.
+def test_a_computing_thread_does_not_slow_down_prints(kernel: Spawned) -> None:
+    # A poll of the descriptors that releases the GIL would take 5 ms each time.
     code = """
 stop = False
 def compute():
@@ -179,7 +179,7 @@ def test_a_chatty_script_makes_few_messages(kernel: Spawned, tmp_path: Path) -> 
         assert len(messages) < 2_000
 
 
-def test_the_first_flushes_are_seen_at_once(kernel: Spawned) -> None:
-    # Whatever may end the process next: no thread has to get its turn before.
-    code = "time.sleep(0.2)\nfor i in range(10): print(i, flush=True)\nprint(len(sys.stdout._spool.entries))"
+def test_the_first_flushes_are_sent_at_once(kernel: Spawned) -> None:
+    # Even if the process dies next: no other thread has to run before.
+    code = "time.sleep(0.2)\nfor i in range(10): print(i, flush=True)\nprint(len(sys.stdout._output_queue.entries))"
     assert text(kernel.run(code)).split()[-1] == "0"

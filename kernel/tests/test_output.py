@@ -1,4 +1,4 @@
-"""Output: when it is sent, in how many messages, in what order, and none of it lost or torn."""
+"""Output: when it is sent, in how many messages, in what order, and without loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def streams(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [m["content"] for m in messages if m["type"] == "stream"]
 
 
-#: Code that works for a while without a pause.
+#: Code that computes for a while without a pause.
 SPIN = "end = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass"
 
 
@@ -32,17 +32,17 @@ SPIN = "end = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass"
     [
         "print('seen'); time.sleep(0.3)",
         f"print('seen')\n{SPIN}",
-        # Only the second is soon after another.
+        # Only the second one comes soon after another.
         f"print('first'); print('seen')\n{SPIN}",
         f"print('seen', end=' ')\n{SPIN}",
-        # One call, in which no other thread of the kernel runs but when Python makes it pause.
+        # One call, during which no other thread of the kernel runs unless Python switches threads.
         "print('seen'); sum(number for number in range(8_000_000))",
         f"print('seen', file=__import__('sys').stderr)\n{SPIN}",
     ],
 )
-def test_what_is_printed_is_sent_while_the_cell_works(kernel: Spawned, code: str) -> None:
+def test_output_is_sent_while_the_cell_runs(kernel: Spawned, code: str) -> None:
     kernel.run("import time")
-    # The machine may have other things to do as well, and give us no time meanwhile.
+    # The machine may be busy and delay the test.
     assert any(is_seen_while_it_works(kernel, code) for _ in range(9))
 
 
@@ -90,11 +90,11 @@ for i in range(60):
     assert text(kernel.run(code)) == "".join(f"before {i}\nshown {i}after {i}\n" for i in range(60))
 
 
-def test_nothing_is_torn_lost_or_doubled_by_interrupts(kernel: Spawned) -> None:
+def test_interrupts_do_not_split_lose_or_repeat_output(kernel: Spawned) -> None:
     code = """
 import signal, sys
 from IPython.display import display
-OURS = tuple(f"/{name}.py" for name in ("output", "spool", "backlog", "descriptors", "publisher"))
+OURS = tuple(f"/{name}.py" for name in ("output", "output_queue", "send_queue", "descriptors", "publisher"))
 def interrupt(number, frame):
     while frame:
         if frame.f_code.co_filename.endswith(OURS): raise KeyboardInterrupt
@@ -111,18 +111,18 @@ for n in range(20_000):
 signal.setitimer(signal.ITIMER_REAL, 0)
 print("hits", len(hits), *hits)
 """
-    # What Python has to say of an exception in the midst of its own work is on the other stream.
+    # Python reports exceptions inside its own code on the other stream.
     written, hits = "".join(m["text"] for m in streams(kernel.run(code)) if m["name"] == "stdout").split("hits")
     count, *hit = map(int, hits.split())
     assert count > 20
     numbers = [int(word) for word in written.split()]
-    # One may be missing in whose own `write` the interrupt came; none of those before it, and none is there twice.
+    # The interrupted `write` itself may be lost; no earlier one is, and none is repeated.
     assert all(a < b for a, b in zip(numbers, numbers[1:]))
     assert set(range(20_000)) - set(numbers) <= set(hit)
     assert kernel.text("6 * 7") == "42"
 
 
-def test_prints_of_handlers_and_destructors_inside_of_a_print(kernel: Spawned) -> None:
+def test_signal_handlers_and_finalizers_may_print_inside_a_print(kernel: Spawned) -> None:
     code = """
 import gc, signal
 class Talker:
@@ -141,7 +141,7 @@ gc.collect()
     assert output.count("gone") == 5000
 
 
-def test_forked_children_print_what_is_theirs(kernel: Spawned) -> None:
+def test_forked_children_print_their_own_output(kernel: Spawned) -> None:
     code = """
 import multiprocessing, os, threading
 stop = threading.Event()
@@ -159,18 +159,18 @@ stop.set(); thread.join()
     assert sorted(re.findall(r"child\d+", output)) == sorted(f"child{n}" for n in range(20))
 
 
-def test_half_a_surrogate_pair_is_replaced_and_holds_up_nothing(kernel: Spawned) -> None:
+def test_a_lone_surrogate_is_replaced_and_blocks_nothing(kernel: Spawned) -> None:
     code = "print('\\ud800 a \\udfff\\ud83d\\ude00')\nprint('b')"
     assert kernel.text(code) == "\ufffd a \ufffd\U0001f600\nb\n"
 
 
-def test_a_stream_takes_text_alone_and_none_when_closed(kernel: Spawned) -> None:
+def test_a_stream_accepts_text_only(kernel: Spawned) -> None:
     assert "TypeError" in kernel.text("import sys; sys.stdout.write(b'x')")
     assert kernel.text("print(sys.stdout.write('four'), sys.stdout.isatty(), sys.stdout.writable())") == "four4 False True\n"
     assert kernel.text("sys.stdout.writelines(['a', 'b'])") == "ab"
 
 
-def test_output_of_threads_goes_to_the_request_that_began_them(kernel: Spawned) -> None:
+def test_output_of_threads_goes_to_the_request_that_started_them(kernel: Spawned) -> None:
     code = "import threading, time\ndef late(): time.sleep(0.3); print('late')\nthreading.Thread(target=late).start()"
     request = kernel.execute(code)
     list(kernel.messages(request))
@@ -199,7 +199,7 @@ def test_output_of_threads_goes_to_the_request_that_began_them(kernel: Spawned) 
     ],
     ids=lambda value: value[:30],
 )
-def test_what_is_written_to_the_descriptors_comes_before_the_end_of_its_cell(kernel: Spawned, code: str, output: str) -> None:
+def test_output_to_descriptors_comes_before_the_reply(kernel: Spawned, code: str, output: str) -> None:
     for _ in range(20):
         messages = [m for m in kernel.run(code) if m["channel"] == "iopub"]
         assert sorted(text(messages).replace("\r", "")) == sorted(output)
@@ -209,19 +209,19 @@ def test_what_is_written_to_the_descriptors_comes_before_the_end_of_its_cell(ker
         assert messages[-1]["content"]["execution_state"] == "idle"
 
 
-def test_what_was_written_to_a_descriptor_comes_before_what_is_said_of_an_error(kernel: Spawned) -> None:
+def test_output_to_a_descriptor_comes_before_an_error(kernel: Spawned) -> None:
     for _ in range(20):
         assert kernel.text("import os; os.write(1, b'written'); 1 / 0").startswith("written")
 
 
-def test_characters_that_come_in_parts_are_whole(kernel: Spawned) -> None:
+def test_characters_written_in_parts_are_joined(kernel: Spawned) -> None:
     assert kernel.text("import os; os.write(1, ('a' + 'é' * 1000).encode());") == "a" + "é" * 1000
     assert kernel.text("for byte in 'ü🙂'.encode(): os.write(1, bytes([byte])); __import__('time').sleep(0.01)") == "ü🙂"
     assert kernel.text("os.write(1, b'\\xff!');") == "\ufffd!"
 
 
-def test_what_is_written_to_the_descriptors_is_in_the_log(kernel: Spawned) -> None:
-    # Whoever reads them, the thread for it or the end of the cell.
+def test_output_to_descriptors_is_logged(kernel: Spawned) -> None:
+    # Both the thread and the end of the cell read the descriptors.
     for number in range(50):
         kernel.run(f"import os; os.write(1, b'to be found in the log: {number}.');")
         wait(lambda: f"to be found in the log: {number}.".encode() in kernel.log.read_bytes())
@@ -235,7 +235,7 @@ def pipe() -> Iterator[list[int]]:
         os.close(end)
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, pipe: list[int]) -> None:
+def test_a_log_that_nobody_reads_blocks_nothing(tmp_path: Path, pipe: list[int]) -> None:
     kernel = Spawned(tmp_path, output=pipe[1])
     began = time.monotonic()
     for _ in range(5):
@@ -244,7 +244,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, pipe: list[int
     os.set_blocking(pipe[0], False)
 
     def is_written_again() -> bool:
-        # What was written before may come to the log now, and fill it once more.
+        # Earlier output may reach the log now and fill it again.
         assert kernel.text("os.write(1, b'behind');") == "behind"
         with suppress(BlockingIOError):
             return b"behind" in os.read(pipe[0], 1 << 20)
@@ -254,7 +254,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, pipe: list[int
     kernel.close()
 
 
-def test_a_log_that_has_gone_does_not_stop_output(tmp_path: Path, pipe: list[int]) -> None:
+def test_a_closed_log_does_not_stop_output(tmp_path: Path, pipe: list[int]) -> None:
     kernel = Spawned(tmp_path, output=pipe[1])
     os.close(pipe.pop(0))
     for _ in range(3):
@@ -262,7 +262,7 @@ def test_a_log_that_has_gone_does_not_stop_output(tmp_path: Path, pipe: list[int
     kernel.close()
 
 
-def test_the_end_of_an_object_may_flush_while_a_program_writes(kernel: Spawned) -> None:
+def test_a_finalizer_may_flush_while_a_program_writes(kernel: Spawned) -> None:
     code = """
 import gc, os
 class Talker:
@@ -300,7 +300,7 @@ def test_a_stream_that_cannot_be_flushed_is_replaced(kernel: Spawned, code: str)
     assert kernel.text("import sys; print('out'); print('err', file=sys.stderr)") == "out\nerr\n"
 
 
-def test_what_code_passes_on_to_the_stream_that_was_there_belongs_to_the_cell_that_printed_it(kernel: Spawned) -> None:
+def test_output_forwarded_to_the_original_stream_belongs_to_its_cell(kernel: Spawned) -> None:
     code = """
 import sys
 class Tee:
@@ -313,9 +313,9 @@ kept = []; own = sys.stdout; sys.stdout = Tee()
     assert kernel.text("sys.stdout = own; print(kept)") == "['printed', '\\n']\n"
 
 
-def test_a_stream_of_code_that_can_be_flushed_stays(kernel: Spawned) -> None:
+def test_a_usable_stream_of_code_is_kept(kernel: Spawned) -> None:
     kernel.run("import io, os, sys; own, sys.stdout = sys.stdout, io.StringIO(); print('kept')")
-    # What takes another way is sent nevertheless.
+    # Output to other streams is sent nevertheless.
     assert kernel.text("print('kept too'); own.write('own'); os.write(1, b'written');") == "ownwritten"
     assert kernel.text("kept, sys.stdout = sys.stdout, own; print(kept.getvalue())") == "kept\nkept too\n\n"
     assert kernel.text("print('again')") == "again\n"

@@ -1,4 +1,4 @@
-"""Code may patch public modules: output goes on."""
+"""Code may patch public modules; output still works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kernel(tmp_path: Path) -> Iterator[Spawned]:
     kernel.close()
 
 
-#: Functions of public modules that output might use.
+#: Functions of public modules that the output path might call.
 PATCHED = [
     "time.sleep",
     "time.monotonic",
@@ -57,7 +57,7 @@ pause(0.05); print("print 200")
 
 
 @pytest.mark.parametrize("name", PATCHED)
-def test_a_function_that_fails_ends_no_output(kernel: Spawned, name: str) -> None:
+def test_a_failing_function_does_not_stop_output(kernel: Spawned, name: str) -> None:
     module = name.partition(".")[0]
     kernel.run(f"import os, sys, time, {module}; from unittest import mock; from IPython.display import display")
     kernel.run("write, pause = os.write, time.sleep")
@@ -68,7 +68,7 @@ def test_a_function_that_fails_ends_no_output(kernel: Spawned, name: str) -> Non
     for word, numbers in (("print", 201), ("error", 200), ("write", 200)):
         assert re.findall(rf"{word} (\d+)", output) == [str(n) for n in range(numbers)]
     assert re.findall(r"show (\d+)", output) == ["0", "50", "100", "150"]
-    # Behind that, all is as it was: also what comes by the thread.
+    # Afterwards everything works as before, including output sent by the thread.
     request = kernel.execute("pause(0.02); print('seen', end=''); pause(0.3); print('.')")
     texts = [m["content"]["text"] for m in kernel.messages(request) if m["type"] == "stream"]
     assert texts == ["seen", ".\n"]
@@ -76,7 +76,7 @@ def test_a_function_that_fails_ends_no_output(kernel: Spawned, name: str) -> Non
 
 @pytest.mark.parametrize("how", ["return_value=1.0", "side_effect=Exception('patched')"])
 @pytest.mark.parametrize("name", ["time.sleep", "time.monotonic", "json.dumps"])
-def test_a_function_that_stays_patched_ends_no_output(kernel: Spawned, name: str, how: str) -> None:
+def test_a_function_that_stays_patched_does_not_stop_output(kernel: Spawned, name: str, how: str) -> None:
     kernel.run(f"import time, {name.partition('.')[0]}; pause = time.sleep")
     kernel.run(f"import asyncio; from unittest import mock; mock.patch('{name}', {how}).start()")
     for _ in range(3):
@@ -86,8 +86,8 @@ def test_a_function_that_stays_patched_ends_no_output(kernel: Spawned, name: str
     assert kernel.text("await asyncio.sleep(0.01); print('slept')") == "slept\n"
 
 
-def test_time_that_stands_still_ends_no_output(kernel: Spawned) -> None:
-    # As freezegun does it: in all modules, under whatever name they hold it.
+def test_frozen_time_does_not_stop_output(kernel: Spawned) -> None:
+    # As freezegun does: in all modules, under any name.
     code = """
 import sys, time
 pause, real = time.sleep, (time.monotonic, time.time, time.perf_counter)

@@ -1,4 +1,4 @@
-"""`sys.stdout` and `sys.stderr` have what a text file has."""
+"""`sys.stdout` and `sys.stderr` have the interface of text files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize(("code", "output"), WRITTEN.values(), ids=WRITTEN)
-def test_what_is_written_is_seen(kernel: Spawned, code: str, output: str) -> None:
+def test_written_text_is_sent(kernel: Spawned, code: str, output: str) -> None:
     for _ in range(3):
         assert kernel.text(code + "\n'';") == output
 
@@ -63,13 +63,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("code", "error"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_is_refused(kernel: Spawned, code: str, error: str) -> None:
+def test_invalid_operations_are_refused(kernel: Spawned, code: str, error: str) -> None:
     assert error in kernel.text(code)
     assert kernel.text("print('goes on')") == "goes on\n"
 
 
 @pytest.mark.parametrize("inner", ["sys.stdout.buffer", "sys.stdout.detach()"])
-def test_code_wraps_the_buffer_and_forgets_the_wrapper(kernel: Spawned, inner: str) -> None:
+def test_code_may_wrap_the_buffer_and_drop_the_wrapper(kernel: Spawned, inner: str) -> None:
     kernel.run(f"own = sys.stdout; sys.stdout = io.TextIOWrapper({inner}, encoding='utf-8')")
     assert kernel.text("print('é')") == "é\n"
     assert kernel.text("sys.stdout = own; import gc; gc.collect(); print('goes on')") == "goes on\n"

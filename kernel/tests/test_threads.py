@@ -1,4 +1,4 @@
-"""Output of threads: it does not hang, and belongs to the execution that started them."""
+"""Output of threads: it does not hang, and belongs to the execution that started the thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kernel(tmp_path: Path) -> Iterator[Spawned]:
     kernel.close()
 
 
-def test_threads_of_threads_do_not_hang(kernel: Spawned) -> None:
+def test_nested_threads_do_not_hang(kernel: Spawned) -> None:
     code = """
 def leaf(): print('x')
 def branch(): t = threading.Thread(target=leaf); t.start(); t.join()
@@ -54,18 +54,18 @@ def test_output_belongs_to_the_execution_that_started_the_thread(kernel: Spawned
     assert "".join(said for parent, said in seen if parent == second) == "second\nidle"
 
 
-def test_a_thread_that_threading_does_not_know_may_print(kernel: Spawned) -> None:
+def test_a_thread_unknown_to_threading_may_print(kernel: Spawned) -> None:
     code = "done = _thread.allocate_lock(); done.acquire()\ndef work(): print('seen'); done.release()\n"
     assert text(kernel.run(f"{code}_thread.start_new_thread(work, ()); done.acquire(timeout=10);")) == "seen\n"
 
 
-def test_a_traceback_of_a_thread_shows_nothing_of_ours(kernel: Spawned) -> None:
+def test_a_traceback_of_a_thread_shows_no_internal_frames(kernel: Spawned) -> None:
     output = text(kernel.run("t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()"))
     assert "ZeroDivisionError" in output
     assert "code_interpreter_kernel" not in output
 
 
-def test_a_thread_is_gone_when_nobody_holds_it(kernel: Spawned) -> None:
+def test_a_thread_is_freed_with_its_last_reference(kernel: Spawned) -> None:
     code = """
 import gc, weakref
 gc.disable()
@@ -77,7 +77,7 @@ print(gone()); gc.enable()
     assert text(kernel.run(code)) == "None\n"
 
 
-def test_a_thread_that_cannot_start_says_so_and_stays_as_it_was(kernel: Spawned) -> None:
+def test_a_thread_that_cannot_start_raises_and_is_unchanged(kernel: Spawned) -> None:
     code = """
 def work(): print('work')
 thread = threading.Thread(target=work); thread.start(); thread.join()

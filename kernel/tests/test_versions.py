@@ -1,4 +1,4 @@
-"""Versions of ipykernel and IPython that are not known to work: a stock ipykernel, which works, and says so."""
+"""Unsupported versions of ipykernel and IPython: the kernel runs as a stock ipykernel and logs that."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ NEW = {"ipykernel": "import ipykernel; ipykernel.version_info = (99, 1, 2)", "IP
 
 
 def faked(directory: Path, package: str) -> dict[str, str]:
-    """An environment in which a package has a version that there is not yet."""
+    """An environment with a package version that does not exist yet."""
     (directory / "sitecustomize.py").write_text(NEW[package])
     return {"PYTHONPATH": str(directory)}
 
 
 @pytest.mark.parametrize("package", NEW)
-def test_a_version_that_is_not_known_is_a_stock_kernel_that_works(tmp_path: Path, package: str) -> None:
+def test_an_unsupported_version_is_a_working_stock_kernel(tmp_path: Path, package: str) -> None:
     kernel = Spawned(tmp_path, **faked(tmp_path, package))
     try:
         assert f"{package} 99.1.2 is not one of" in kernel.log.read_text()
@@ -30,7 +30,7 @@ def test_a_version_that_is_not_known_is_a_stock_kernel_that_works(tmp_path: Path
         kernel.close()
 
 
-def test_a_version_that_is_known_is_our_kernel(tmp_path: Path) -> None:
+def test_a_supported_version_is_our_kernel(tmp_path: Path) -> None:
     kernel = Spawned(tmp_path)
     try:
         assert "is not one of" not in kernel.log.read_text()
@@ -40,7 +40,7 @@ def test_a_version_that_is_known_is_our_kernel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [True, False])
-def test_an_error_drops_what_was_asked_for_before_it_and_nothing_else(tmp_path: Path, stop: bool) -> None:
+def test_an_error_aborts_the_queued_requests_and_no_others(tmp_path: Path, stop: bool) -> None:
     kernel = Spawned(tmp_path)
     try:
         kernel.run("import time")

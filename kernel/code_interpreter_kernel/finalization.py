@@ -1,5 +1,5 @@
-"""Lets go of all that code holds, as the end of the interpreter would: objects with a `__del__`, files with text that is not
-written yet, generators inside a `try`.
+"""Finalizes the objects of user code, as the end of the interpreter would: objects with a `__del__`, files with unwritten
+text, generators inside a `try`.
 """
 
 from __future__ import annotations
@@ -24,58 +24,58 @@ import code_interpreter_kernel
 
 
 def _installed() -> Iterator[str]:
-    """Directories of Python and of packages, each with a slash at its end."""
+    """The directories of Python and its packages, each with a trailing slash."""
     directories = list(sysconfig.get_paths().values())
-    # One environment can have the packages of another, by a `.pth` file or as `venv --system-site-packages` does.
+    # An environment can use the packages of another, through a `.pth` file or `venv --system-site-packages`.
     directories += [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
-    # What the kernel is made of is still needed when code is at its end, wherever it is.
+    # The kernel's own packages are still needed, wherever they are.
     for package in (code_interpreter_kernel, IPython, ipykernel, jupyter_client, tornado, traitlets, zmq):
         directories += map(os.path.dirname, package.__path__)
     return (os.path.join(directory, "") for directory in dict.fromkeys(directories))
 
 
-#: Where Python is, and what is installed: all other code is that of the user.
+#: Python and installed packages. All other code is the user's.
 INSTALLED = tuple(_installed())
 
-#: Modules of the standard library whose objects leave something unwritten, or behind, unless they are let go.
+#: Modules of the standard library whose objects must be finalized: they write or remove files.
 LIBRARIES = ("shelve", "tempfile", "zipfile")
 
-#: What a `__del__` may use, and what has none itself.
+#: Types that a `__del__` may use and that have none.
 USED = (FunctionType, ModuleType, type, str, bytes, int, float, type(None))
 
-#: Not `io.IOBase`, which asks the object what it is.
+#: Not `io.IOBase`, whose `isinstance` check reads the object's `__class__`.
 FILE = io.IOBase.__base__
 
 
-def let_go(shell: Any, last_module: str, own: tuple[Any, ...], guard: Callable[[], Any]) -> None:
-    """Lets go of all that code holds, except for the files in `own`.
+def finalize_objects(shell: Any, last_module: str, own: tuple[Any, ...], guard: Callable[[], Any]) -> None:
+    """Finalizes all objects of user code, except the files in `own`.
 
-    `last_module` is the one that was imported last before there was any code. Each step is made in a `guard`.
+    `last_module` is the last module that was imported before user code ran. Each step runs inside a `guard()`.
     """
     with guard():
         _empty(shell.user_ns)
-    # To look at those that were imported before would copy them, where a fork has left them shared.
+    # Reading modules that were imported before would copy pages shared with the fork server.
     for name in list(takewhile(lambda name: name != last_module, reversed(sys.modules))):
         module = sys.modules[name]
         if issubclass(type(module), ModuleType) and _is_of_user(vars(module).get("__file__")):
             _empty(vars(module))
     with guard():
         shell.last_execution_result = None
-        # Ends with a collection of what is garbage by now.
+        # Ends with a garbage collection.
         shell.displayhook.flush()
-    # The rest is held by others, such as functions of code and modules of libraries.
+    # Other objects are referenced elsewhere, such as by functions and by modules of libraries.
     held = gc.get_objects()
     _finalize(held, guard)
     _write_files(held, own, guard)
     with guard():
-        # Once is enough.
+        # `atexit_operations` would flush again.
         shell.displayhook.do_full_cache = False
         shell.atexit_operations()
 
 
 def _empty(namespace: MutableMapping[str, Any]) -> None:
     names = [name for name, value in namespace.items() if not issubclass(type(value), USED) and not _is_special(name)]
-    # What came last goes first, as a list lets go of its end first.
+    # The newest object is released first: a list releases its items from the end.
     things = [namespace.pop(name) for name in names]
     del things
 
@@ -111,8 +111,8 @@ def _close_generator(generator: Any) -> None:
 
 
 def _write_files(things: list[Any], own: tuple[Any, ...], guard: Callable[[], Any]) -> None:
-    """Writes what files hold. The outer ones come first, as they write to others; those that are not of Python's own kinds,
-    such as those that compress, write something at their end, too.
+    """Flushes files. Text wrappers come first, as they write to buffers. Files that are not Python's own types, such as
+    compressed ones, write a trailer when they are closed.
     """
     kinds = {kind for kind in set(map(type, things)) if issubclass(kind, FILE)}
     files = [thing for thing in things if type(thing) in kinds and not any(thing is one for one in own)]

@@ -1,4 +1,4 @@
-"""The end of a kernel: what its code has registered or holds comes to its end, too, and the process is gone soon."""
+"""The shutdown of a kernel: exit functions run, objects are finalized, and the process ends soon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from test_fork_server import PRELOAD, ForkServer
 #: Longer than any end takes; only what hangs takes longer.
 HANG = 60
 
-#: What each piece of code leaves to the end of its kernel: it makes a file with its name, and writes to it.
+#: Each piece of code creates a file with its name, and writes to it at the kernel's end.
 LEFT = {
     "atexit": "import atexit; atexit.register(mark, 'atexit')",
     "atexit_after_errors": "atexit.register(mark, 'atexit_after_errors'); atexit.register(lambda: 1 / 0); atexit.register(sys.exit, 3)",
@@ -89,7 +89,7 @@ def fork_server(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> ForkSer
 
 @pytest.fixture(params=["forked", "spawned"])
 def start(request: pytest.FixtureRequest, fork_server: ForkServer, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts kernels, by forking or by their command."""
+    """Starts kernels by fork or by exec."""
     spawned: list[Spawned] = []
 
     def start() -> Any:
@@ -104,7 +104,7 @@ def start(request: pytest.FixtureRequest, fork_server: ForkServer, tmp_path: Pat
 
 
 def end(kernel: Any) -> None:
-    """Asks a kernel to end, and waits until it has."""
+    """Sends a `shutdown_request` and waits for the end."""
     kernel.send("shutdown_request", {"restart": False}, socket=kernel.control)
     wait_for_end(kernel)
 
@@ -120,7 +120,7 @@ def wait_for_end(kernel: Any) -> None:
         os.close(descriptor)
 
 
-def test_what_code_leaves_to_the_end_is_done(start: Callable[[], Any], tmp_path: Path) -> None:
+def test_objects_and_exit_functions_of_code_are_finalized(start: Callable[[], Any], tmp_path: Path) -> None:
     directory = tmp_path / "left"
     directory.mkdir()
     (tmp_path / "of_user.py").write_text(OF_USER.format(directory=str(directory)))
@@ -144,7 +144,7 @@ def test_temporary_files_and_directories_are_removed(start: Callable[[], Any], t
     assert list(directory.iterdir()) == []
 
 
-def test_what_is_printed_at_the_end_is_sent_and_the_request_is_answered(start: Callable[[], Any]) -> None:
+def test_output_at_exit_is_sent_and_the_request_is_answered(start: Callable[[], Any]) -> None:
     kernel = start()
     kernel.run("import atexit, sys; atexit.register(print, 'at exit')")
     kernel.run("class P:\n  def __del__(self): print('finalized', file=sys.stderr)\np = P()")
@@ -163,7 +163,7 @@ def test_what_is_printed_at_the_end_is_sent_and_the_request_is_answered(start: C
     wait_for_end(kernel)
 
 
-def test_its_last_words_are_sent(start: Callable[[], Any]) -> None:
+def test_the_last_output_is_sent(start: Callable[[], Any]) -> None:
     kernel = start()
     size = 3 << 20
     assert kernel.text(f"print('x' * {size}); exit()") == "x" * size + "\n"
@@ -191,7 +191,7 @@ def test_it_ends_whatever_code_has_done(start: Callable[[], Any], tmp_path: Path
     end(kernel)
 
 
-def test_a_child_that_does_not_end_when_it_is_asked_to_is_killed(start: Callable[[], Any]) -> None:
+def test_a_child_that_ignores_sigterm_is_killed(start: Callable[[], Any]) -> None:
     kernel = start()
     pid = int(kernel.text("""
 import subprocess

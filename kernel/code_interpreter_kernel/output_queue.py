@@ -1,4 +1,4 @@
-"""What `sys.stdout` and `sys.stderr` were given, until it is sent."""
+"""The text of `sys.stdout` and `sys.stderr` that has not been sent."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ import threading
 from itertools import islice
 from typing import Any, Callable
 
-from code_interpreter_kernel.backlog import Backlog
 from code_interpreter_kernel.descriptors import Descriptors
+from code_interpreter_kernel.send_queue import SendQueue
 from code_interpreter_kernel.system import System
 
-#: A stream, the header of the request that the text belongs to, and the text, or bytes of it.
+#: A stream, the header of the request that the text belongs to, and the text or its bytes.
 Entry = tuple[Any, dict[str, Any], "str | bytes"]
 
-#: What may wait to be sent before who writes waits for that, in characters; and what an entry counts beside its text.
+#: The size at which writing code waits, in characters, and what an entry counts in addition to its text.
 LIMIT = 1 << 21
 ENTRY = 100
 
-#: What is longer is sent in more than one message, in characters: a client that reads slowly is sent one after another.
+#: The longest text in one message, in characters: a slow client receives longer text piece by piece.
 PIECE = 1 << 20
 
-#: So many flushes are sent at once, and then one in so many seconds: others are sent by the thread.
+#: This many flushes are sent at once; after that, one per interval. The thread sends the others.
 FLUSHES = 20
 FLUSH_SECONDS = 0.005
 
 
-class Spool:
-    """All that was written is sent in the order in which it was written, whoever wrote it, and in few messages."""
+class OutputQueue:
+    """Collects text, and sends it in the order in which it was written, in few messages."""
 
-    def __init__(self, backlog: Backlog):
-        self.backlog = backlog
+    def __init__(self, send_queue: SendQueue):
+        self.send_queue = send_queue
         self.descriptors = Descriptors()
         self.entries: list[Entry] = []
-        #: How much is in them; never too little.
+        #: The size of the entries, never too small.
         self.size = 0
-        #: Held by one who adds to the entries or sends them. Code that a signal, or the end of an object, runs meanwhile in
-        #: the same thread may print.
+        #: Held to append or send entries. Reentrant: a signal handler or finalizer may print while the thread holds
+        #: it.
         self.lock = threading.RLock()
-        #: When something was sent last.
+        #: The time of the last send.
         self.sent_at = 0.0
-        #: Whether this is a forked child: what it writes goes to the descriptors, which its parent reads.
+        #: Whether this is a forked child, which writes to the descriptors that its parent reads.
         self.is_child = False
-        #: Has the thread send what there is.
+        #: Makes the thread send the entries.
         self.wake: Callable[[], None] = lambda: None
         self._is_sending = False
         self._flushed_at = 0.0
-        # A child has what its parent is about to send, and nobody who holds the lock.
+        # A child inherits the entries, which its parent sends, and the lock, whose holder does not exist there.
         os.register_at_fork(
             before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self._become_child
         )
@@ -61,41 +61,41 @@ class Spool:
 
     @property
     def ends_with_line(self) -> bool:
-        """Whether the last that was written, if anything, was the end of a line."""
+        """Whether the last entry, if any, ends a line."""
         last = self.entries[-1:]
         return not last or last[0][2][-1:] in ("\n", b"\n")
 
     def read_descriptors(self) -> None:
-        """Takes what was written to the descriptors so far."""
+        """Appends what was written to the descriptors so far."""
         with self.lock:
-            if self.descriptors.look():
+            if self.descriptors.has_input():
                 self.size += self.descriptors.read(self.entries) + ENTRY
 
     def flush(self) -> None:
-        """Sends what was written so far: now, or very soon where that was asked for often."""
+        """Sends the entries now, or soon after many flushes."""
         self.read_descriptors()
         if not self.entries:
             return
         now = System.monotonic()
         flushed_at = max(self._flushed_at, now - FLUSHES * FLUSH_SECONDS) + FLUSH_SECONDS
-        if flushed_at <= now and not self.backlog.is_full:
+        if flushed_at <= now and not self.send_queue.is_full:
             self._flushed_at = flushed_at
             self.send_all()
-            # The thread sleeps through what is read before it has looked.
+            # The thread is not woken by output that this thread has read.
             if self.descriptors.has_log:
                 self.wake()
         else:
             self.wake()
 
     def relieve(self) -> None:
-        """Waits while there is more than enough."""
+        """Waits while the entries exceed `LIMIT`."""
         while self.size > LIMIT and not self.lock._is_owned():  # type: ignore[attr-defined]
-            self.backlog.wait_for_room()
+            self.send_queue.wait_for_room()
             if not self.send_all():
                 return
 
     def send_all(self) -> bool:
-        """Sends what was written so far; False in the midst of sending, where that is for the one who is at it."""
+        """Sends the entries; False if this thread is already sending."""
         with self.lock:
             if self._is_sending:
                 return False
@@ -110,31 +110,32 @@ class Spool:
         return True
 
     def _send_first(self) -> None:
-        entries, backlog = self.entries, self.backlog
+        entries, send_queue = self.entries, self.send_queue
         stream, parent, _ = entries[0]
         parts = self._first_parts()
         end = len(parts)
         text, rest = join(stream.rest, parts)
-        accepted = backlog.accepted
+        accepted = send_queue.accepted
         try:
             if text:
                 stream.send(text, parent)
-            # Python looks for signals at calls and at jumps: not between these two.
+            # Python runs signal handlers at calls and jumps only, so none runs between these lines.
             stream.rest = rest
             del entries[:end]
         except KeyboardInterrupt:
-            # It is code that was interrupted: all that it had printed is to be seen, once.
-            if backlog.accepted is not accepted:
+            # User code was interrupted. Its output must appear exactly once, so the entries are kept unless they were
+            # sent.
+            if send_queue.accepted is not accepted:
                 stream.rest = rest
                 del entries[:end]
             raise
         except Exception:
-            # One that cannot be sent must not keep those that follow.
+            # A message that cannot be sent must not block those after it.
             del entries[:end]
             sys.excepthook(*sys.exc_info())
 
     def _first_parts(self) -> list[str | bytes]:
-        """What the next message is made of."""
+        """The texts of the next message."""
         stream, parent, first = self.entries[0]
         parts, size = [first], len(first)
         for other, its_parent, part in islice(self.entries, 1, None):
@@ -146,7 +147,7 @@ class Spool:
 
 
 def join(rest: bytes, parts: list[str | bytes]) -> tuple[str, bytes]:
-    """The text of the parts, and what there is of a character that is not whole yet. `rest` is what there was before."""
+    """Decodes and joins the parts. `rest` is the beginning of an incomplete character; the new one is returned."""
     try:
         return sendable("".join(parts)), rest  # type: ignore[arg-type]
     except TypeError:
@@ -161,7 +162,9 @@ def join(rest: bytes, parts: list[str | bytes]) -> tuple[str, bytes]:
 
 
 def sendable(text: str) -> str:
-    """The text, whole. Half a surrogate pair has no place in UTF-8: the message would not be sent, nor any that follows."""
+    """The text without lone surrogates, which UTF-8 cannot encode. With one, neither this message nor later ones could be
+    sent.
+    """
     try:
         text.isascii() or text.encode()
     except UnicodeEncodeError:
