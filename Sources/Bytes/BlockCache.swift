@@ -1,19 +1,19 @@
 import Glibc
 import Synchronization
 
-/// Keeps blocks of memory that were used, for the next use, as long as an instance of it lives.
+/// Keeps freed blocks of memory for reuse while at least one instance exists.
 ///
-/// The allocator gives freed memory back to the system, which makes its pages anew for the next block. Two kinds of work pay
-/// for that noticeably; for each there is a kind of block.
+/// The allocator returns freed memory to the system, which creates new pages for the next block. Two kinds of work pay
+/// noticeably for that; each has its kind of block.
 public final class BlockCache: Sendable {
   /// What blocks are kept for.
   public enum Kind: Sendable {
-    /// Transfers of files: blocks of `transferLength` bytes. A transfer fills and frees one every 0.2 ms; the new pages were
-    /// 20,000 page faults, and a fifth of the processor time, in an upload of 256 MiB.
+    /// Transfers of files: blocks of `transferLength` bytes. A transfer fills and frees one every 0.2 ms. In an upload
+    /// of 256 MiB, new pages were 20,000 page faults and a fifth of the processor time.
     case transfer
-    /// Long messages: the last block of at least `smallestLong` bytes. For a message of 64 MiB new pages take as long as
-    /// copying it, and ten times as long in a virtual machine whose host takes back free memory: reading one took 14 ms with
-    /// the pages there, and 169 ms without.
+    /// Long messages: the last block of at least `smallestLong` bytes. For a message of 64 MiB, new pages take as long
+    /// as copying it, and ten times as long in a virtual machine whose host reclaims free memory: reading one took 14
+    /// ms with existing pages, and 169 ms without.
     case longMessage
   }
 
@@ -41,13 +41,13 @@ public final class BlockCache: Sendable {
     for block in Self.withSpareBlocks(of: kind, { $0.removeHolder() }) { block.base.deallocate() }
   }
 
-  /// Memory of at least `capacity` bytes, not initialised.
+  /// Allocates at least `capacity` bytes, not initialised.
   static func allocate(_ capacity: Int) -> UnsafeMutableRawPointer {
     guard let kind = kind(of: capacity) else { return .allocate(byteCount: max(capacity, 1), alignment: 1) }
     let length = blockLength(capacity)
     let spare = withSpareBlocks(of: kind) { $0.take() }
     if let spare, spare.length == length { return spare.base }
-    // A spare block of another length is freed before there is a new one, so that there is never memory for both.
+    // A spare block of another length is freed first, so that both are never allocated together.
     spare?.base.deallocate()
     let base = UnsafeMutableRawPointer.allocate(byteCount: length, alignment: 1)
     if kind == .longMessage { preferHugePages(base, length) }
@@ -61,7 +61,7 @@ public final class BlockCache: Sendable {
     withSpareBlocks(of: kind) { $0.keep(block) }?.base.deallocate()
   }
 
-  /// What a block for `capacity` bytes is kept for; nil where it is not kept.
+  /// The kind of a block for `capacity` bytes; nil if it is not kept.
   private static func kind(of capacity: Int) -> Kind? {
     if capacity >= smallestLong { return .longMessage }
     return capacity == transferLength ? .transfer : nil
@@ -74,7 +74,7 @@ public final class BlockCache: Sendable {
     return isTooLarge ? capacity : sum / hugePage * hugePage
   }
 
-  /// Asks for huge pages where they lie wholly in this memory; a system that has none uses small ones.
+  /// Requests huge pages where they lie wholly in this memory; systems without them use small ones.
   private static func preferHugePages(_ base: UnsafeMutableRawPointer, _ length: Int) {
     let start = base.alignedUp(toMultipleOf: hugePage)
     let end = (base + length).alignedDown(toMultipleOf: hugePage)
@@ -98,9 +98,9 @@ struct Block: Equatable, @unchecked Sendable {
   let length: Int
 }
 
-/// Blocks of one kind that wait for their next use.
+/// The spare blocks of one kind.
 struct SpareBlocks: Sendable {
-  /// How many are kept at most.
+  /// The limit of spare blocks.
   let maximumCount: Int
   /// Longer blocks are not kept; in bytes.
   let longest: Int
@@ -115,17 +115,17 @@ struct SpareBlocks: Sendable {
 
   mutating func addHolder() { holderCount += 1 }
 
-  /// Hands out the block that was used last.
+  /// Returns the block that was used last.
   mutating func take() -> Block? { blocks.popLast() }
 
-  /// Takes `block` over. Returns what is to be freed: the oldest block, or this one where nobody wants it.
+  /// Keeps `block`. Returns the block to free: the oldest one, or this one if it is not kept.
   mutating func keep(_ block: Block) -> Block? {
     guard holderCount > 0, block.length <= longest else { return block }
     blocks.append(block)
     return blocks.count > maximumCount ? blocks.removeFirst() : nil
   }
 
-  /// Returns what is to be freed as nobody is left to use it.
+  /// Returns the blocks to free, as there are no users any more.
   mutating func removeHolder() -> [Block] {
     holderCount -= 1
     guard holderCount == 0 else { return [] }

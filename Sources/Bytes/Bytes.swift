@@ -88,7 +88,7 @@ public struct Bytes: @unchecked Sendable {
 }
 
 extension Sequence<Bytes> {
-  /// How many bytes all pieces have together.
+  /// The total length, in bytes.
   @inlinable public var byteCount: Int { reduce(0) { $0 + $1.count } }
 }
 

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/// A descriptor that stands for a place in the tree, without the right to read it (O_PATH).
+/// A descriptor of a place in the tree, without read access (O_PATH).
 static const int openPathOnly = __O_PATH;
 /// A file without a name, which vanishes with its last descriptor (O_TMPFILE).
 static const int openUnnamed = __O_TMPFILE;

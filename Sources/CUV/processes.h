@@ -13,18 +13,18 @@
 /// pidfd_open(2): a descriptor that becomes readable when the process ends.
 static inline int openProcess(int process) { return (int)syscall(SYS_pidfd_open, process, 0u); }
 
-/// PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9: the signal is for the process group that the process leads.
+/// PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9: signals the process group of the process.
 static const unsigned int toProcessGroup = 1u << 2;
 
-/// pidfd_send_signal(2): a signal for the process of a descriptor, and for no other that has got its number since.
+/// pidfd_send_signal(2): signals the process of a pidfd, and no later one with the same number.
 static inline int signalProcess(int descriptor, int signal, unsigned int flags) {
   return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, flags);
 }
 
-/// PR_SET_CHILD_SUBREAPER: whether descendants of ours become our children when their parents end.
+/// PR_SET_CHILD_SUBREAPER: adopts descendants whose parents have ended.
 static inline int adoptOrphans(int wanted) { return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)wanted, 0, 0, 0); }
 
-/// prlimit(2): sets the soft limit of file locks (RLIMIT_LOCKS) of a process, and leaves the hard one.
+/// prlimit(2): sets the soft limit of file locks (RLIMIT_LOCKS) of a process, not the hard one.
 static inline int limitFileLocks(int process, uint64_t number) {
   struct { uint64_t soft, hard; } limits;
   if (syscall(SYS_prlimit64, process, RLIMIT_LOCKS, NULL, &limits) != 0) return -1;
@@ -32,7 +32,7 @@ static inline int limitFileLocks(int process, uint64_t number) {
   return (int)syscall(SYS_prlimit64, process, RLIMIT_LOCKS, &limits, NULL);
 }
 
-/// The soft limit of file locks of a process; false where the system does not tell us.
+/// The soft limit of file locks of a process; false if the system denies it.
 static inline bool fileLockLimit(int process, uint64_t *number) {
   struct { uint64_t soft, hard; } limits;
   if (syscall(SYS_prlimit64, process, RLIMIT_LOCKS, NULL, &limits) != 0) return false;
@@ -40,7 +40,7 @@ static inline bool fileLockLimit(int process, uint64_t *number) {
   return true;
 }
 
-/// A child that has ended and that nobody has waited for yet; 0 where there is none. It stays as it is.
+/// A zombie child, which is not reaped; 0 if there is none (waitid(2) with WNOWAIT).
 static inline int endedChild(void) {
   siginfo_t information = {0};
   if (waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) != 0) return 0;

@@ -7,11 +7,11 @@ import Wire
 /// An HTTP/1.1 server: accepts connections from a listener and gives their requests to a handler.
 @LoopActor
 public final class HTTPServer {
-  /// Answers one request. What it throws becomes an error response: `HTTPErrorResponse` as it says, and other errors as
-  /// 500, with a line in the log. A response that it leaves open is finished when it returns.
+  /// Answers one request. An error that it throws becomes an error response: an `HTTPErrorResponse` as it is, and
+  /// others as 500, with a line in the log. A response that it leaves open is finished when it returns.
   public typealias Handler = @LoopActor @Sendable (Request, ResponseWriter) async throws -> Void
 
-  /// How many connections over the limit may be open at once; each takes a descriptor for at most two seconds.
+  /// The limit of open connections over `maximumConnections`; each takes a descriptor for at most two seconds.
   static let maximumConnectionsOverLimit = 64
 
   let options: HTTPServerOptions
@@ -48,8 +48,8 @@ public final class HTTPServer {
     timeouts = ConnectionTimeouts(connectionOptions.timeouts, write: options.writeTimeout)
     bodyMemory = BodyMemory(
       limit: options.maximumBodyMemory, longestBody: options.maximumCollectedBody,
-      patience: options.bodyTimeout)
-    // Two servers, or two runs of one, do not give the same name to their requests.
+      timeout: options.bodyTimeout)
+    // Request identifiers differ between servers and between runs.
     let random = String(UInt32.random(in: .min ... .max), radix: 16)
     requestIDPrefix = String(repeating: "0", count: 8 - random.utf8.count) + random + "-"
   }
@@ -74,8 +74,8 @@ public final class HTTPServer {
     await listener.close()
   }
 
-  /// Adds a connection. One over the limit is open for as long as it takes to refuse it, and the oldest of these makes
-  /// room for the newest: clients that connect and send nothing do not keep health checks away.
+  /// Adds a connection. One over the limit stays open until it is refused, and the oldest of these makes room for the
+  /// newest: clients that connect and send nothing do not block health checks.
   private func admit(_ stream: SocketStream) -> HTTPConnection {
     let isOverLimit = timeouts.count - overLimit.count >= options.maximumConnections
     let connection = HTTPConnection(stream, to: self, overLimit: isOverLimit ? tooManyConnections : nil)
@@ -97,7 +97,7 @@ public final class HTTPServer {
       "\(options.maximumConnections) connections are open, and no more are allowed; try again")
   }
 
-  /// Refuses requests that no handler may see.
+  /// Refuses invalid requests before the handler.
   func check(_ request: Request, isOverLimit: Bool) throws(HTTPErrorResponse) {
     try hostCheck.check(request.target, request.fields)
     if isOverLimit, request.target.path != options.pathServedOverLimit {
@@ -105,8 +105,8 @@ public final class HTTPServer {
     }
   }
 
-  /// Begins to end: stops listening, closes idle connections, and others after their response. `serve` returns when all
-  /// are closed.
+  /// Drains: stops listening, closes idle connections, and others after their response. `serve` returns when all are
+  /// closed.
   public func drain() async {
     guard !isDraining else { return }
     isDraining = true
@@ -130,7 +130,7 @@ public final class HTTPServer {
         return nil
       } catch {
         log.cannotAccept(error)
-        // Out of descriptors, for one: try again, but not at full speed.
+        // For example, no free descriptors: try again, but not at full speed.
         do { try await EventLoop.sleep(for: .milliseconds(50)) } catch { return nil }
       }
     }

@@ -4,7 +4,7 @@ import Bytes
 import Wire
 
 extension Service {
-  /// All that clients can ask for.
+  /// All routes.
   func router() -> Router {
     var router = Router()
     let limit = configuration.maximumBody

@@ -9,10 +9,10 @@ import Workspace
 /// The whole server: contexts with kernels of a provider, the files of a workspace, and the routes to them.
 @LoopActor
 public final class Service {
-  /// How long code that was interrupted at shutdown may take to end.
+  /// The time that interrupted code has to end at shutdown.
   private static let interruptGrace: Duration = .seconds(3)
-  /// How long clients may take to read the end of their answers at shutdown.
-  private static let goodbyeLimit: Duration = .seconds(2)
+  /// The time that clients have to read the end of their responses at shutdown.
+  private static let drainLimit: Duration = .seconds(2)
   /// The pause before a default kernel that did not start is started again.
   private static let retryInterval: Duration = .seconds(1)
 
@@ -37,7 +37,8 @@ public final class Service {
       logger: logger)
   }
 
-  /// Serves until `stop` returns, then drains: no new executions, the running ones get the grace, then an interrupt.
+  /// Serves until `stop` returns, then drains: refuses new executions, and interrupts the running ones after the grace
+  /// period.
   public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async {
     let router = router()
     let server = HTTPServer(options: configuration.http, logger: logger) { try await router.handle($0, $1) }
@@ -48,16 +49,16 @@ public final class Service {
     await runs.drain(grace: configuration.grace, afterInterrupt: Self.interruptGrace)
     warming.cancel()
     await server.drain()
-    // Code that did not obey the interrupt ends here, with its kernel, and its client is told.
+    // Code that ignored the interrupt ends here with its kernel, and its client gets the reason.
     await contexts.close()
-    let patience = Deadline { serving.cancel() }
-    patience.start(Self.goodbyeLimit)
+    let drainDeadline = Deadline { serving.cancel() }
+    drainDeadline.start(Self.drainLimit)
     await serving.value
-    patience.close()
+    drainDeadline.close()
     await provider.close()
   }
 
-  /// Starts the default kernel before anybody asks for it.
+  /// Starts the default kernel before the first request.
   private func warmUp() async {
     while !Task.isCancelled {
       do {
@@ -77,7 +78,7 @@ public final class Service {
     do {
       try await context.upgrade()
     } catch {
-      logger.info("the default kernel stays as it is", metadata: ["reason": "\(error)"])
+      logger.info("the default kernel is not upgraded", metadata: ["reason": "\(error)"])
     }
   }
 }

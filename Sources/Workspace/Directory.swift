@@ -8,8 +8,8 @@ public import Loop
 /// system calls.
 @LoopActor
 public final class Directory {
-  /// For calls that may take seconds: syncing a file to disk, listing or removing a large directory. They use at most half
-  /// of libuv's four threads, so that reads and writes go on beside them. libuv limits name resolution in the same way.
+  /// For calls that may take seconds: syncing a file to disk, listing or removing a large directory. They use at most
+  /// half of libuv's four threads, so that reads and writes continue. libuv limits name resolution in the same way.
   static let slowCalls = Semaphore(permits: 2)
 
   private let tree: Tree

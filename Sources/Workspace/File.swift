@@ -30,8 +30,8 @@ public final class File {
 /// in memory.
 @LoopActor
 public final class FileBlocks {
-  /// The size of a block in bytes: so large that the way to the thread pool and back costs little, and so small that
-  /// many downloads fit in memory.
+  /// The size of a block in bytes: large enough that the round trip to the thread pool costs little, and small enough
+  /// that many downloads fit in memory.
   static let blockSize = BlockCache.transferLength
 
   private let file: File

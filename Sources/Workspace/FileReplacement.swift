@@ -11,8 +11,8 @@ public final class FileReplacement {
 
   /// Nil after `commit` and `abandon`.
   private var replacement: Replacement?
-  private let backlog = WriteBacklog()
-  /// Woken when the backlog has room again, and when no job is left.
+  private let queue = WriteQueue()
+  /// Woken when the queue has room again, and when no job is left.
   private let progress = WaitQueue()
   private let cache = BlockCache(.transfer)
 
@@ -25,17 +25,17 @@ public final class FileReplacement {
   public func write(_ bytes: Bytes) async throws {
     guard let replacement else { throw UVError.cancelled }
     count += Int64(bytes.count)
-    if try backlog.append(bytes) { startWriting(to: replacement.file) }
-    try await progress.wait { backlog.hasRoom() }
+    if try queue.append(bytes) { startWriting(to: replacement.file) }
+    try await progress.wait { queue.hasRoom() }
   }
 
-  /// Gives the file its name. The file is on the disk when this returns.
+  /// Gives the file its name. The file is on disk when this returns.
   /// - Returns: true if the file is new, false if it replaced another.
   public func commit() async throws -> Bool {
     guard let replacement else { throw UVError.cancelled }
-    if backlog.complete() { startWriting(to: replacement.file) }
-    try await progress.wait { !backlog.hasJob }
-    if let failure = backlog.failure { throw failure }
+    if queue.complete() { startWriting(to: replacement.file) }
+    try await progress.wait { !queue.hasJob }
+    if let failure = queue.failure { throw failure }
     let isNew = try await Directory.slowCalls.withPermit {
       try await Pending { () throws(UVError) in try replacement.commit() }.value()
     }
@@ -43,32 +43,32 @@ public final class FileReplacement {
     return isNew
   }
 
-  /// Discards the file. Does nothing after a `commit` that succeeded.
+  /// Discards the file. Does nothing after a successful `commit`.
   public func abandon() async {
     // The job gets the last reference, so that the pool closes the file: that frees its blocks, which takes time.
     guard let abandoned = replacement else { return }
     replacement = nil
-    backlog.discard()
-    await progress.waitRegardless { !backlog.hasJob }
+    queue.discard()
+    await progress.waitRegardless { !queue.hasJob }
     _ = try? await Pending { () throws(UVError) in abandoned.abandon() }.valueRegardless()
   }
 
-  /// Starts a job, and another one after it as long as the backlog needs one.
+  /// Starts a job, and further ones while the queue needs them.
   private func startWriting(to file: Descriptor) {
-    let job = Pending { [backlog, progress] in
-      Self.write(backlog, to: file) { LoopActor.perform { progress.wakeAll() } }
+    let job = Pending { [queue, progress] in
+      Self.write(queue, to: file) { LoopActor.perform { progress.wakeAll() } }
     }
     LoopActor.task { [self] in
       _ = try? await job.valueRegardless()
-      if backlog.endJob() { startWriting(to: file) } else { progress.wakeAll() }
+      if queue.endJob() { startWriting(to: file) } else { progress.wakeAll() }
     }
   }
 
-  /// Writes blocks until the backlog has no more for this job. Runs on the thread pool.
+  /// Writes blocks until the queue has none for this job. Runs on the thread pool.
   private nonisolated static func write(
-    _ backlog: WriteBacklog, to file: Descriptor, onRoom: () -> Void
+    _ queue: WriteQueue, to file: Descriptor, onRoom: () -> Void
   ) {
-    while let block = backlog.take() {
+    while let block = queue.nextBlock() {
       var failure: UVError?
       do throws(UVError) {
         try file.write(block.pieces, at: block.offset)
@@ -76,13 +76,13 @@ public final class FileReplacement {
       } catch {
         failure = error
       }
-      if backlog.settle(failure) { onRoom() }
+      if queue.finishBlock(failure) { onRoom() }
     }
   }
 }
 
-extension WriteBacklog.Block {
-  /// The stretch of `FileReplacement.writebackSize` bytes that this block completes; nil if it completes none.
+extension WriteQueue.Block {
+  /// The range of `FileReplacement.writebackSize` bytes that this block completes; nil if it completes none.
   fileprivate var rangeToWriteBack: Range<Int64>? {
     let size = FileReplacement.writebackSize
     let end = (offset + Int64(count)) / size * size

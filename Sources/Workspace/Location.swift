@@ -9,10 +9,10 @@ struct Location {
   let status: FileStatus?
   /// True of the root itself, which has no name.
   var isRoot = false
-  /// The first of the directories in the path that do not exist. It is to be made in `parent`, and `name` has no meaning.
+  /// The first missing directory of the path, to be created in `parent`. If set, `name` has no meaning.
   var missingDirectory: PathName?
 
-  /// Checks what open(2) for writing would: that this is a file that we may write, or nothing.
+  /// Makes the checks of open(2) for writing: the target is a file that we may write, or missing.
   func requireWritableTarget() throws(UVError) {
     guard let status else { return }
     try status.requireFile()
@@ -36,8 +36,7 @@ public struct FilePlace: Hashable, Sendable {
 }
 
 extension FileStatus {
-  /// Throws unless this is a file that can be read and written: EISDIR for a directory, and otherwise ENXIO, which is
-  /// what open(2) says of a socket.
+  /// Throws unless this is a regular file: EISDIR for a directory, otherwise ENXIO, as open(2) does for a socket.
   func requireFile() throws(UVError) {
     switch kind {
     case .file: return

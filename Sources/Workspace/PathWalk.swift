@@ -16,9 +16,9 @@ struct PathWalk {
   private let followsLast: Bool
   private let acceptsMissingParents: Bool
   private var meansDirectory: Bool
-  /// The names that are still to be followed, the next one last.
+  /// The names that are left to follow, the next one last.
   private var pending: [PathName]
-  /// How many of `pending`, from its beginning, are of the path itself. The others are of links.
+  /// The number of names at the beginning of `pending` that belong to the path itself. The others belong to links.
   private var pendingOfPath: Int
   private var levels: [(directory: Descriptor, name: PathName)] = []
   private var links = 0

@@ -25,7 +25,7 @@ public struct RelativePath: Sendable, Equatable {
     if path.first == Self.slash { throw .crossesDevice }
     if path.count > PathName.maximumPathLength { throw .nameTooLong }
     self.init(parsing: path[...])
-    // Earlier than the system says it, which is when the directories before that name have been made.
+    // The system would report this only after the directories before that name have been made.
     if names.contains(where: { $0.bytes.count > PathName.maximumNameLength }) { throw .nameTooLong }
   }
 
@@ -36,7 +36,7 @@ public struct RelativePath: Sendable, Equatable {
     meansDirectory = pieces.last.map { $0.isEmpty || $0.elementsEqual(".".utf8) } ?? true
   }
 
-  /// True if the path leads out where it contains no links: more `..` than names come before some point.
+  /// True if the path leads out without links: some prefix has more `..` than names.
   var climbsOut: Bool {
     var depth = 0
     for name in names {

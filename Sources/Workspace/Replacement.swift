@@ -3,8 +3,8 @@ import Loop
 /// A file that is being written and then replaces another in one step, with calls that block. `FileReplacement` runs them
 /// on the thread pool.
 ///
-/// The file has no name while it is written: no reader sees half of it, and it vanishes if the process dies. On file
-/// systems without unnamed files (NFS, some FUSE) it has a hidden name next to the target instead.
+/// The file has no name while it is written: no reader sees half of it, and it vanishes if the process dies. File
+/// systems without unnamed files (NFS, some FUSE) get a hidden name next to the target instead.
 struct Replacement: Sendable {
   let file: Descriptor
   private let tree: Tree
@@ -34,7 +34,7 @@ struct Replacement: Sendable {
     }
   }
 
-  /// Gives the file its name. The file is on the disk when this returns.
+  /// Gives the file its name. The file is on disk when this returns.
   /// - Returns: true if nothing had that name before.
   func commit() throws(UVError) -> Bool {
     if let old = try locateAndMakeParents().status { try file.takePermissions(of: old) }

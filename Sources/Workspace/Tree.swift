@@ -2,7 +2,7 @@ import Loop
 
 /// A directory and everything beneath it, with calls that block. `Directory` runs them on the thread pool.
 struct Tree: Sendable {
-  /// How often a path is looked up again after another process has changed it between the look-up and the use.
+  /// How often a path is looked up again if another process has changed it before its use.
   static let attempts = 16
 
   let root: Descriptor
@@ -58,7 +58,7 @@ struct Tree: Sendable {
     }
   }
 
-  /// The common case, in two system calls; nil where `PathWalk` has to find the way, or the error.
+  /// The common case, in two system calls; nil if `PathWalk` has to resolve the path or find the error.
   private func locateByKernel(_ path: RelativePath, followsLast: Bool) -> Location? {
     guard let name = path.names.last, !name.isParent,
       let parent = try? root.openDirectoryBeneath(PathName(joining: path.names.dropLast())),
@@ -97,7 +97,7 @@ struct Tree: Sendable {
     try location.parent.removeTree(location.name)
   }
 
-  /// Tries again where another process puts a link under a name between the look-up and the open.
+  /// Tries again if another process replaces a name by a link between the look-up and the open.
   func retryingChangedLinks<R>(_ body: () throws(UVError) -> R) throws(UVError) -> R {
     for _ in 1..<Self.attempts {
       do { return try body() } catch { guard error == .tooManyLinks else { throw error } }

@@ -85,7 +85,7 @@ struct KernelOptions: ParsableArguments {
     }
   }
 
-  /// Refuses options that have no effect, as they should not look as if they had one.
+  /// Refuses options that would have no effect.
   private func validateWhereKernelsRun() throws {
     let location: ServerLocation?
     do {
@@ -111,7 +111,7 @@ struct KernelOptions: ParsableArguments {
       throw Self.withoutEffect("jupyter-ca", "is for https, which this --jupyter-url is not")
     }
     if backend == .jupyter {
-      // No warm kernels and no preloaded modules are what --backend jupyter has anyway.
+      // `--warm 0` and an empty `--preload` change nothing for --backend jupyter.
       for (option, isGiven) in [
         ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
         ("zeromq", zeromq != nil),

@@ -74,7 +74,7 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     let logger = logFormat.logger(level: logLevel)
     Handle.onForgottenHandle {
-      logger.error("a handle was forgotten, which is a bug", metadata: ["what": "\($0)"])
+      logger.error("a handle was not closed, which is a bug", metadata: ["what": "\($0)"])
     }
     var options = connections.serverOptions(
       openFiles: ProcessLimits.raiseOpenFiles(), listeningHost: host, logger: logger)
@@ -114,7 +114,7 @@ struct ServeCommand: ParsableCommand {
     }
   }
 
-  /// A workspace that was named on the command line must exist: its name may be mistyped.
+  /// A workspace that was given on the command line must exist: its name may be mistyped.
   private func makeDefaultWorkspace() throws {
     guard workspace == Self.defaultWorkspace, !SmallFile.exists(workspace) else { return }
     do {

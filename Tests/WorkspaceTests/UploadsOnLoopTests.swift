@@ -8,8 +8,8 @@ import Testing
 
 extension WorkspaceTests {
   @Suite struct UploadsOnLoop {
-    static let block = Bytes(repeatElement(7, count: WriteBacklog.blockSize))
-    static let bytesPerJob = Int64(WriteBacklog.blocksPerJob * WriteBacklog.blockSize)
+    static let block = Bytes(repeatElement(7, count: WriteQueue.blockSize))
+    static let bytesPerJob = Int64(WriteQueue.blocksPerJob * WriteQueue.blockSize)
 
     let workplace = Workplace()
 
@@ -19,7 +19,7 @@ extension WorkspaceTests {
         let plug = try PoolPlug()
         let replacement = try Replacement(tree, RelativePath("file"))
         let upload = FileReplacement(replacement)
-        let writers = await fill(upload, blocks: WriteBacklog.blocksPerJob * 5 / 2)
+        let writers = await fill(upload, blocks: WriteQueue.blocksPerJob * 5 / 2)
         let other = Pending { () throws(UVError) in try replacement.file.status().size }
         plug.releaseOne()
         #expect(try await other.value() == Self.bytesPerJob, "after one job, and before the next")
@@ -36,7 +36,7 @@ extension WorkspaceTests {
         let plug = try PoolPlug()
         let replacement = try Replacement(tree, RelativePath("file"))
         let upload = FileReplacement(replacement)
-        let writers = await fill(upload, blocks: WriteBacklog.blocksPerJob * 3 / 2)
+        let writers = await fill(upload, blocks: WriteQueue.blocksPerJob * 3 / 2)
         let other = Pending { replacement.file.becomeFull() }
         plug.releaseOne()
         try await other.value()
@@ -52,7 +52,7 @@ extension WorkspaceTests {
       let tree = try workplace.tree()
       try await TestLoop.run {
         let upload = try fullUpload(tree)
-        let blocksOfLimit = WriteBacklog.limit / WriteBacklog.blockSize
+        let blocksOfLimit = WriteQueue.limit / WriteQueue.blockSize
         await #expect(throws: UVError.noSpace) {
           for _ in 0...blocksOfLimit { try await upload.write(Self.block) }
         }
@@ -95,7 +95,7 @@ extension WorkspaceTests {
       try await TestLoop.run {
         let plug = try PoolPlug()
         let upload = FileReplacement(try Replacement(tree, RelativePath("file")))
-        let writers = await fill(upload, blocks: WriteBacklog.blocksPerJob * 2)
+        let writers = await fill(upload, blocks: WriteQueue.blocksPerJob * 2)
         let commit = LoopActor.task { try await upload.commit() }
         commit.cancel()
         await #expect(throws: CancellationError.self) { try await commit.value }
@@ -118,7 +118,7 @@ private func fill(_ upload: FileReplacement, blocks: Int) async -> [Task<Void, a
   let writers = (0..<blocks).map { _ in
     LoopActor.task { try await upload.write(WorkspaceTests.UploadsOnLoop.block) }
   }
-  let total = Int64(blocks * WriteBacklog.blockSize)
+  let total = Int64(blocks * WriteQueue.blockSize)
   while upload.count < total { await Task.yield() }
   return writers
 }

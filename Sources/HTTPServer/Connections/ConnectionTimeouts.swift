@@ -1,11 +1,11 @@
 import Loop
 import Wire
 
-/// The open connections, and one timer that looks at all of them. A connection only notes since when it waits, so that a
-/// request costs no timer and no look at the clock.
+/// The open connections, and one timer that checks them all. A connection only records when its wait began, so a
+/// request needs no timer and no system call.
 @LoopActor
 final class ConnectionTimeouts {
-  /// How long a client may take nothing, in nanoseconds.
+  /// How long a client may read nothing, in nanoseconds.
   let write: UInt64
   private let period: Duration
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
@@ -15,11 +15,11 @@ final class ConnectionTimeouts {
   init(_ timeouts: HTTPServerConnection.Timeouts, write: Duration) {
     self.write = write.nanoseconds
     let shortest = min(timeouts.head, timeouts.body, timeouts.idle, timeouts.linger, self.write)
-    // Time-outs are for what has gone wrong, so a second more does not matter.
+    // Time-outs are for failures: a second more does not matter.
     period = .nanoseconds(Int64(min(max(shortest / 2, 5_000_000), 1_000_000_000)))
   }
 
-  /// About the present, in nanoseconds: never behind, and ahead by at most one period.
+  /// The approximate time in nanoseconds: never behind, and ahead by at most one period.
   var now: UInt64 { lastTick + period.nanoseconds }
 
   var count: Int { connections.count }
@@ -31,7 +31,7 @@ final class ConnectionTimeouts {
     tick()
   }
 
-  /// The timer goes with the last connection, so that an idle server sleeps.
+  /// The timer stops with the last connection, so an idle server sleeps.
   func remove(_ connection: HTTPConnection) {
     connections[ObjectIdentifier(connection)] = nil
     guard connections.isEmpty else { return }

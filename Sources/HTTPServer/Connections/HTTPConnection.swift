@@ -2,10 +2,10 @@ import Loop
 import Bytes
 import Wire
 
-/// Serves one connection in one task: does what an `HTTPServerConnection` says on a stream.
+/// Serves one connection in one task: performs the events of an `HTTPServerConnection` on a stream.
 @LoopActor
 final class HTTPConnection {
-  /// So many requests that were received together are answered before other connections have their turn.
+  /// The number of pipelined requests that are answered before other connections get a turn.
   private static let maximumRun = 16
 
   let server: HTTPServer
@@ -16,9 +16,9 @@ final class HTTPConnection {
   private(set) var body: RequestBody?
   private let stream: SocketStream
   private var stall = WriteStall()
-  /// The client took nothing for too long.
+  /// True if the client read nothing for too long.
   private var hasStalled = false
-  /// How many requests were answered since the connection last waited for its client.
+  /// The number of requests answered since the connection last waited for its client.
   private var answered = 0
 
   /// - Parameter overLimit: see `HTTPServerConnection`.
@@ -32,7 +32,7 @@ final class HTTPConnection {
 
   /// Serves the connection until it ends, and closes it.
   func run() async {
-    // Where it throws the connection is broken or cancelled; the handler has been told.
+    // On an error the connection is broken or cancelled; the handler has been notified.
     try? await serve()
     await stream.close()
   }
@@ -66,7 +66,7 @@ final class HTTPConnection {
     }
   }
 
-  /// Reads nothing more until somebody waits for it.
+  /// Stops reading until a task waits for more.
   func pauseInput() { stream.pauseInput() }
 
   // MARK: Responding
@@ -95,11 +95,11 @@ final class HTTPConnection {
     self.body = nil
     finish(response)
     answered += 1
-    // A client that sends many requests at once must not keep the loop from all others.
+    // Many pipelined requests must not block the loop.
     if answered.isMultiple(of: Self.maximumRun) { await Task.yield() }
   }
 
-  /// Answers what is not a request, or cannot be served.
+  /// Responds to a malformed request.
   private func refuse(_ error: HTTPProtocolError, _ head: HTTPRequestHead?) async {
     let response = ResponseWriter(to: head, id: server.nextRequestID(), on: self)
     self.response = response
@@ -131,7 +131,7 @@ final class HTTPConnection {
   /// Waits until the client has gone, or the task is cancelled.
   func untilClientDisconnects() async {
     await stream.untilPeerIsGone()
-    // With the input full of pipelined requests nothing can be noticed before some of it is read.
+    // While the input is full of pipelined requests, a disconnect cannot be noticed.
     while !isClientDisconnected, !Task.isCancelled {
       do { try await EventLoop.sleep(for: .seconds(1)) } catch { return }
       await stream.untilPeerIsGone()
@@ -156,7 +156,7 @@ final class HTTPConnection {
     if http.evict() { stream.wakeReader() } else { abort() }
   }
 
-  /// Looks now and then whether the client has kept the connection waiting for too long.
+  /// Checks periodically whether the client has kept the connection waiting for too long.
   func checkTimeouts(at now: UInt64) {
     if let deadline = http.deadline, now >= deadline {
       http.timeOut()
@@ -171,13 +171,13 @@ final class HTTPConnection {
   }
 }
 
-/// Measures how long a client has taken nothing of the bytes that wait for it.
+/// Measures for how long a client has read nothing of the queued bytes.
 struct WriteStall {
   private var progress: Int?
   private var since: UInt64 = 0
 
-  /// Notes the progress at `now`: a count that grows as the client takes bytes, nil while none wait.
-  /// - Returns: for how long it has taken nothing, in the unit of `now`.
+  /// Records the progress at `now`: a count that grows as the client reads, nil while nothing is queued.
+  /// - Returns: for how long the client has read nothing, in the unit of `now`.
   mutating func duration(at progress: Int?, now: UInt64) -> UInt64 {
     if progress == nil || progress != self.progress { since = now }
     self.progress = progress

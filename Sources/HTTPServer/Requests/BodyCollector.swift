@@ -1,13 +1,13 @@
 import Loop
 import Bytes
 
-/// Joins the pieces of a body. It copies them: each piece keeps the whole block alive that it was read into, and a chunk
+/// Joins the pieces of a body by copying: each piece keeps the whole block alive that it was read into, and a chunk
 /// may have a single byte.
 struct BodyCollector: ~Copyable {
-  /// Bodies up to this length are not counted. Most are shorter, and connections read ahead as much anyway. So they are
-  /// served whatever others send.
+  /// Shorter bodies are not counted. Most are shorter, connections read ahead as much anyway, and so they are always
+  /// accepted.
   private static let uncounted = 16 << 10
-  /// A body of unknown length is collected in parts of this length: memory that grows is copied again and again.
+  /// The length of the parts of a body of unknown length: growing one block would copy it repeatedly.
   private static let partLength = 1 << 20
   /// `BlockCache` rounds long blocks up to a multiple of this.
   private static let largePage = 2 << 20

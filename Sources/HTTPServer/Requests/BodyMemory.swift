@@ -1,21 +1,21 @@
 import Loop
 
-/// Limits the memory of all bodies that are collected. A body that would exceed it is not read on until others are done
-/// with, and refused if that takes too long.
+/// Limits the memory of all collected bodies. A body that would exceed it is not read until others have finished, and
+/// is refused if that takes too long.
 @LoopActor
 final class BodyMemory {
   private var account: BodyMemoryAccount
-  private let patience: Duration
+  private let timeout: Duration
   private var waits: [BodyMemoryAccount.Body: Promise<Void>] = [:]
   private var lastBody: BodyMemoryAccount.Body = 0
 
   /// - Parameters:
-  ///   - limit: how many bytes all bodies may take together.
-  ///   - longestBody: how many bytes one may have.
-  ///   - patience: how long a body waits for others.
-  init(limit: Int, longestBody: Int, patience: Duration) {
+  /// - limit: the memory of all bodies, in bytes.
+  /// - longestBody: the longest body, in bytes.
+  /// - timeout: how long a body waits for others.
+  init(limit: Int, longestBody: Int, timeout: Duration) {
     account = BodyMemoryAccount(limit: limit, reserve: longestBody)
-    self.patience = patience
+    self.timeout = timeout
   }
 
   /// In bytes.
@@ -39,17 +39,17 @@ final class BodyMemory {
     waits[body] = wait
     defer { waits[body] = nil }
     do {
-      try await withDeadline(patience) { try await wait.get() }
+      try await withDeadline(timeout) { try await wait.get() }
     } catch is DeadlineExceeded {
       throw HTTPErrorResponse.unavailable(
-        "Bodies of other requests take the memory that there is for them, \(account.limit) bytes; try again")
+        "Other request bodies use all of their \(account.limit) bytes of memory; try again")
     }
   }
 
-  /// `body` is complete.
+  /// Reports that `body` is complete.
   func end(_ body: BodyMemoryAccount.Body) { wake(account.end(body)) }
 
-  /// The memory of `body` is free.
+  /// Frees the memory of `body`.
   func free(_ body: BodyMemoryAccount.Body) { wake(account.free(body)) }
 
   private func wake(_ bodies: [BodyMemoryAccount.Body]) {

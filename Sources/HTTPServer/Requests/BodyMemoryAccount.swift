@@ -27,21 +27,22 @@ struct BodyMemoryAccount {
 
   var waitingCount: Int { waiting.count }
 
-  /// Gives `count` more bytes to `body`. False if it has to wait, until `end` or `free` of another body returns it.
+  /// Allocates `count` more bytes to `body`. False if it has to wait, until `end` or `free` of another body returns
+  /// it.
   mutating func take(_ count: Int, for body: Body) -> Bool {
-    // First come, first served, except for the one that all others wait for.
+    // First come, first served, except for the body that all others wait for.
     if waiting.isEmpty || favored == body, give(count, to: body) { return true }
     waiting.append((body, count))
     return false
   }
 
-  /// `body` is complete and takes no more. Returns the bodies that now have what they waited for.
+  /// `body` is complete. Returns the bodies whose wait ends.
   mutating func end(_ body: Body) -> [Body] {
     if favored == body { favored = nil }
     return admit()
   }
 
-  /// The memory of `body` is free, and it does not wait. Returns the bodies that now have what they waited for.
+  /// Frees the memory of `body`, which does not wait any more. Returns the bodies whose wait ends.
   mutating func free(_ body: Body) -> [Body] {
     used -= held.removeValue(forKey: body) ?? 0
     waiting.removeAll { $0.body == body }

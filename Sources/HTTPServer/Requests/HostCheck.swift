@@ -1,8 +1,8 @@
 import Bytes
 import Wire
 
-/// Refuses requests that a page of another site may have made a browser send: those whose `Host` could be a name of that
-/// site that leads here (DNS rebinding), and those whose `Origin` is not this server.
+/// Refuses requests that a page of another site may have made a browser send: those whose `Host` may be a name of that
+/// site (DNS rebinding), and those whose `Origin` is not this server.
 struct HostCheck {
   private let allowedHosts: [AllowedHost]
   /// The last `Host` that passed. Most clients send the same one again.
@@ -10,7 +10,7 @@ struct HostCheck {
 
   init(allowedHosts: [AllowedHost]) { self.allowedHosts = allowedHosts }
 
-  /// - Throws: 421 and 403. HTTP/1.0 may do without a `Host`.
+  /// - Throws: 421 and 403. HTTP/1.0 requests may lack `Host`.
   mutating func check(_ target: RequestTarget, _ fields: HTTPFields) throws(HTTPErrorResponse) {
     let field = fields.first("Host")
     let origin = fields.first("Origin")
@@ -26,7 +26,7 @@ struct HostCheck {
       for value in fields.all("Origin") {
         guard let host, RequestOrigin(value)?.isSame(as: host) ?? false else {
           throw HTTPErrorResponse(
-            403, "Origin \(value) is not allowed. It has to be the host that Host names")
+            403, "Origin \(value) is not allowed. It must match Host")
         }
       }
     } else if target.host == nil {
@@ -75,7 +75,6 @@ struct RequestOrigin {
     defaultPort = scheme.defaultPort
   }
 
-  /// True if the page came from the server that `server` names. Only a proxy knows whether that was by TLS, so either
-  /// scheme will do.
+  /// True if the page came from the server `server`, over either scheme: only a proxy knows which one.
   func isSame(as server: HTTPHost) -> Bool { host.isSame(as: server, defaultPort: defaultPort) }
 }

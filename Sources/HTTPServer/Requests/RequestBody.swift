@@ -2,14 +2,14 @@ public import Loop
 public import Bytes
 import Wire
 
-/// The body of a request, read when it is asked for: until then the client has to wait.
+/// The body of a request, which is read on demand: until then the client waits.
 ///
-/// What has not been read when the response begins is passed over.
+/// The unread rest is discarded when the response begins.
 @LoopActor
 public final class RequestBody {
   let framing: BodyFraming
   private let connection: HTTPConnection
-  /// Its share of the memory of bodies, once it has one.
+  /// Its memory, once it is collected.
   private var memory: BodyMemoryAccount.Body?
 
   init(_ framing: BodyFraming, of connection: HTTPConnection) {
@@ -26,9 +26,9 @@ public final class RequestBody {
     }
   }
 
-  /// The next bytes, nil at the end. A client that waits for `100 Continue` is sent it first.
+  /// The next bytes; nil at the end. Sends `100 Continue` to a client that waits for it.
   ///
-  /// Throws `HTTPErrorResponse` where the body breaks off (400), stops (408), is too long (413) or malformed (400), and
+  /// Throws `HTTPErrorResponse` if the body is truncated (400), stops (408), is too long (413) or malformed (400), and
   /// `ClientDisconnected`.
   public func next() async throws -> Bytes? {
     while true {
@@ -49,8 +49,8 @@ public final class RequestBody {
 
   /// The whole body, of at most `limit` bytes. It counts as memory of bodies until the request is answered.
   ///
-  /// Throws as `next` does, 413 before reading if the length is known and too large, and `HTTPErrorResponse` 503 if other
-  /// bodies leave no memory for too long.
+  /// Throws as `next` does, 413 before reading if the length is known and too large, and `HTTPErrorResponse` 503 if
+  /// other bodies use the memory for too long.
   public func collect(limit: Int) async throws -> Bytes {
     let tooLong = HTTPErrorResponse(413, "The request's body is longer than \(limit) bytes")
     if let length, length > limit { throw tooLong }
@@ -74,7 +74,7 @@ public final class RequestBody {
     return try await collector.takeAll()
   }
 
-  /// The request is answered: the memory of the collected body is free.
+  /// Frees the memory of the collected body, after the response.
   func freeMemory() {
     if let memory { connection.server.bodyMemory.free(memory) }
     memory = nil

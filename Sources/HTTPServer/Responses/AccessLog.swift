@@ -3,14 +3,14 @@ import Loop
 import Bytes
 import Wire
 
-/// Logs requests. Of a request's contents only the path: queries, bodies and code are private.
+/// Logs requests. Only the path of a request is logged: queries, bodies and code are private.
 @LoopActor
 struct AccessLog {
   private let logger: Logger
 
   init(_ logger: Logger) { self.logger = logger }
 
-  /// Writes the line of a request, or of what was none, after the response has gone out.
+  /// Logs a request, or a malformed one, after its response.
   func finished(_ response: ResponseWriter) {
     guard logger.logLevel <= .info else { return }
     let microseconds = (EventLoop.now - response.began) / 1000
@@ -44,7 +44,7 @@ struct AccessLog {
 
   func stalled(_ response: ResponseWriter?) {
     logger.info(
-      "a client took nothing of its response for too long and is disconnected",
+      "a client read nothing of its response for too long and is disconnected",
       metadata: [
         "method": "\(response?.head?.method ?? "-")", "path": "\(path(response?.head))",
         "request-id": "\(response?.id ?? "-")",
@@ -58,8 +58,8 @@ struct AccessLog {
   /// The status that nginx logs for a client that went away before it got a response.
   private static let clientClosedRequest = 499
 
-  /// The path without the query. The parser lets no ASCII control characters in; beyond ASCII there are some that
-  /// terminals obey, so all of that is encoded.
+  /// The path without the query. The parser refuses ASCII control characters. Terminals also obey some non-ASCII ones,
+  /// so all of these are encoded.
   private func path(_ head: HTTPRequestHead?) -> String {
     guard let target = head?.target else { return "-" }
     let path = target.prefix(upTo: UInt8(ascii: "?"))
@@ -69,8 +69,8 @@ struct AccessLog {
 }
 
 extension SocketAddress {
-  /// The address in digits, an IPv4 one as such also where it came to a socket that listens on both protocols
-  /// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2).
+  /// The numeric address. An IPv4 address is shown as such, even on a dual-stack socket (`::ffff:192.0.2.1`, RFC 4291,
+  /// 2.5.5.2).
   fileprivate var plainHost: Substring {
     let mapped = "::ffff:"
     guard host.hasPrefix(mapped), host.utf8.contains(UInt8(ascii: ".")) else { return host[...] }

@@ -2,10 +2,10 @@ public import Loop
 public import Bytes
 public import Wire
 
-/// Sends one response: `send` for a whole one, or `start`, `write` and `finish` for one that comes in pieces.
+/// Sends one response: in one call with `send`, or in pieces with `start`, `write` and `finish`.
 ///
-/// Where the request was `HEAD` the body is left out. `send`, `start`, `write` and `finish` throw `ClientDisconnected`,
-/// `CancellationError`, and `HTTPProtocolError` for a response that cannot be sent so.
+/// The body of a response to `HEAD` is omitted. `send`, `start`, `write` and `finish` throw `ClientDisconnected`,
+/// `CancellationError`, and `HTTPProtocolError` for an invalid response.
 @LoopActor
 public final class ResponseWriter {
   /// Names the request in the log and in the response.
@@ -24,7 +24,7 @@ public final class ResponseWriter {
   private static let smallBody = 4096
   /// Room for a usual head, in bytes.
   private static let usualHead = 512
-  /// Some error messages repeat what the client has sent; so many bytes of it are enough.
+  /// Some error messages repeat input of the client; this many bytes of it are enough.
   private static let longestMessage = 1000
 
   private let connection: HTTPConnection
@@ -47,7 +47,7 @@ public final class ResponseWriter {
   public func send(_ status: Int, fields: HTTPFields = HTTPFields(), body: Bytes = Bytes()) async throws {
     var head = try encodeHead(status, fields, length: Int64(body.count))
     let pieces = try encodeBody([body], isLast: true)
-    // A small body travels in the head's memory; a large one is not worth copying.
+    // A small body is copied behind the head; a large one is not copied.
     if body.count <= Self.smallBody {
       for piece in pieces { head.append(piece) }
       try await connection.write([head.takeAll()])
@@ -64,7 +64,7 @@ public final class ResponseWriter {
     try await connection.write([head.takeAll()])
   }
 
-  /// Sends the next pieces of the body, as one chunk. Returns when the client has taken so much that more can be sent.
+  /// Sends the next pieces of the body, as one chunk. Returns when there is room for more.
   public func write(_ pieces: [Bytes]) async throws {
     try await writeBody(pieces, isLast: false)
   }
@@ -98,7 +98,7 @@ public final class ResponseWriter {
     head.append(connection.server.date.current)
     head.append("X-Request-ID: ")
     head.append(id)
-    // The same under the name that E2B's clients look for.
+    // E2B's clients look for this name.
     head.append("\r\nX-E2B-Trace-ID: ")
     head.append(id)
     head.append("\r\n")
@@ -130,8 +130,8 @@ public final class ResponseWriter {
 }
 
 extension ResponseWriter {
-  /// Sends an error response, or breaks the connection off where a response has begun: a body cut short must not look
-  /// whole.
+  /// Sends an error response, or aborts the connection if a response has begun: a truncated body must not look
+  /// complete.
   func fail(_ error: any Error) async {
     if connection.http.isResponseComplete { return }
     if error is ClientDisconnected || (error is CancellationError && Task.isCancelled) {
@@ -150,7 +150,7 @@ extension ResponseWriter {
     do { try await send(failure.status, fields: fields, body: Bytes(line)) } catch { connection.abort() }
   }
 
-  /// What to tell the client; what it must not know goes to the log.
+  /// The response for the client; internal errors go to the log.
   private func errorResponse(for error: any Error) -> HTTPErrorResponse {
     switch error {
     case let failure as HTTPErrorResponse where failure.status < 500 || failure.status == 503: return failure
@@ -159,16 +159,16 @@ extension ResponseWriter {
       connection.server.log.failed(error, self)
       if let failure = error as? HTTPErrorResponse, failure.status != 500 { return failure }
       return HTTPErrorResponse(
-        500, "Something went wrong here. The log says what, under the request id \(id)")
+        500, "Internal error. The log has the reason, under the request id \(id)")
     }
   }
 }
 
 extension HTTPFields {
-  /// For responses that hold what others have written: files, which code may have written, and error messages, which
-  /// repeat what the client has sent. A browser takes them for nothing but their type. The scripts of a page run in an
-  /// origin of its own (`sandbox` without `allow-same-origin`), so that they cannot send requests to this server. Pages
-  /// of other sites cannot load them.
+  /// For responses with content of others: files, which user code may have written, and error messages, which repeat
+  /// input of the client. Browsers then do not guess other types. Scripts of a page run in an opaque origin (`sandbox`
+  /// without `allow-same-origin`), so they cannot send requests to this server. Pages of other sites cannot embed the
+  /// response.
   public static let isolation: HTTPFields = [
     "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox allow-scripts",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -2,7 +2,7 @@ import Bytes
 
 /// The channels of a kernel, by their names in WebSocket messages.
 public enum KernelChannelName: String, Sendable, CaseIterable {
-  /// Requests and their replies, one after the other.
+  /// Requests and their replies, in order.
   case shell
   /// What the kernel publishes to all clients: output and its status.
   case iopub
@@ -20,8 +20,8 @@ public enum KernelChannelName: String, Sendable, CaseIterable {
   }
 }
 
-/// A message as it is sent. Its parts are JSON that is not parsed yet, in slices of what was received. The binary buffers
-/// that may follow are not kept: only widgets use them.
+/// A message in transit. Its parts are JSON that is not parsed yet, in slices of the received bytes. The binary
+/// buffers that may follow are dropped: only widgets use them.
 struct KernelFrame: Sendable, Equatable {
   var channel: KernelChannelName
   /// The message's own header, a JSON object.

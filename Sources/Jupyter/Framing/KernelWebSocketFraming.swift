@@ -1,7 +1,6 @@
 import Bytes
 
-/// The layout of kernel messages in WebSocket messages. The subprotocol that the handshake agrees on decides which one is
-/// used.
+/// The layout of kernel messages in WebSocket messages, which the subprotocol of the handshake decides.
 enum KernelWebSocketFraming: Sendable, Equatable {
   /// The parts one after the other, as the kernel sent them.
   case v1

@@ -38,7 +38,7 @@ enum LegacyLayout {
     }
     guard let channel = KernelChannelName.allCases.first(where: { name?.isString($0.rawValue) == true })
     else {
-      throw KernelFramingError("A kernel message is for no channel, or for an unknown one")
+      throw KernelFramingError("A kernel message has no channel, or an unknown one")
     }
     guard let header, header.kind == .object else {
       throw KernelFramingError("A kernel message has no header")

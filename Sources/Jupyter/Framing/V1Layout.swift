@@ -9,7 +9,7 @@ enum V1Layout {
   static func decode(_ frame: Bytes) throws(KernelFramingError) -> KernelFrame {
     let ranges = try partRanges(frame)
     guard let channel = KernelChannelName(frame[ranges[0]]) else {
-      throw KernelFramingError("A kernel message is for an unknown channel")
+      throw KernelFramingError("A kernel message has an unknown channel")
     }
     return KernelFrame(
       channel: channel, header: frame[ranges[1]], parentHeader: frame[ranges[2]], metadata: frame[ranges[3]],
@@ -45,7 +45,7 @@ enum V1Layout {
         ranges.append(start..<end)
         start = end
       }
-      guard start == span.count else { throw KernelFramingError("A kernel message has bytes behind its end") }
+      guard start == span.count else { throw KernelFramingError("A kernel message has trailing bytes") }
       return ranges
     }
   }

@@ -17,7 +17,7 @@ public final class JupyterServerProvider: KernelProvider {
   /// In bytes. Kernel identifiers are UUIDs.
   private static let longestIdentifier = 256
 
-  /// True if the server is on this machine. Otherwise paths do not mean the same to kernels.
+  /// True if the server is on this machine. Otherwise kernels have other files under the same paths.
   public let sharesFileSystem: Bool
   /// The server takes paths relative to its root directory, which may be any.
   public let startsInDirectory = false

@@ -19,8 +19,8 @@ final class WebSocketConnection {
   private var healthCheck: Deadline?
   private var isListening = false
   private var isPinged = false
-  /// How many bytes of an incomplete message there were at the last health check.
-  private var heardCount = 0
+  /// The length of the incomplete message at the last health check, in bytes.
+  private var receivedCount = 0
   private var isClosed = false
 
   /// Connects and does the opening handshake.
@@ -128,14 +128,14 @@ final class WebSocketConnection {
     }
   }
 
-  /// While nobody reads, because a client does not read either, a silent peer cannot be told from a full socket.
+  /// While nobody reads, because the client does not read either, a silent peer looks like a full socket.
   private func checkHealth() {
     guard !isClosed else { return }
     healthCheck?.start(Self.pingInterval)
     guard isListening else { return }
     // A long message is delivered only when it is complete. Until then, its growth shows that the peer is alive.
-    let isArriving = stream.inbound.count > heardCount
-    heardCount = stream.inbound.count
+    let isArriving = stream.inbound.count > receivedCount
+    receivedCount = stream.inbound.count
     if isPinged, !isArriving {
       abort()
     } else {

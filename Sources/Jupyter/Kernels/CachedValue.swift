@@ -1,19 +1,18 @@
 import Loop
 
-/// A value that takes time to find out, and is found out again when it is too old. Callers that ask at the same time share
-/// one answer.
+/// A value that takes time to compute, with a maximum age. Concurrent callers share one computation.
 @LoopActor
 final class CachedValue<Value: Sendable> {
   private let find: @LoopActor () async throws -> Value
   private var found: (value: Value, since: UInt64)?
   private var finding: Promise<Result<Void, any Error>>?
 
-  /// - Parameter find: finds it out.
+  /// - Parameter find: computes the value.
   init(_ find: @escaping @LoopActor () async throws -> Value) { self.find = find }
 
   /// The value as it was at most `maximumAge` ago, counted from the call.
   ///
-  /// - Throws: what finding it out throws; `CancellationError`.
+  /// - Throws: the errors of the computation; `CancellationError`.
   func value(maximumAge: Duration) async throws -> Value {
     let asked = EventLoop.now
     while true {
@@ -22,7 +21,7 @@ final class CachedValue<Value: Sendable> {
     }
   }
 
-  /// Finds it out for all callers. It goes on if one of them is cancelled.
+  /// Computes the value for all callers. Continues if one of them is cancelled.
   private func begin() -> Promise<Result<Void, any Error>> {
     let promise = Promise<Result<Void, any Error>>()
     let since = EventLoop.now

@@ -180,17 +180,17 @@ public final class Kernel {
   /// was published before its subscription arrived.
   private func becomeReady() async throws {
     var isAnswered = false
-    var isHeard = false
+    var hasMessages = false
     isStarting = true
     defer { isStarting = false }
     do {
       try await withDeadline(Self.startLimit) {
-        while !(isAnswered && isHeard) {
+        while !(isAnswered && hasMessages) {
           try? await withDeadline(Self.questionInterval) {
             for try await message in try await self.replies(to: self.session.kernelInformation()) {
               if message.isReply { isAnswered = true }
-              if message.channel == .iopub { isHeard = true }
-              if isAnswered && isHeard { return }
+              if message.channel == .iopub { hasMessages = true }
+              if isAnswered && hasMessages { return }
             }
           }
           if let end = self.end { throw end }
@@ -228,15 +228,15 @@ public final class Kernel {
         switch try await channel.next() {
         case .message(let message): await route(message)
         case .lost(let loss):
-          await untilDealtWith()
+          await untilConsumed()
           if pendingRequests[loss.request] != nil { await onLoss?(loss) }
         case .died(let how):
-          await untilDealtWith()
+          await untilConsumed()
           finish(because: .died(how), of: channel)
         }
       }
     } catch {
-      await untilDealtWith()
+      await untilConsumed()
       finish(because: .connectionLost("\(error)"), of: channel)
     }
   }
@@ -245,24 +245,24 @@ public final class Kernel {
     guard let pending = pendingRequests[message.parentIdentifier] else {
       // The output of other clients' code.
       guard message.parentIdentifier.belongs(to: session.identifier) else { return }
-      await untilDealtWith()
+      await untilConsumed()
       await onUnsolicited?(message)
       return
     }
     // No message says that another client has restarted the kernel.
     if Self.telling.contains(message.header.type), isAnother(message.header.session) {
-      await untilDealtWith()
+      await untilConsumed()
       return finish(because: .died(Self.restartedByOthers), of: self.channel)
     }
     if isStarting, message.header.type == .kernelInfoReply { noteProperties(in: message) }
     pending.append(message)
-    if pending.isFull { await pending.untilDealtWith() }
+    if pending.isFull { await pending.untilConsumed() }
     if pending.isFinished { pendingRequests[message.parentIdentifier] = nil }
   }
 
   /// Waits until consumers have seen what came first, such as that code has asked its kernel to end.
-  private func untilDealtWith() async {
-    for pending in pendingRequests.values { await pending.untilDealtWith() }
+  private func untilConsumed() async {
+    for pending in pendingRequests.values { await pending.untilConsumed() }
   }
 
   private func finish(because reason: KernelEnd, of channel: any KernelChannel) {
@@ -270,7 +270,7 @@ public final class Kernel {
     end = reason
     ends.wakeAll()
     for (request, pending) in pendingRequests {
-      let isMissed = !pending.isHeard && channel.hasMissed(request)
+      let isMissed = !pending.hasMessages && channel.hasMissed(request)
       pending.finish(.failure(isMissed ? reason.beforeRequest : reason))
     }
     onEnd?(reason)

@@ -3,7 +3,7 @@ public import Loop
 /// The connection to one kernel: a WebSocket of a Jupyter Server, or ZeroMQ sockets.
 @LoopActor
 public protocol KernelChannel: AnyObject, Sendable {
-  /// Sends a request. It is on its way when this returns, not yet received.
+  /// Sends a request. On return it is sent, but may not have been received.
   ///
   /// - Throws: when the channel is lost.
   func send(_ request: KernelRequest) async throws
@@ -11,16 +11,16 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// True if it is certain that the kernel has not received the request with this identifier, and will not.
   func hasMissed(_ request: MessageIdentifier) -> Bool
 
-  /// Waits for what the kernel says next. One caller at a time. While nobody calls it the kernel's output waits.
+  /// Waits for the next event. One caller at a time. While nobody calls it, the kernel's output waits.
   ///
   /// - Throws: when the channel is lost.
   func next() async throws -> KernelEvent
 
-  /// Reads ahead from now on, because the kernel does not keep output that is not read. Called between two calls of `next`.
+  /// Starts reading ahead, because the kernel drops output that is not read. Called between two calls of `next`.
   func takeOutputAtOnce()
 
-  /// Has `handler` called when more output waits than may. From then on output is dropped, and the code that makes it is to
-  /// be interrupted. `next` reports the loss in its place.
+  /// Sets a handler for too much unread output. From then on output is dropped, and the code that prints it must be
+  /// interrupted. `next` reports the loss in place of the output.
   func onOverflow(_ handler: @escaping @LoopActor () -> Void)
 
   /// Closes the channel; a `next` under way throws.
@@ -38,12 +38,12 @@ extension KernelChannel {
   public func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}
 }
 
-/// What comes over a channel.
+/// An event of a channel.
 public enum KernelEvent: Sendable {
-  /// The kernel said something.
+  /// A message of the kernel.
   case message(Message)
   /// Output was dropped.
   case lost(OutputLoss)
-  /// The kernel's process has ended; says how, as far as that is known.
+  /// The kernel's process has ended; how, as far as it is known.
   case died(String)
 }

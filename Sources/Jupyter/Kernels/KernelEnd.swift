@@ -1,14 +1,14 @@
-/// Why nothing more comes from a kernel.
+/// Why a kernel sends no more messages.
 public enum KernelEnd: Error, Equatable, Sendable {
-  /// Its process ended; says how, as far as it is known.
+  /// Its process ended; how, as far as it is known.
   case died(String)
-  /// Its process ended before it received the request: the code has not begun.
+  /// Its process ended before it received the request, so the code has not run.
   case diedBefore(String)
-  /// The connection to it is lost; it may live.
+  /// The connection is lost; the kernel may still run.
   case connectionLost(String)
   /// It was replaced on request.
   case restarted
-  /// It was shut down on request; says why.
+  /// It was shut down; the reason.
   case shutDown(String)
 }
 

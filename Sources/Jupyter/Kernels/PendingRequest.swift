@@ -2,20 +2,20 @@ import Bytes
 import DequeModule
 import Loop
 
-/// A request that the kernel has not finished with, and what it has said to it that the consumer has not dealt with.
+/// A request in progress, with the messages that its consumer has not processed.
 ///
-/// Only a few short messages wait here, so that a burst of them costs one change of tasks and not one each. The kernel's
-/// output waits in the kernel while the consumer is busy.
+/// Only a few short messages are queued here, so that a burst costs one task switch. Other output waits in the kernel
+/// while the consumer is busy.
 @LoopActor
 final class PendingRequest {
-  /// How many messages may wait, and from how many bytes on no other one may.
+  /// The limits of queued messages: their number and size.
   nonisolated static let mostMessages = 16, mostBytes = 64 << 10
 
-  /// True once the kernel has said something to it.
-  private(set) var isHeard = false
-  /// True when the kernel says nothing more to it.
+  /// True once a message has arrived.
+  private(set) var hasMessages = false
+  /// True when no more messages follow.
   var isFinished: Bool { result != nil }
-  /// Called when the kernel ends before the request does, also while the consumer is busy.
+  /// Called if the kernel ends before the request does, even while the consumer is busy.
   var onFailure: (@LoopActor (KernelEnd) -> Void)?
   private var progress = RequestProgress()
   private var messages: Deque<Message> = []
@@ -25,12 +25,12 @@ final class PendingRequest {
   private let arrivals = WaitQueue()
   private let departures = WaitQueue()
 
-  /// True when the listener is to wait before it hears more of the kernel.
+  /// True if the listener must wait before it reads more.
   var isFull: Bool { isFinished || messages.count >= Self.mostMessages || size >= Self.mostBytes }
 
-  /// Takes a message of the kernel for the consumer.
+  /// Queues a message for the consumer.
   func append(_ message: Message) {
-    isHeard = true
+    hasMessages = true
     isConsumerBusy = true
     messages.append(message)
     size += message.payloadLength
@@ -39,9 +39,9 @@ final class PendingRequest {
     arrivals.wakeAll()
   }
 
-  /// Waits until the consumer has dealt with all messages and asks for the next one, or gives up. Not for a task that may be
-  /// cancelled.
-  func untilDealtWith() async { try? await departures.wait { !isConsumerBusy } }
+  /// Waits until the consumer has processed all messages and asks for the next one, or has given up. Not for a task
+  /// that may be cancelled.
+  func untilConsumed() async { try? await departures.wait { !isConsumerBusy } }
 
   /// Waits for the next message; nil when there are no more.
   ///
@@ -57,7 +57,7 @@ final class PendingRequest {
     return nil
   }
 
-  /// Ends the request behind the messages that wait. Only the first call counts.
+  /// Ends the request after the queued messages. Only the first call counts.
   func finish(_ result: Result<Void, KernelEnd>) {
     guard self.result == nil else { return }
     self.result = result
@@ -68,7 +68,7 @@ final class PendingRequest {
     }
   }
 
-  /// Lets the listener go on.
+  /// Lets the listener continue.
   func release() {
     isConsumerBusy = false
     departures.wakeAll()

@@ -1,10 +1,10 @@
 import Loop
 
-/// What a kernel says to one request, in order, up to its reply and the status `idle`. A request that has lost its reply
-/// ends where `Kernel.concludeIfLost` says so.
+/// The messages of a request, in order, up to its reply and the status `idle`. A request that has lost its reply is
+/// ended by `Kernel.concludeIfLost`.
 ///
-/// It can be iterated over once. While the consumer deals with a message the kernel's output waits: that is how a slow
-/// client slows its kernel. The request is given up when the sequence and its iterator are released.
+/// It can be iterated over once. The kernel's output waits while the consumer processes a message: this is how a slow
+/// client slows its kernel. The request is abandoned when the sequence and its iterator are released.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#request-reply
 public struct Replies: AsyncSequence, AsyncIteratorProtocol {
@@ -19,15 +19,16 @@ public struct Replies: AsyncSequence, AsyncIteratorProtocol {
   /// The one iterator.
   public func makeAsyncIterator() -> Replies { self }
 
-  /// The next message; nil when the kernel has said all.
+  /// The next message; nil after the last one.
   ///
-  /// - Throws: `KernelEnd` when the kernel or the connection to it is lost first, `diedBefore` if it is certain that the
-  ///   kernel has not received the request; `CancellationError`.
+  /// - Throws: `KernelEnd` if the kernel or the connection to it is lost first, `diedBefore` if the kernel certainly
+  ///   has not received the request; `CancellationError`.
   public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Message? {
     try await pending.next()
   }
 
-  /// Has `handler` called when the kernel ends before the request does, also while the consumer is busy with a message.
+  /// Sets a handler for the end of the kernel during the request. It is called even while the consumer is busy with a
+  /// message.
   @LoopActor
   public func onKernelEnd(_ handler: @escaping @LoopActor (KernelEnd) -> Void) { pending.onFailure = handler }
 

@@ -32,7 +32,7 @@ final class LocalKernel {
     let ports: [ReservedPort]
     /// The path that the names of its files in the run directory begin with.
     let name: String
-    let order: SpawnSpec
+    let spawnSpec: SpawnSpec
     /// The tag of the kernel and of everything it starts.
     let tag: ProcessTag
     let mark: String
@@ -62,8 +62,8 @@ final class LocalKernel {
   ) async throws -> LocalKernel {
     do {
       try await SmallFile.create(
-        plan.order.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
-      let process = try await launch(plan.order, by: launchers)
+        plan.spawnSpec.connectionFile, plan.connection.json(kernelName: plan.spec.spec.name))
+      let process = try await launch(plan.spawnSpec, by: launchers)
       // Before users' code runs, which may start processes.
       if !plan.tag.apply(to: process.identifier) {
         logger.notice("the system does not allow setting limits: a kernel's daemons may outlive it")
@@ -78,10 +78,10 @@ final class LocalKernel {
   }
 
   private static func launch(
-    _ order: SpawnSpec, by launchers: [any KernelLauncher]
+    _ spawnSpec: SpawnSpec, by launchers: [any KernelLauncher]
   ) async throws -> any KernelProcess {
     for launcher in launchers {
-      if let process = try await launcher.launch(order) { return process }
+      if let process = try await launcher.launch(spawnSpec) { return process }
     }
     throw KernelProviderError.kernelDidNotStart("no launcher could start it")
   }
@@ -169,7 +169,7 @@ final class LocalKernel {
 
   /// True if one of `launchers` can now start a better kernel, such as one with modules preloaded.
   func canUpgrade(with launchers: [any KernelLauncher]) -> Bool {
-    launchers.contains { $0.canUpgrade(to: plan.order, than: process) }
+    launchers.contains { $0.canUpgrade(to: plan.spawnSpec, than: process) }
   }
 
   /// Interrupts the running code, by the kernelspec's `interrupt_mode`.

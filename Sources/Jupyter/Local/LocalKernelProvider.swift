@@ -218,14 +218,15 @@ public final class LocalKernelProvider: KernelProvider {
     let name = sharedRuntime.directory.nextName()
     let mark = "\(LocalKernel.markName)=\(mark)/\(identifier)"
     let variables = variables(in: sharedRuntime.directory, for: identifier).merging(environment) { $1 }
-    let order = SpawnSpec(
+    let spawnSpec = SpawnSpec(
       spec: spec, connectionFile: "\(name).json", log: "\(name)-log", directory: directory,
       environment: variables, hasOwnVariables: !environment.isEmpty)
     let (connection, ports) = try sockets(of: spec, name)
     let plan = LocalKernel.Plan(
       spec: spec, connection: connection, maker: maker(for: spec, sharedRuntime.zeroMQ), limits: limits,
       ports: ports,
-      name: name, order: order, tag: tags.next(), mark: mark, packages: sharedRuntime.packages.snapshot)
+      name: name, spawnSpec: spawnSpec, tag: tags.next(), mark: mark,
+      packages: sharedRuntime.packages.snapshot)
     return try await LocalKernel.start(
       plan, by: sharedRuntime.launchers, in: sharedRuntime.directory, logger: logger
     ) {

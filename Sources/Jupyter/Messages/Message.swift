@@ -1,15 +1,15 @@
 import Bytes
 public import Wire
 
-/// A message of a kernel. All its parts are slices of the buffer that it was received in.
+/// A message of a kernel. Its parts are slices of the received bytes.
 public struct Message: Sendable {
-  /// Where it came from.
+  /// The channel that it came on.
   public let channel: KernelChannelName
   /// Its own header.
   public let header: MessageHeader
   /// The `msg_id` of the request that it belongs to; empty if it answers none.
   let parentIdentifier: MessageIdentifier
-  /// How many bytes `content` and `metadata` have.
+  /// The length of `content` and `metadata`, in bytes.
   let payloadLength: Int
   private let parsed: Result<JSONSlice, JSONError>
 

@@ -11,8 +11,7 @@ public struct MessageHeader: Sendable {
 
   /// `msg_id`, empty if there is none: the parent header of a message that answers no request is `{}`.
   let identifier: MessageIdentifier
-  /// `session`: each process of a kernel has one of its own, unless it repeats that of its client. `none` for one that is
-  /// malformed.
+  /// `session`: each process of a kernel has its own, unless it repeats its client's. `none` if it is malformed.
   let session: MessageIdentifier
   /// `msg_type`.
   public let type: MessageType
@@ -41,8 +40,8 @@ public struct MessageHeader: Sendable {
       default: break
       }
     }
-    guard let identifier else { throw MessageError("its msg_id is no identifier") }
-    guard date.count <= Self.longestDate, date.isASCII else { throw MessageError("its date is no date") }
+    guard let identifier else { throw MessageError("its msg_id is not an identifier") }
+    guard date.count <= Self.longestDate, date.isASCII else { throw MessageError("its date is malformed") }
     self.identifier = identifier
     self.type = type
     // jjava sends no such date.
@@ -51,16 +50,17 @@ public struct MessageHeader: Sendable {
   }
 }
 
-/// Why a kernel message is discarded.
+/// Why a kernel's message is discarded.
 struct MessageError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// One line, without anything that the kernel sent.
+  /// One line, without any text from the kernel.
   let description: String
 
   init(_ reason: String) { description = "A kernel message is discarded: \(reason)" }
 }
 
 extension Bytes {
-  /// True of what has the form of RFC 3339, section 5.6, up to the time zone: `2026-01-02T03:04:05…`, then `Z` or `+01:00`.
+  /// True if the text has the form of RFC 3339, section 5.6, up to the time zone: `2026-01-02T03:04:05…`, then `Z` or
+  /// `+01:00`.
   fileprivate var isInternetDate: Bool {
     let form: StaticString = "dddd-dd-ddTdd:dd:dd"
     let length = form.utf8CodeUnitCount

@@ -12,7 +12,7 @@ public struct MessageIdentifier: Hashable, Sendable, CustomStringConvertible {
   /// The parent of a message that answers no request.
   static let none = MessageIdentifier(ours: "")
 
-  /// An identifier that we have made.
+  /// An identifier created here.
   init(ours text: String) { bytes = Bytes(text) }
 
   /// An identifier that a kernel has sent; nil if it is not a string, too long, or not visible ASCII.

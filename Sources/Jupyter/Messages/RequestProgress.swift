@@ -1,22 +1,22 @@
 import Wire
 
-/// How far a kernel is with a request. It is done when it has replied **and** said that it is idle, in either order: the
-/// two come over different channels.
+/// The progress of a request. It is complete when the reply **and** the status `idle` have arrived, in either order:
+/// they use different channels.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#request-reply
 public struct RequestProgress: Sendable {
-  /// The reply has come.
+  /// The reply has arrived.
   public private(set) var isReplied = false
-  /// The status `idle` has come.
+  /// The status `idle` has arrived.
   public private(set) var isIdle = false
 
-  /// Nothing has come yet.
+  /// Nothing has arrived yet.
   public init() {}
 
-  /// True when nothing more comes.
+  /// True when no more messages follow.
   public var isComplete: Bool { isReplied && isIdle }
 
-  /// Takes note of a message that belongs to the request.
+  /// Records a message of the request.
   public mutating func note(_ message: Message) {
     if message.isReply { isReplied = true }
     if message.isIdle { isIdle = true }

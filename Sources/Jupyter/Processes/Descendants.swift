@@ -1,9 +1,9 @@
 import Loop
 
-/// What a kernel has started and left behind: processes that have its tag, and what those have started.
+/// The processes that a kernel has left behind: those with its tag, and their descendants.
 ///
-/// Some systems deny the tagging. There the session and an environment variable tell the processes, both of which a
-/// process can lose.
+/// Some systems deny tags. There, the session and an environment variable identify the processes, but a process can
+/// lose both.
 struct Descendants: Sendable {
   /// The session that the kernel led.
   let session: Int32
@@ -46,13 +46,12 @@ struct Descendants: Sendable {
 // MARK: On the thread pool
 
 extension Descendants {
-  /// How long to wait for the end of killed processes. They end within 2 ms, unless a disk holds them up.
+  /// How long to wait for killed processes to end. They take up to 2 ms, unless a disk delays them.
   private static let endLimit: Duration = .milliseconds(20)
-  /// The start of this process. Earlier processes are none of ours.
+  /// The start of this process. Older processes are not ours.
   private static let beginning = ProcessEntry(CurrentProcess.identifier)?.start ?? 0
 
-  /// Reads the process table once, kills the descendants of several kernels, and waits for a moment until they have
-  /// ended. Blocks.
+  /// Reads the process table once, kills the descendants of several kernels, and waits briefly for their end. Blocks.
   /// - Returns: for each kernel, the processes that were found.
   private static func killFound(_ kernels: [Descendants]) -> [[Int32]] {
     let processes = self.processes()

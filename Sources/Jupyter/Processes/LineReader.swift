@@ -1,14 +1,14 @@
 import Loop
 import Bytes
 
-/// What comes over a stream, line by line.
+/// Reads a stream line by line.
 @LoopActor
 struct LineReader {
   let stream: SocketStream
-  /// A line that is longer comes in pieces of this.
+  /// Longer lines are split into pieces of this length, in bytes.
   let longestLine: Int
 
-  /// The next line, without its end; nil at the end of the stream, and when it is closed.
+  /// The next line without its newline; nil at the end of the stream or when it is closed.
   func next() async -> Bytes? {
     while true {
       if let end = stream.inbound.withSpan({ $0.indexOfNewline }) {
@@ -25,7 +25,7 @@ struct LineReader {
 }
 
 extension Span<UInt8> {
-  /// Where the first newline stands.
+  /// The index of the first newline.
   fileprivate var indexOfNewline: Int? {
     for index in indices where self[index] == UInt8(ascii: "\n") { return index }
     return nil

@@ -5,7 +5,7 @@ struct ProcessEntry: Sendable {
   let identifier: Int32
   let parent: Int32
   let session: Int32
-  /// The start time in clock ticks since boot. Together with the identifier it stands for one process and no later one.
+  /// The start time in clock ticks since boot. Together with the identifier it identifies the process.
   let start: UInt64
   /// True of a process that has ended, even if its parent has not waited for it yet.
   let hasEnded: Bool
@@ -38,8 +38,8 @@ struct ProcessEntry: Sendable {
     Int64(String(decoding: digits, as: UTF8.self))
   }
 
-  /// True if the main thread of a process has ended. A descriptor of the process shows that only after the other threads
-  /// have ended as well (pidfd_open(2)). Reads one file of `/proc`, which takes some microseconds.
+  /// True if the main thread of a process has ended. A pidfd shows that only after the other threads have ended as
+  /// well (pidfd_open(2)). Reads one file of `/proc`, which takes some microseconds.
   static func hasEnded(_ identifier: Int32) -> Bool {
     guard let stat = SmallFile.readProcFile("/proc/\(identifier)/stat") else { return true }
     return ProcessEntry(identifier, stat: stat)?.hasEnded ?? true
@@ -55,7 +55,7 @@ struct ProcessEntry: Sendable {
 extension ProcessDescriptor {
   /// True if the parent of the process is `parent`, or has ended and this process has adopted the process.
   func isChild(of parent: Int32) -> Bool {
-    // The descriptor is still of the process that the entry is of only if that has not ended.
+    // The descriptor and the entry belong to the same process only if it has not ended.
     guard let entry = ProcessEntry(identifier), !hasEnded else { return false }
     return entry.parent == parent || entry.parent == CurrentProcess.identifier
   }

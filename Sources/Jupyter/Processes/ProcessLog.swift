@@ -3,14 +3,14 @@ import Loop
 import Bytes
 import Bytes
 
-/// What a process writes to a pipe, line by line in our log, and its last words for whoever asks.
+/// Logs what a process writes to a pipe, and keeps its last lines for error messages.
 @LoopActor
 final class ProcessLog {
-  /// A line that is longer is no line of a log.
+  /// Longer lines are split, in bytes.
   private static let longestLine = 16 << 10
-  /// What is kept for the message that says why a process did not start: the end of a traceback.
+  /// The number of lines kept: the end of a traceback.
   private static let keptLines = 3
-  /// What is in the pipe when the process has ended is read within this.
+  /// How long to read the rest of the pipe after the end of the process.
   private static let endLimit: Duration = .milliseconds(200)
 
   private let stream: SocketStream?
@@ -33,13 +33,13 @@ final class ProcessLog {
     reading = LoopActor.task { await self.read() }
   }
 
-  /// Reads what is there, and closes, also where somebody else holds the other end.
+  /// Reads the rest and closes, even if another process still holds the other end.
   func close() async {
     guard let stream, let reading else { return }
-    let patience = Deadline { stream.abort() }
-    patience.start(Self.endLimit)
+    let deadline = Deadline { stream.abort() }
+    deadline.start(Self.endLimit)
     await reading.value
-    patience.close()
+    deadline.close()
     await stream.close()
   }
 

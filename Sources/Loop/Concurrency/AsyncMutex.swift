@@ -3,7 +3,7 @@
 /// A task that waits for it suspends. `Synchronization.Mutex` blocks the thread instead, and has the plain name.
 @LoopActor
 public final class AsyncMutex {
-  /// A task's wish for the mutex, by which others can end its wait.
+  /// A task's wait for the mutex, which other tasks can cancel.
   public typealias Waiter = Promise<Result<Void, any Error>>
 
   private let semaphore = Semaphore(permits: 1)
@@ -27,7 +27,7 @@ public final class AsyncMutex {
     try await semaphore.wait()
   }
 
-  /// The same for a wait that `cancel` can end, too.
+  /// The same for a wait that `cancel` can end.
   public func lock(as waiter: Waiter) async throws {
     if let closingError { throw closingError }
     try await semaphore.wait(as: waiter)
@@ -43,7 +43,7 @@ public final class AsyncMutex {
   /// has had the mutex.
   public func cancel(_ waiter: Waiter) { semaphore.fail(waiter, CancellationError()) }
 
-  /// Lets no task lock it any more: those that wait, and those that come, get `error`.
+  /// Closes the mutex: waiting tasks, and all later ones, get `error`.
   public func close(_ error: any Error) {
     closingError = error
     semaphore.failAll(error)

@@ -23,7 +23,7 @@ public final class Semaphore {
   /// True while `wait` would not suspend.
   var isAvailable: Bool { permits > 0 }
 
-  /// Takes a permit, as soon as there is one; `signal` must follow.
+  /// Takes a permit when there is one; `signal` must follow.
   ///
   /// - Throws: `CancellationError` if the task is cancelled before a permit is there; it holds none then.
   public func wait() async throws {
@@ -83,7 +83,7 @@ public final class Semaphore {
     waiter.fulfil(.failure(error))
   }
 
-  /// Ends the wait of all with `error`.
+  /// Ends all waits with `error`.
   func failAll(_ error: any Error) {
     for waiter in waiters { waiter.fulfil(.failure(error)) }
     waiters.removeAll()

@@ -4,7 +4,8 @@ import Glibc
 /// Names in the directory that is open: openat(2) and its relatives. Unless a method says otherwise, a name is one
 /// component and a link is not followed. All of these calls block.
 extension Descriptor {
-  /// Opens a file for reading. The open does not wait for the other end of a pipe, and makes no terminal ours.
+  /// Opens a file for reading. Does not wait for the writer of a pipe, and does not make a terminal the controlling
+  /// one.
   /// - Throws: `UVError.tooManyLinks` for a link, and the errors of openat(2).
   public func openFile(_ name: PathName) throws(UVError) -> Descriptor {
     try open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
@@ -16,7 +17,7 @@ extension Descriptor {
     try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   }
 
-  /// Opens whatever has the name, also a link, as a place in the tree (`O_PATH`), which is neither read nor written.
+  /// Opens a file of any type, including a link, as a place in the tree (`O_PATH`), which is neither read nor written.
   public func openPlace(_ name: PathName) throws(UVError) -> Descriptor {
     try open(name, openPathOnly | O_NOFOLLOW)
   }
@@ -83,7 +84,7 @@ extension Descriptor {
     _ = try retrying { name.withPointer { unlinkat(number, $0, AT_REMOVEDIR) } }
   }
 
-  /// Makes a directory, with the mode 0777 less the umask; one that exists is no error.
+  /// Makes a directory, with the mode 0777 less the umask. An existing one is not an error.
   public func makeDirectory(_ name: PathName) throws(UVError) {
     do {
       _ = try retrying { name.withPointer { mkdirat(number, $0, 0o777) } }
@@ -92,13 +93,13 @@ extension Descriptor {
     }
   }
 
-  /// Checks that we may write the file of that name, which may be a link (faccessat(2)).
+  /// Checks that we may write the file `name`, which may be a link (faccessat(2)).
   /// - Throws: `UVError.accessDenied`, `.readOnly`, and the other errors of faccessat(2).
   public func requireWritable(_ name: PathName) throws(UVError) {
     _ = try retrying { name.withPointer { faccessat(number, $0, W_OK, AT_EACCESS) } }
   }
 
-  /// The status of whatever has the name, also of a link (fstatat(2)); nil where nothing has it.
+  /// The status of a file of any type, including a link (fstatat(2)); nil if it does not exist.
   public func status(of name: PathName) throws(UVError) -> FileStatus? {
     var status = Glibc.stat()
     do {

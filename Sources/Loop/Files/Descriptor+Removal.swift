@@ -1,13 +1,12 @@
 extension Descriptor {
-  /// How many directories are open at once, one inside the other. A directory that is deeper is moved up first.
+  /// The depth to which directories are opened inside each other. Deeper ones are moved up first.
   private static let maximumRemovalDepth = 32
-  /// How often one directory is emptied. Each time removes 31 levels of a deep tree, so this is enough for 100,000.
+  /// How often one directory is emptied. Each sweep removes 31 levels of a deep tree, so this is enough for 100,000.
   private static let maximumSweeps = 4096
-  /// How often a directory is emptied again after somebody else has put something into it.
+  /// How often a directory is emptied again after another process has added a file.
   private static let attempts = 16
 
-  /// Removes whatever has that name in this directory: a file, a link itself, or a directory with everything in it. A
-  /// name that does not exist is no error. Blocks.
+  /// Removes a file, a link itself, or a directory with everything in it. A missing name is not an error. Blocks.
   public func removeTree(_ name: PathName) throws(UVError) {
     if try unlinkUnlessDirectory(name) { return }
     var attempts = 0
@@ -20,7 +19,7 @@ extension Descriptor {
     throw UVError.notEmpty
   }
 
-  /// Nil if nothing is left to empty: somebody else has removed it, or has put a file or a link in its place.
+  /// Nil if there is no directory to empty: another process has removed it, or has put a file or a link in its place.
   private func openToEmpty(_ name: PathName) throws(UVError) -> Descriptor? {
     do {
       return try openDirectory(name)
@@ -55,13 +54,13 @@ extension Descriptor {
     } catch {
       if error == .noEntry { return true }
       if error == .isDirectory { return false }
-      // unlink(2): EISDIR is what Linux says of a directory, EPERM is what POSIX prescribes.
+      // unlink(2) of a directory fails with EISDIR on Linux, and with EPERM in POSIX.
       if error == .notPermitted, try status(of: name)?.kind == .directory { return false }
       throw error
     }
   }
 
-  /// False if there is something in it, which somebody else or the moving up of deep directories has put there.
+  /// False if it is not empty: another process, or the moving up of deep directories, has added something.
   private func removeDirectoryIfEmpty(_ name: PathName) throws(UVError) -> Bool {
     do {
       try removeDirectory(name)

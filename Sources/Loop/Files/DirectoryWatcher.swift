@@ -1,15 +1,15 @@
 import CUV
 
-/// Tells when names come to a directory, or go.
+/// Reports when names are added to a directory or removed (inotify(7)).
 @LoopActor
 public final class DirectoryWatcher: Handle {
   private let arrivals = WaitQueue()
 
-  /// How often something has changed, or `wake` was called.
+  /// The number of changes and calls of `wake`.
   public private(set) var changes = 0
 
-  /// Watches from now on. Whoever makes one closes it.
-  /// - Throws: `SystemRequirementError`, where inotify(7) has reached one of its limits.
+  /// Starts watching. The owner closes it.
+  /// - Throws: `SystemRequirementError` if a limit of inotify(7) is reached.
   public init(_ directory: String) throws(SystemRequirementError) {
     super.init(infallible: uv_fs_event_t.self) { uv_fs_event_init(EventLoop.shared.raw, $0) }
     let status = uv_fs_event_start(
@@ -31,13 +31,13 @@ public final class DirectoryWatcher: Handle {
     if !isOpen { throw UVError.cancelled }
   }
 
-  /// Ends `untilChange` for all, as if something had changed.
+  /// Ends all pending `untilChange`, as a change does.
   public func wake() {
     changes += 1
     arrivals.wakeAll()
   }
 
-  /// Watches no more. Idempotent.
+  /// Stops watching. Idempotent.
   public func close() { startClosing() }
 
   override func willClose() { arrivals.wakeAll() }

@@ -2,54 +2,54 @@ import CUV
 import Glibc
 import Synchronization
 
-/// Where log lines go: at once, as long as somebody takes them.
+/// Writes log lines to a descriptor, without blocking.
 ///
-/// Whoever has started the program with a pipe and does not read it must not stop it: lines wait then, up to a limit, and
-/// go out before the next one that finds the pipe read. How many were dropped beyond that is said in their place.
+/// If nobody reads the pipe, the program must not stop: lines are queued up to a limit, and written with the next line
+/// that finds room. Beyond the limit they are dropped, and a line reports how many.
 public final class LogStream: Sendable {
-  /// What the program says of itself.
+  /// The program's standard error.
   public static let standardError = LogStream(descriptor: 2)
 
-  /// How many bytes may wait.
+  /// The limit of queued bytes.
   static let limit = 256 << 10
-  /// So much goes into a pipe without waiting when it is said to be writable (pipe(7): PIPE_BUF).
+  /// A pipe that poll(2) reports as writable accepts this many bytes without blocking (pipe(7): PIPE_BUF).
   private static let atomicLength = 4096
 
-  private struct Backlog {
+  private struct Queue {
     var waiting: [UInt8] = []
     var dropped = 0
   }
 
   private let descriptor: CInt
-  private let backlog = Mutex(Backlog())
+  private let queue = Mutex(Queue())
 
-  /// Writes to a descriptor that stays open.
+  /// Writes to `descriptor`, which stays open.
   init(descriptor: CInt) { self.descriptor = descriptor }
 
-  /// How many bytes wait.
-  var waitingCount: Int { backlog.withLock { $0.waiting.count } }
+  /// The number of queued bytes.
+  var waitingCount: Int { queue.withLock { $0.waiting.count } }
 
-  /// Writes a line, its newline included. From any thread.
+  /// Writes a line, including its newline. May be called on any thread.
   public func write(_ line: String) {
-    backlog.withLock { backlog in
-      if backlog.dropped > 0, sendWaiting(&backlog) {
-        backlog.waiting = Array("(\(backlog.dropped) lines are missing here: nobody read the log)\n".utf8)
-        backlog.dropped = 0
+    queue.withLock { queue in
+      if queue.dropped > 0, sendWaiting(&queue) {
+        queue.waiting = Array("(\(queue.dropped) lines were dropped here: nobody read the log)\n".utf8)
+        queue.dropped = 0
       }
-      if backlog.dropped == 0, backlog.waiting.count + line.utf8.count <= Self.limit {
-        backlog.waiting += line.utf8
-        _ = sendWaiting(&backlog)
+      if queue.dropped == 0, queue.waiting.count + line.utf8.count <= Self.limit {
+        queue.waiting += line.utf8
+        _ = sendWaiting(&queue)
       } else {
-        backlog.dropped += 1
+        queue.dropped += 1
       }
     }
   }
 
-  /// True where nothing waits any more.
-  private func sendWaiting(_ backlog: inout Backlog) -> Bool {
+  /// Writes queued bytes; true if none are left.
+  private func sendWaiting(_ queue: inout Queue) -> Bool {
     var sent = 0
-    while sent < backlog.waiting.count, isWritable {
-      let written = backlog.waiting.withUnsafeBytes { bytes in
+    while sent < queue.waiting.count, isWritable {
+      let written = queue.waiting.withUnsafeBytes { bytes in
         Glibc.write(
           descriptor, bytes.baseAddress?.advanced(by: sent), min(bytes.count - sent, Self.atomicLength))
       }
@@ -58,12 +58,12 @@ public final class LogStream: Sendable {
       } else if errno == EAGAIN {
         break
       } else if errno != EINTR {
-        // Nobody reads it any more, and nobody can be told.
-        sent = backlog.waiting.count
+        // The reader is gone, and there is nowhere to report that.
+        sent = queue.waiting.count
       }
     }
-    backlog.waiting.removeFirst(sent)
-    return backlog.waiting.isEmpty
+    queue.waiting.removeFirst(sent)
+    return queue.waiting.isEmpty
   }
 
   private var isWritable: Bool {

@@ -24,8 +24,8 @@ final class PoolJob: @unchecked Sendable {
 
   deinit { request.deallocate() }
 
-  /// Waits for the end of the call. A cancellation of the task removes a call that still waits for a thread; a call that
-  /// has begun cannot be stopped (uv_cancel).
+  /// Waits for the end of the call. Cancelling the task removes a call that still waits for a thread; a call that has
+  /// begun cannot be stopped (uv_cancel).
   @LoopActor func finish() async {
     await withTaskCancellationHandler {
       await finishRegardless()
@@ -49,7 +49,7 @@ final class PoolJob: @unchecked Sendable {
 
   private func run() {
     body?()
-    // Not on the loop: this may be the last reference to a descriptor, and to close a file may take time.
+    // Not on the loop: this may be the last reference to a descriptor, and closing a file may take time.
     body = nil
   }
 

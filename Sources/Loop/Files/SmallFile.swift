@@ -17,7 +17,7 @@ public enum SmallFile {
     }.value()
   }
 
-  /// The content of a file of procfs, whose size is not known before; nil where it cannot be read. Blocks, for some
+  /// The content of a file in procfs, whose size is unknown in advance; nil if it cannot be read. Blocks for some
   /// microseconds.
   public static func readProcFile(_ path: String) -> [UInt8]? {
     guard let number = try? retrying({ open(path, O_RDONLY | O_CLOEXEC) }) else { return nil }

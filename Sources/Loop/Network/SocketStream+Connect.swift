@@ -2,7 +2,7 @@ import CUV
 import Glibc
 
 extension SocketStream {
-  /// Connects to a host by name or IP address. Tries its addresses in turn until one answers.
+  /// Connects to a host by name or IP address. Tries its addresses in turn until one accepts.
   ///
   /// - Parameter timeout: for all of it, with the name resolution. An address that does not answer gets an equal share, so
   ///   that there is time for the others.

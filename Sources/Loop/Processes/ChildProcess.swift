@@ -1,24 +1,24 @@
 import CUV
 import Glibc
 
-/// A process that this one has started.
+/// A child process.
 ///
-/// It is watched until it ends, whether anybody holds this object or not: no zombie is left behind. Before the loop
-/// ends all children must have ended. The pipes are their owner's to close.
+/// The process is watched until it ends, even if this object is released, so that no zombie is left. All children must
+/// have ended before the loop ends. The owner closes the pipes.
 @LoopActor
 public final class ChildProcess: Handle {
-  /// The number that the system knows it by. It may be another's once the process has ended.
+  /// The process identifier. The system may reuse it after the end of the process.
   public private(set) var processIdentifier: Int32 = 0
   /// How it ended; nil while it runs.
   public private(set) var exitStatus: ExitStatus?
-  /// Where to write its input, if that is a pipe. To end the input close it: pipes know no other end.
+  /// Its standard input, if that is a pipe. Closing it ends the input.
   public let standardInput: SocketStream?
-  /// Where to read its output, if that is a pipe.
+  /// Its standard output, if that is a pipe.
   public let standardOutput: SocketStream?
-  /// Where to read its messages, if that is a pipe.
+  /// Its standard error, if that is a pipe.
   public let standardError: SocketStream?
 
-  /// Those that have not ended, or not as far as we know. Whoever else waits for children keeps off them.
+  /// The children that are not known to have ended. Other code must not wait for them.
   private(set) static var running: Set<Int32> = []
 
   private let isDetached: Bool
@@ -27,17 +27,18 @@ public final class ChildProcess: Handle {
 
   /// Starts a process.
   /// - Parameters:
-  ///   - executable: A path, or a name that is looked for in the `PATH` of the child.
-  ///   - arguments: Without the name of the program.
-  ///   - environment: All of the child's variables; nil for ours.
-  ///   - currentDirectory: Nil for ours.
-  ///   - detached: The child leads a session and process group of its own, which `killGroup` reaches as a whole, and
-  ///     which the terminal's signals do not reach.
-  ///   - standardInput: What the child reads.
-  ///   - standardOutput: Where it writes.
-  ///   - standardError: Where it complains.
-  ///   - diesWithParent: The kernel kills it when we end, however that happens. Its own children are not meant by that.
-  /// - Throws: `UVError`, such as `noEntry` where there is no such program or directory; `SystemRequirementError`.
+  /// - executable: a path, or a name that is looked up in the `PATH` of the child.
+  /// - arguments: without the name of the program.
+  /// - environment: all variables of the child; nil for those of this process.
+  /// - currentDirectory: nil for that of this process.
+  /// - detached: the child leads a session and process group of its own. `killGroup` signals that group, and signals
+  ///   from the terminal do not reach it.
+  /// - standardInput: its standard input.
+  /// - standardOutput: its standard output.
+  /// - standardError: its standard error.
+  /// - diesWithParent: Linux kills it when this process ends for any reason, but not its own children
+  ///   (PR_SET_PDEATHSIG).
+  /// - Throws: `UVError`, such as `noEntry` if the program or directory does not exist; `SystemRequirementError`.
   public static func spawn(
     executable: String, arguments: [String] = [], environment: [String: String]? = nil,
     currentDirectory: String? = nil, detached: Bool = false, standardInput: ChildInput = .null,
@@ -59,7 +60,7 @@ public final class ChildProcess: Handle {
     }
   }
 
-  /// Where the program is that ties a child's life to ours, whatever `PATH` the child has.
+  /// The path of setpriv(1), also if it is not in the child's `PATH`.
   static func setpriv(
     in places: [ExecutableSearch] = [
       ExecutableSearch(nil), ExecutableSearch(["PATH": ExecutableSearch.defaultPath]),
@@ -75,7 +76,7 @@ public final class ChildProcess: Handle {
     standardOutput = streams.output
     standardError = streams.error
     var status: CInt = 0
-    // libuv makes it a handle, which wants to be closed, also where it then fails to start a process.
+    // The handle must be closed even if libuv fails to start a process.
     super.init(infallible: uv_process_t.self) { process in
       status = request.spawn(process, streams) { process, code, signal in
         guard let data = process?.pointee.data else { return }
@@ -89,10 +90,10 @@ public final class ChildProcess: Handle {
       throw UVError(rawValue: status)
     }
     processIdentifier = pointer(as: uv_process_t.self).pointee.pid
-    // Nobody has waited for it yet, so the number is its own. Without a descriptor the number has to do.
+    // The process has not been reaped, so the identifier is its own. Without a pidfd, signals use the identifier.
     descriptor = try? ProcessDescriptor(processIdentifier)
     Self.running.insert(processIdentifier)
-    // Until its end: who is closed while the child runs would leave a zombie.
+    // Released when the process ends. Closing the handle earlier would leave a zombie.
     _ = Unmanaged.passRetained(self)
   }
 
@@ -105,7 +106,7 @@ public final class ChildProcess: Handle {
 
   // MARK: Its end
 
-  /// Waits for its end, also when the task is cancelled.
+  /// Waits for its end, even if the task is cancelled.
   public func exit() async -> ExitStatus {
     while true {
       if let exitStatus { return exitStatus }
@@ -125,7 +126,7 @@ public final class ChildProcess: Handle {
   /// Sends it a signal.
   /// - Throws: `UVError.noSuchProcess` once it has ended.
   public func kill(_ signal: Signal) throws {
-    // What we know, not what the system does: it knows a child that has ended until we have waited for it.
+    // `exitStatus`, not kill(2), decides: kill(2) succeeds for a zombie.
     if exitStatus != nil { throw UVError.noSuchProcess }
     if let descriptor {
       descriptor.send(signal)
@@ -134,11 +135,11 @@ public final class ChildProcess: Handle {
     }
   }
 
-  /// True where it has ended, also when we have not been told yet.
+  /// True if it has ended, even if libuv has not reported it yet.
   public var hasEnded: Bool { exitStatus != nil || descriptor?.hasEnded ?? false }
 
-  /// Sends a signal to it and all of its descendants that have not made a group of their own. After its end this reaches
-  /// those that it left behind, from Linux 6.9 on. Does nothing where it was not started `detached`.
+  /// Sends a signal to its process group. After its end this reaches the remaining processes of the group from Linux
+  /// 6.9 on. Does nothing unless it was started `detached`.
   public func killGroup(_ signal: Signal) {
     guard isDetached else { return }
     if let descriptor {

@@ -1,34 +1,34 @@
 import CUV
 import Glibc
 
-/// What a child process reads.
+/// The standard input of a child process.
 public enum ChildInput: Sendable {
-  /// Nothing: its end at once.
+  /// `/dev/null`.
   case null
-  /// What is written to `ChildProcess.standardInput`.
+  /// A pipe from `ChildProcess.standardInput`.
   case pipe
 }
 
-/// Where a child process writes.
+/// The standard output or error of a child process.
 public enum ChildOutput: Sendable {
-  /// Nowhere.
+  /// `/dev/null`.
   case null
-  /// Where we write.
+  /// That of this process.
   case inherit
-  /// To `ChildProcess.standardOutput`, or `standardError`.
+  /// A pipe to `ChildProcess.standardOutput` or `standardError`.
   case pipe
 }
 
 /// The three standard streams of a child that is about to start.
 ///
-/// Pipes, and not the socket pairs that libuv would make: programs open `/dev/stdout`, which a socket refuses.
+/// Pipes, because libuv would make socket pairs: programs open `/dev/stdout`, which fails for a socket.
 @LoopActor
 final class ChildStreams {
   private(set) var input: SocketStream?
   private(set) var output: SocketStream?
   private(set) var error: SocketStream?
 
-  /// The child's ends, which are closed with this object; it has copies of its own by then.
+  /// The child's ends, which are closed with this object. The child has inherited copies by then.
   private var ends: [Descriptor] = []
   private var containers: [uv_stdio_container_t] = []
 
@@ -43,7 +43,7 @@ final class ChildStreams {
     }
   }
 
-  /// Closes our ends, where no child came of it.
+  /// Closes our ends if no child was started.
   func abandon() {
     for stream in [input, output, error] { stream?.abort() }
   }
@@ -63,7 +63,7 @@ final class ChildStreams {
 
   private func connect(oursIsReadable: Bool) throws(UVError) -> SocketStream {
     var pair: [CInt] = [-1, -1]
-    // Neither end survives an exec by itself; only ours must not block.
+    // Both ends have O_CLOEXEC; only ours is non-blocking.
     try checked(
       uv_pipe(
         &pair, oursIsReadable ? CInt(UV_NONBLOCK_PIPE.rawValue) : 0,

@@ -1,8 +1,8 @@
 import CUV
 import Glibc
 
-/// Finds a program as the shell does. Where another program starts it for us, its absence must still be an error of
-/// `spawn` and not a child that exits with status 127.
+/// Finds a program as the shell does. If setpriv(1) starts the program, a missing one must still be an error of
+/// `spawn`, not a child that exits with status 127.
 public struct ExecutableSearch {
   /// What is searched where `PATH` is not set.
   public static let defaultPath = "/usr/local/bin:/usr/bin:/bin"
@@ -16,7 +16,7 @@ public struct ExecutableSearch {
       separator: ":", omittingEmptySubsequences: false)
   }
 
-  /// - Throws: `UVError.noEntry` where no directory has it, `accessDenied` where it may not be executed.
+  /// - Throws: `UVError.noEntry` if no directory has it, `accessDenied` if it is not executable.
   func path(of name: String, from currentDirectory: String?) throws(UVError) -> String {
     let candidates =
       name.contains("/") ? [name] : directories.map { $0.isEmpty ? "./\(name)" : "\($0)/\(name)" }

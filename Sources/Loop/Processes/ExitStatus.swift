@@ -1,15 +1,15 @@
 /// How a process ended.
 public enum ExitStatus: Sendable, Equatable {
-  /// By itself, with this status.
+  /// It exited with this status.
   case code(Int)
-  /// By a signal, with this number.
+  /// A signal with this number killed it.
   case signal(Int)
-  /// Somehow: who could have known has ended too.
+  /// The status is lost: the process that could have reported it has ended too.
   case unknown
 }
 
 extension ExitStatus: CustomStringConvertible {
-  /// As it stands in messages: `exited with status 1`, `killed by SIGKILL`.
+  /// For messages: `exited with status 1`, `killed by SIGKILL`.
   public var description: String {
     switch self {
     case .code(let code): "exited with status \(code)"
@@ -18,7 +18,7 @@ extension ExitStatus: CustomStringConvertible {
     }
   }
 
-  /// From what waitpid(2) says of a process that has ended.
+  /// Decodes the status of waitpid(2).
   init(waitStatus: CInt) {
     let signal = waitStatus & 0x7F
     self = signal == 0 ? .code(Int(waitStatus >> 8 & 0xFF)) : .signal(Int(signal))
@@ -28,7 +28,7 @@ extension ExitStatus: CustomStringConvertible {
     names.indices.contains(number - 1) ? "SIG" + names[number - 1] : "signal \(number)"
   }
 
-  /// From number 1, as Linux counts them on x86 and ARM.
+  /// The signals from number 1 on, in the numbering of Linux on x86 and ARM.
   private static let names = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
     "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",

@@ -2,14 +2,14 @@ import Bytes
 import CUV
 import Glibc
 
-/// What libuv wants to know of a process that is to start, as C strings that live as long as this.
+/// The options of `uv_spawn`, as C strings that live as long as this object.
 final class SpawnRequest {
   let isDetached: Bool
   private let arguments: CStringArray
   private let environment: CStringArray?
   private let currentDirectory: CStringArray?
 
-  /// - Throws: `UVError.invalidArgument` for a NUL byte in any of them, which would cut it short.
+  /// - Throws: `UVError.invalidArgument` for a NUL byte in a string, which would truncate it.
   init(
     _ command: [String], _ environment: [String: String]?, _ currentDirectory: String?, detached: Bool
   ) throws(UVError) {
@@ -21,7 +21,7 @@ final class SpawnRequest {
     isDetached = detached
   }
 
-  /// Starts it. Blocks for a few hundred microseconds, until the child has become the other program.
+  /// Starts the process. Blocks for some hundred microseconds, until the child has called execve(2).
   @LoopActor
   func spawn(
     _ process: UnsafeMutablePointer<uv_process_t>, _ streams: ChildStreams, whenEnded: uv_exit_cb
@@ -41,7 +41,7 @@ final class SpawnRequest {
   }
 }
 
-/// A null-terminated array of C strings that it owns.
+/// Owns a null-terminated array of C strings.
 final class CStringArray {
   let pointers: UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>?>
   var base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { pointers.baseAddress }

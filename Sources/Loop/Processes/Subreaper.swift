@@ -1,44 +1,45 @@
 import CUV
 import Glibc
 
-/// Processes that have come to us because their parents have ended, as they would to the first process of the machine
-/// or container, which we may be besides: they leave no zombies behind, and who wants to know hears how they ended.
+/// Adopts orphaned descendants (PR_SET_CHILD_SUBREAPER) and reaps them, so that they leave no zombies. In a container
+/// this process may also be the init process, which gets orphans anyway. Reports their exit status to those who asked
+/// for it.
 ///
-/// Children that this process has started itself are not meant: libuv waits for each of those.
+/// Children that this process has started itself are left to libuv.
 @LoopActor
 public final class Subreaper {
   private let signals: SignalWatcher
   private var expected: [Int32: @LoopActor (ExitStatus) -> Void] = [:]
 
-  /// Adopts them from now on. Whoever makes one closes it.
+  /// Starts adopting orphans. The owner closes it.
   /// - Throws: `UVError`.
   public init() throws {
     if adoptOrphans(1) != 0 { throw UVError(systemError: errno) }
     let signals = try SignalWatcher([.child])
     self.signals = signals
     LoopActor.task { [weak self] in
-      // A job, which runs after libuv's own handling of the signal: what is left then is not libuv's.
+      // This job runs after libuv's own signal handler, so the children that are left are not libuv's.
       while (try? await signals.next()) != nil { self?.sweep() }
     }
   }
 
-  /// Tells how `process` ends, should it end as an orphan of ours. Called before it can have become one.
+  /// Calls `whenEnded` if `process` ends as an orphan of ours. Must be called before it can become one.
   public func expect(_ process: Int32, whenEnded: @escaping @LoopActor (ExitStatus) -> Void) {
     expected[process] = whenEnded
   }
 
-  /// Forgets about `process`.
+  /// Cancels `expect`.
   public func disregard(_ process: Int32) { expected[process] = nil }
 
-  /// Adopts no more. Idempotent.
+  /// Stops adopting. Idempotent.
   public func close() {
     _ = adoptOrphans(0)
     signals.close()
     expected = [:]
   }
 
-  /// Waits for all that have ended. Where one of libuv's comes first, the signal for that is still on its way, and
-  /// another sweep with it.
+  /// Reaps all ended orphans. It stops at a child of libuv that has ended: the signal for that child is still pending
+  /// and starts another sweep.
   private func sweep() {
     while true {
       let process = endedChild()

@@ -1,7 +1,7 @@
 import CUV
 import DequeModule
 
-/// Receives signals to this process. While it is open they do not have their default effect.
+/// Receives signals to this process. While it is open, their default action is replaced.
 @LoopActor
 public final class SignalWatcher {
   private var handles: [SignalHandle] = []
@@ -14,7 +14,7 @@ public final class SignalWatcher {
 
   /// Watches `signals`.
   ///
-  /// - Throws: `UVError` where the system refuses, as for `kill` and `stop`.
+  /// - Throws: `UVError` if the system refuses, as for `kill`.
   public init(_ signals: [Signal]) throws {
     do {
       for signal in signals {
@@ -40,7 +40,7 @@ public final class SignalWatcher {
     }
   }
 
-  /// Restores the signals' default effect. The owner must call it. Idempotent.
+  /// Restores the signals' default action. The owner must call it. Idempotent.
   public func close() {
     isClosed = true
     for handle in handles { handle.startClosing() }

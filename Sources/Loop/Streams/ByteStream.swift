@@ -35,9 +35,9 @@ public protocol ByteStream: AnyObject, Sendable {
   /// Stops reading until a task calls `fill` or `untilPeerIsGone`, so that the peer has to wait.
   func pauseInput()
 
-  /// Waits until the peer has closed or broken the connection: notices a client that disappears while no task reads from it.
-  /// Returns also when `inbound` is full, because the end is not noticed then, when the stream is closed, and when the task
-  /// is cancelled; `isPeerGone` tells which.
+  /// Waits until the peer has closed or broken the connection: notices a client that disappears while no task reads
+  /// from it. Also returns when `inbound` is full, because the end cannot be noticed then, when the stream is closed,
+  /// and when the task is cancelled; `isPeerGone` shows which.
   func untilPeerIsGone() async
 
   /// True once the end of the peer's bytes, or an error, was read, also while `inbound` still holds bytes.

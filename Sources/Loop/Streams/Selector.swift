@@ -1,14 +1,14 @@
 /// A source that a `Selector` can wait for.
 @LoopActor
 public protocol Selectable: AnyObject, Sendable {
-  /// Makes tasks that wait for news wait in `waiters`.
+  /// Makes tasks that wait for events wait in `waiters`.
   func setWaiters(_ waiters: WaitQueue)
   /// Begins to read.
   func watch()
-  /// True if something happened since `newsWasTold`: there is more to receive, or the source has ended.
-  var hasNews: Bool { get }
-  /// A wait has returned for the news. The end stays news.
-  func newsWasTold()
+  /// True if something happened since `clearEvents`: there is more to receive, or the source has ended.
+  var hasEvents: Bool { get }
+  /// A wait has returned for the events. The end stays one.
+  func clearEvents()
 }
 
 /// Lets one reader wait for several streams or sockets at once.
@@ -30,12 +30,12 @@ public final class Selector {
   /// - Throws: `CancellationError`.
   public func wait() async throws {
     for source in sources { source.watch() }
-    try await arrivals.wait { isWoken || sources.contains(where: \.hasNews) }
+    try await arrivals.wait { isWoken || sources.contains(where: \.hasEvents) }
     isWoken = false
-    for source in sources { source.newsWasTold() }
+    for source in sources { source.clearEvents() }
   }
 
-  /// Removes a source that has ended, as its end would stay news.
+  /// Removes a source that has ended: its end would end every wait.
   public func remove(_ source: any Selectable) { sources.removeAll { $0 === source } }
 
   /// Ends the current or else the next `wait`, for a reader that waits for something else as well.
@@ -55,8 +55,8 @@ extension SocketStream: Selectable {
   }
 
   /// See `Selectable`.
-  public var hasNews: Bool { input.hasNews || input.ending != nil || !isOpen }
+  public var hasEvents: Bool { input.hasEvents || input.ending != nil || !isOpen }
 
   /// See `Selectable`.
-  public func newsWasTold() { input.hasNews = false }
+  public func clearEvents() { input.hasEvents = false }
 }

@@ -10,7 +10,7 @@ final class InputState {
   let watchers = WaitQueue()
   var isReading = false
   /// Bytes have arrived since `fill` last returned.
-  var hasNews = false
+  var hasEvents = false
   /// `fill` is to return although nothing came.
   var isWoken = false
   /// Why the stream has ended; `endOfFile` for an orderly end.
@@ -55,22 +55,22 @@ extension SocketStream {
   public func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
-      let hasNews = input.isWoken || (input.hasNews && !inbound.isEmpty)
-      input.hasNews = false
+      let hasEvents = input.isWoken || (input.hasEvents && !inbound.isEmpty)
+      input.hasEvents = false
       input.isWoken = false
-      if hasNews { return true }
+      if hasEvents { return true }
       guard isOpen else { throw UVError.cancelled }
       if let ending = input.ending {
         if ending == .endOfFile { return false }
         throw ending
       }
       startReading()
-      try await input.readers.wait { input.hasNews || input.isWoken || input.ending != nil || !isOpen }
+      try await input.readers.wait { input.hasEvents || input.isWoken || input.ending != nil || !isOpen }
     }
   }
 
-  /// Lets `fill` return true although nothing came, at once or the next time: something else has happened that its caller
-  /// looks at, such as a time-out.
+  /// Makes `fill` return true although no bytes arrived, now or at its next call, because another event needs its
+  /// caller, such as a time-out.
   public func wakeReader() {
     input.isWoken = true
     input.readers.wakeAll()
@@ -161,7 +161,7 @@ extension SocketStream {
     // A reader that has announced more cannot begin with less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0
-    input.hasNews = true
+    input.hasEvents = true
     input.readers.wakeAll()
     if isFull { pauseReading() }
   }

@@ -152,7 +152,7 @@ public final class ZeroMQConnection {
       if let message = try receive() { return message }
       if !socket.isOpen { throw UVError.cancelled }
       if isPeerGone { throw UVError.endOfFile }
-      try await socket.arrivals.wait { hasNews }
+      try await socket.arrivals.wait { hasEvents }
     }
   }
 
@@ -172,10 +172,10 @@ extension ZeroMQConnection: Selectable {
   public func watch() {}
 
   /// See `Selectable`.
-  public var hasNews: Bool { isPeerGone || socket.isReadable }
+  public var hasEvents: Bool { isPeerGone || socket.isReadable }
 
-  /// See `Selectable`. Messages stay news until they are received.
-  public func newsWasTold() {}
+  /// See `Selectable`. Messages count as events until they are received.
+  public func clearEvents() {}
 }
 
 extension ZeroMQConnection.Endpoint {

@@ -54,7 +54,7 @@ final class ZeroMQSocket: Handle {
     context.add(self)
   }
 
-  /// Begins to connect. libzmq tries again without end.
+  /// Begins to connect. libzmq retries indefinitely.
   func connect(to endpoint: String) throws(UVError) {
     try ensureOpen()
     if zmq_connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }

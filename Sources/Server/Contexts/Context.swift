@@ -2,37 +2,37 @@ import Jupyter
 import Logging
 import Loop
 
-/// One kernel with its own memory, under an identifier that outlives it: a kernel that dies is replaced.
+/// A kernel with its own memory, under an identifier that outlives it: a kernel that dies is replaced.
 @LoopActor
 final class Context {
-  /// How often, and how long apart, a lost kernel's provider is asked for another: as long as a Jupyter Server needs to be
-  /// started again.
+  /// The attempts to replace a lost kernel and the pause between them: together as long as a Jupyter Server takes to
+  /// restart.
   private static let startAttempts = 20
   private static let startPause: Duration = .milliseconds(500)
-  /// How often a provider is looked for that did not come back in that time.
-  private static let awayRetryInterval: Duration = .seconds(5)
+  /// The pause between further attempts while the provider does not answer.
+  private static let reconnectInterval: Duration = .seconds(5)
 
-  /// What clients call it.
+  /// The identifier in the API.
   nonisolated let identifier: String
-  /// The language as it was asked for, canonical.
+  /// The canonical name of the requested language.
   nonisolated let language: String
   /// The kind of its kernel.
   nonisolated let spec: KernelSpec
   /// The working directory of its kernel, absolute.
   nonisolated let directory: String
-  /// True for the one of its language that is made on first use.
+  /// True for the default context of its language.
   nonisolated let isDefault: Bool
   /// Held by the execution that uses the kernel.
   let mutex = AsyncMutex()
-  /// That execution: it also gets what the kernel says to no request of ours.
+  /// The execution that holds the mutex. It also receives messages that belong to no pending request.
   weak var current: ExecutionRun? { didSet { hasBeenUsed = true } }
 
-  /// The directory was asked for: a kernel that cannot enter it is not wanted.
-  private let isDirectoryAsked: Bool
+  /// True if a client has requested the directory. Then a kernel that cannot enter it is an error.
+  private let isDirectoryRequested: Bool
   private let provider: any KernelProvider
   private let logger: Logger
   private var lifecycle = ContextLifecycle()
-  /// The kernel that was called for last; nil until somebody wants one.
+  /// The latest kernel; nil until one is needed.
   private var kernel: Task<Kernel, any Error>?
   private var retries: Task<Void, Never>?
   /// True once an execution has had the mutex.
@@ -41,13 +41,13 @@ final class Context {
   /// Starts no kernel yet.
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
-    isDirectoryAsked: Bool, isDefault: Bool, provider: any KernelProvider, logger: Logger
+    isDirectoryRequested: Bool, isDefault: Bool, provider: any KernelProvider, logger: Logger
   ) {
     self.identifier = identifier
     self.language = language
     self.spec = spec
     self.directory = directory
-    self.isDirectoryAsked = isDirectoryAsked
+    self.isDirectoryRequested = isDirectoryRequested
     self.isDefault = isDefault
     self.provider = provider
     var logger = logger
@@ -55,17 +55,17 @@ final class Context {
     self.logger = logger
   }
 
-  /// True once a kernel has been called for: only then the context is more than a name.
+  /// True once a kernel was started. Before that, the context is only a name.
   var hasBegun: Bool { lifecycle.hasBegun }
   /// True while the kernel takes code.
   var isReady: Bool { lifecycle.isReady }
   /// True while the kernel's provider does not answer.
-  var isAway: Bool { lifecycle.isAway }
+  var isDisconnected: Bool { lifecycle.isDisconnected }
 
-  /// Starts a kernel, unless that was done before; `ready` waits for it.
+  /// Starts the first kernel. Idempotent; `ready` waits for it.
   func begin() { perform(lifecycle.begin()) }
 
-  /// The kernel, as soon as it takes code. A start that failed is tried again.
+  /// The kernel, once it takes code. Tries a failed start once more.
   ///
   /// - Throws: `KernelProviderError`; `KernelEnd` when the context is deleted.
   func ready() async throws -> Kernel {
@@ -80,8 +80,8 @@ final class Context {
         if !(error is Superseded) {
           if hasFailed { throw error }
           hasFailed = true
-          // Only the first of those that waited tries again; the others wait for its try.
-          if kernel == provision { perform(lifecycle.startAgain()) }
+          // Only one of the waiting tasks restarts; the others wait for that attempt.
+          if kernel == provision { perform(lifecycle.retryStart()) }
         }
       }
     }
@@ -90,7 +90,8 @@ final class Context {
 
   /// Replaces the kernel; what runs ends with `KernelRestarted`.
   ///
-  /// - Parameter failure: why it has to be; nil if a client has asked for it, who need not be told.
+  /// - Parameter failure: why it must be replaced; nil if a client has requested it. Only a failure is reported to the
+  ///   next execution.
   /// - Throws: `KernelProviderError`; `KernelEnd` when the context is deleted.
   func restart(after failure: String? = nil) async throws {
     perform(try lifecycle.restart(after: failure))
@@ -100,30 +101,30 @@ final class Context {
   /// Takes the reason why the memory is gone; see `ContextLifecycle`.
   func takeLoss() -> String? { lifecycle.takeLoss() }
 
-  /// The kernel has been asked to end, by its own code: its end is known before it comes.
+  /// User code has asked the kernel to exit: its end is expected.
   func endIsNear(of kernel: Kernel, because reason: String) {
     lifecycle.expectEnd(of: ObjectIdentifier(kernel), because: reason)
   }
 
-  /// Puts a better kernel in the place of one that nobody has used yet, if the provider makes better ones by now, such as
-  /// with modules preloaded. Nobody has to wait for that.
+  /// Replaces a kernel that nobody has used yet if the provider can now start a better one, such as one with modules
+  /// preloaded.
   func upgrade() async throws {
     guard let provision = kernel else { return }
     let first = try await provision.value
     guard try await first.canUpgrade(), isUnused(provision) else { return }
     let better = try await start()
-    guard isUnused(provision) else { return await better.kill(because: .shutDown("it is not wanted")) }
+    guard isUnused(provision) else { return await better.kill(because: .shutDown("it is not needed")) }
     first.onEnd = nil
     kernel = LoopActor.task { better }
     adopt(better)
-    await first.kill(because: .shutDown("a better one has taken its place"))
+    await first.kill(because: .shutDown("a better one has replaced it"))
   }
 
-  /// Ends the kernel and everything that waits for it; clients are told the reason.
+  /// Ends the kernel and all waiting executions, whose clients get the reason.
   func delete(because reason: String) async {
     let end = KernelEnd.shutDown(reason)
-    // Nobody knows when a provider that is away will answer.
-    if isAway { kernel?.cancel() }
+    // The provider may take any time to answer.
+    if isDisconnected { kernel?.cancel() }
     lifecycle.delete(because: end)
     mutex.close(end)
     retries?.cancel()
@@ -133,13 +134,13 @@ final class Context {
 
   // MARK: Its kernels
 
-  /// Thrown to those that wait for a kernel which is not wanted any more: they wait for the later one.
+  /// A later kernel has replaced this one while it was starting.
   private struct Superseded: Error {}
 
   private func perform(_ action: ContextLifecycle.Action?, on lost: Kernel? = nil) {
     guard let action else { return }
     let previous = kernel
-    let call = lifecycle.call
+    let startNumber = lifecycle.startNumber
     let wasRunning = current != nil
     kernel = LoopActor.task {
       let kernel: Kernel
@@ -151,12 +152,12 @@ final class Context {
         if let lost, await self.recover(lost, interrupting: wasRunning) {
           kernel = lost
         } else {
-          self.lifecycle.kernelNotRecovered(call)
+          self.lifecycle.kernelNotRecovered(startNumber)
           kernel = try await self.replace(lost, because: end)
         }
       }
-      guard self.lifecycle.kernelReady(call) else {
-        await kernel.kill(because: .shutDown("another has taken its place"))
+      guard self.lifecycle.kernelReady(startNumber) else {
+        await kernel.kill(because: .shutDown("another one has replaced it"))
         throw Superseded()
       }
       self.adopt(kernel)
@@ -175,7 +176,7 @@ final class Context {
       if !provider.startsInDirectory { try await enterDirectory(kernel) }
       return kernel
     } catch {
-      await kernel.kill(because: .shutDown("it is not wanted"))
+      await kernel.kill(because: .shutDown("it is not needed"))
       throw error
     }
   }
@@ -183,8 +184,10 @@ final class Context {
   private func enterDirectory(_ kernel: Kernel) async throws {
     do {
       try await kernel.changeDirectory(to: directory)
-    } catch let failure as SilentCodeFailure where !isDirectoryAsked {
-      logger.info("the kernel stays where its provider starts it", metadata: ["reason": "\(failure)"])
+    } catch let failure as SilentCodeFailure where !isDirectoryRequested {
+      logger.info(
+        "the kernel stays in the directory in which its provider starts it",
+        metadata: ["reason": "\(failure)"])
     }
   }
 
@@ -195,17 +198,17 @@ final class Context {
     kernel.onOverflow = { [weak self] in self?.current?.interrupt() }
     kernel.onLoss = { [weak self] loss in await self?.current?.receive(loss) }
     kernel.onUnsolicited = { [weak self] message in await self?.current?.receiveUnsolicited(message) }
-    // It may have died between its first answer and now.
+    // It may have died since its first reply.
     if let end = kernel.end { kernelEnded(kernel, end) }
   }
 
   private func kernelEnded(_ kernel: Kernel, _ end: KernelEnd) {
     guard lifecycle.deletion == nil else { return }
     logger.warning("kernel lost", metadata: ["reason": "\(end.explanation)"])
-    // While it is connected to again, another end is no news.
+    // A further end is ignored while the kernel is reconnected.
     kernel.onEnd = nil
     perform(lifecycle.kernelEnded(ObjectIdentifier(kernel), end), on: kernel)
-    if isAway { retryUntilBack() }
+    if isDisconnected { retryUntilConnected() }
   }
 
   private func restart(_ previous: Task<Kernel, any Error>?) async throws -> Kernel {
@@ -214,12 +217,12 @@ final class Context {
   }
 
   private func replace(_ lost: Kernel?, because end: KernelEnd) async throws -> Kernel {
-    guard let lost else { return try await startPersistently() }
-    return try await exchange(lost, because: end) { try await self.startPersistently() }
+    guard let lost else { return try await startWithRetries() }
+    return try await exchange(lost, because: end) { try await self.startWithRetries() }
   }
 
-  /// Ends a kernel whose state is not needed any more, and starts another, at the same time if the provider can do that. What
-  /// the old one had started is gone when the new one is there.
+  /// Ends a kernel and starts another one, at the same time if the provider supports that. All processes of the old
+  /// one are gone on return.
   private func exchange(
     _ lost: Kernel, because reason: KernelEnd, for start: @escaping @LoopActor () async throws -> Kernel
   ) async throws -> Kernel {
@@ -235,34 +238,33 @@ final class Context {
     }
   }
 
-  /// Starts a kernel in the place of a lost one, also if the provider is away for a moment.
-  private func startPersistently() async throws -> Kernel {
+  /// Starts a replacement, and retries while the provider does not answer.
+  private func startWithRetries() async throws -> Kernel {
     for _ in 1..<Self.startAttempts {
       if let deletion = lifecycle.deletion { throw deletion }
       do {
         return try await start()
       } catch KernelProviderError.unavailable(let reason) {
-        logger.info("the kernel's provider is away", metadata: ["reason": "\(reason)"])
+        logger.info("the kernel's provider does not answer", metadata: ["reason": "\(reason)"])
         try await EventLoop.sleep(for: Self.startPause)
       }
     }
     return try await start()
   }
 
-  /// Looks for a provider that is away until it is back, also when nobody runs anything: a client that asks for our health
-  /// may send nothing before we are well.
-  private func retryUntilBack() {
+  /// Retries until the provider answers, even without requests: a client that waits for `/health` sends none.
+  private func retryUntilConnected() {
     guard retries == nil else { return }
     retries = LoopActor.task {
-      while self.isAway {
-        do { try await EventLoop.sleep(for: Self.awayRetryInterval) } catch { break }
-        if self.isAway { _ = try? await self.ready() }
+      while self.isDisconnected {
+        do { try await EventLoop.sleep(for: Self.reconnectInterval) } catch { break }
+        if self.isDisconnected { _ = try? await self.ready() }
       }
       self.retries = nil
     }
   }
 
-  /// Connects to a kernel again that may have outlived its channel. What still runs in it belongs to nobody.
+  /// Reconnects to a kernel that may have outlived its channel. The code that still runs in it is interrupted.
   private func recover(_ kernel: Kernel, interrupting: Bool) async -> Bool {
     do {
       if interrupting { try await kernel.interrupt() }

@@ -1,124 +1,124 @@
 import Jupyter
 
-/// Where a context is with its kernel, as a state machine: what happens to it in, what its driver is to do out. It does no
-/// I/O.
+/// The life cycle of a context's kernel as a state machine: events in, actions for the driver out. Performs no I/O.
 ///
-/// Each kernel that is called for has a number. A kernel that is there when another has been called for since is not wanted.
+/// Each start has a number. A kernel whose start is not the latest is discarded.
 struct ContextLifecycle {
-  /// What the driver is to do, for the kernel with the number `call`.
+  /// The driver's next action, for the start with the number `startNumber`.
   enum Action: Equatable {
     /// Start a kernel.
     case start
     /// End the kernel, if there is one, and start another.
     case restart
-    /// End what is left of the lost kernel, and start another, also if the provider is away for a moment.
+    /// End what is left of the lost kernel and start another, with retries while the provider does not answer.
     case replace(KernelEnd)
-    /// Connect to the lost kernel again; if that fails, replace it.
+    /// Reconnect to the lost kernel; if that fails, replace it.
     case reconnect(KernelEnd)
   }
 
-  /// Where the context is.
+  /// The state of the context.
   enum State: Equatable {
-    /// Nobody has wanted a kernel yet.
+    /// No kernel was needed yet.
     case unused
-    /// A kernel starts.
+    /// The first kernel is starting.
     case starting
     /// The kernel takes code.
     case ready
-    /// The kernel has ended by itself, and another starts.
+    /// The kernel has died, and a replacement is starting.
     case lost
     /// The connection to the kernel is lost, or its provider does not answer.
-    case away
-    /// Somebody asked for another kernel, which starts.
+    case disconnected
+    /// A requested replacement is starting.
     case restarting
-    /// There will be no kernel any more.
+    /// The context is deleted.
     case deleted(KernelEnd)
   }
 
   private(set) var state = State.unused
-  /// The number of the kernel that was called for last.
-  private(set) var call = 0
-  /// Why the memory is gone, if nobody asked for that; nil where the next execution need not be told.
+  /// The number of the latest start.
+  private(set) var startNumber = 0
+  /// Why the memory was lost, if no client has requested it; nil if there is nothing to report.
   private var loss: String?
-  /// Why the memory will be gone, if the kernel that was lost with its connection does not come back.
+  /// Why the memory is lost if the kernel cannot be reconnected.
   private var possibleLoss: String?
-  /// The kernel that its own code has asked to end, and why.
+  /// The kernel that user code has asked to exit, and the reason to report.
   private var expectedEnd: (kernel: ObjectIdentifier, reason: String)?
 
   /// True while the kernel takes code.
   var isReady: Bool { state == .ready }
   /// True while the kernel's provider does not answer.
-  var isAway: Bool { state == .away }
-  /// True once a kernel has been called for.
-  var hasBegun: Bool { call > 0 }
-  /// Why there will be no kernel any more; nil while there may be one.
+  var isDisconnected: Bool { state == .disconnected }
+  /// True once a kernel was started.
+  var hasBegun: Bool { startNumber > 0 }
+  /// Why the context was deleted; nil if it was not.
   var deletion: KernelEnd? { if case .deleted(let end) = state { end } else { nil } }
 
-  /// Somebody wants a kernel.
+  /// A kernel is needed.
   mutating func begin() -> Action? { hasBegun ? nil : provide(.start, in: .starting) }
 
-  /// A start has failed, and is to be tried again.
-  mutating func startAgain() -> Action? { provide(.start, in: state == .away ? .away : .starting) }
+  /// A start has failed and is tried again.
+  mutating func retryStart() -> Action? {
+    provide(.start, in: state == .disconnected ? .disconnected : .starting)
+  }
 
-  /// Another kernel is to take the place of the one that is there.
+  /// The kernel is replaced.
   ///
-  /// - Parameter failure: why it has to be; nil if a client has asked for it, who need not be told.
-  /// - Throws: `KernelEnd` where the context was deleted.
+  /// - Parameter failure: why it must be replaced; nil if a client has requested it.
+  /// - Throws: `KernelEnd` if the context was deleted.
   mutating func restart(after failure: String?) throws(KernelEnd) -> Action? {
     if let deletion { throw deletion }
     loss = failure
     possibleLoss = nil
-    return provide(.restart, in: state == .away ? .away : .restarting)
+    return provide(.restart, in: state == .disconnected ? .disconnected : .restarting)
   }
 
-  /// The kernel has been asked to end, by its own code.
+  /// User code has asked the kernel to exit.
   mutating func expectEnd(of kernel: ObjectIdentifier, because reason: String) {
     expectedEnd = (kernel, reason)
   }
 
-  /// The kernel, or the way to it, has ended by itself.
+  /// The kernel, or the connection to it, has ended unexpectedly.
   mutating func kernelEnded(_ kernel: ObjectIdentifier, _ end: KernelEnd) -> Action? {
     let reason = expectedEnd?.kernel == kernel ? expectedEnd?.reason : end.explanation
-    // Where another had been called for already, how this one ended does not matter.
-    let isUnasked = isReady
+    // If a replacement was starting already, the end is not reported.
+    let isUnexpected = isReady
     if case .connectionLost = end {
-      possibleLoss = isUnasked ? reason : nil
-      return provide(.reconnect(end), in: .away)
+      possibleLoss = isUnexpected ? reason : nil
+      return provide(.reconnect(end), in: .disconnected)
     }
-    if isUnasked { loss = reason }
-    return provide(.replace(end), in: state == .away ? .away : .lost)
+    if isUnexpected { loss = reason }
+    return provide(.replace(end), in: state == .disconnected ? .disconnected : .lost)
   }
 
-  /// The kernel with this number has not outlived its connection.
-  mutating func kernelNotRecovered(_ call: Int) {
-    guard call == self.call, let possibleLoss else { return }
+  /// The kernel of this start cannot be reconnected.
+  mutating func kernelNotRecovered(_ startNumber: Int) {
+    guard startNumber == self.startNumber, let possibleLoss else { return }
     loss = possibleLoss
     self.possibleLoss = nil
   }
 
-  /// The kernel with this number takes code; false if it is not wanted any more.
-  mutating func kernelReady(_ call: Int) -> Bool {
-    guard call == self.call else { return false }
+  /// The kernel of this start takes code. False if a later start has replaced it.
+  mutating func kernelReady(_ startNumber: Int) -> Bool {
+    guard startNumber == self.startNumber else { return false }
     expectedEnd = nil
     possibleLoss = nil
     if deletion == nil { state = .ready }
     return true
   }
 
-  /// Takes the reason why the memory is gone, once the kernel is there that is without it: one execution tells it to its
-  /// client.
+  /// Takes the reason for the loss of memory once the new kernel is ready, for one execution to report.
   mutating func takeLoss() -> String? {
     guard isReady else { return nil }
     defer { loss = nil }
     return loss
   }
 
-  /// There is to be no kernel any more.
+  /// The context is deleted.
   mutating func delete(because end: KernelEnd) { state = .deleted(end) }
 
   private mutating func provide(_ action: Action, in state: State) -> Action? {
     guard deletion == nil else { return nil }
-    call += 1
+    startNumber += 1
     self.state = state
     return action
   }

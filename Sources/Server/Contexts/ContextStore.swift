@@ -13,9 +13,9 @@ final class ContextStore {
 
   /// In bytes. Contexts are named by UUIDs, so no context has a longer name.
   private static let longestIdentifier = 64
-  /// The languages whose default contexts are there from the start, where their kernels are installed.
+  /// The languages whose default contexts exist from the start, if their kernels are installed.
   private static let listedLanguages = [defaultLanguage, "javascript"]
-  /// How old the list of installed kernels may be when a client names a language, and when it asks for all contexts.
+  /// The maximum age of the list of installed kernels for a request with a language, and for a list of all contexts.
   private static let specsAge: Duration = .seconds(60)
   private static let listedSpecsAge: Duration = .seconds(2)
   /// How long a list of contexts waits for a provider that does not answer.
@@ -52,14 +52,14 @@ final class ContextStore {
   /// True if kernels see the files of this machine under the same paths.
   var sharesFileSystem: Bool { provider.sharesFileSystem }
 
-  /// True once the default context has been up.
+  /// True once the default context has been ready.
   var isWarm = false
 
-  /// True while executions can be served: once the default context has been up, and while the provider of its kernel
-  /// answers. A deleted default context comes back when it is used, a restarted one by itself.
-  var isReady: Bool { isWarm && !contexts.values.contains { $0.isDefault && $0.isAway } }
+  /// True if executions can be served: the default context has been ready once, and the provider of its kernel
+  /// answers. A deleted default context is created again on use; a restarted one comes back by itself.
+  var isReady: Bool { isWarm && !contexts.values.contains { $0.isDefault && $0.isDisconnected } }
 
-  /// The context; its kernel takes code, or is started.
+  /// The context with this identifier. Its kernel is ready or starting.
   ///
   /// - Throws: `HTTPErrorResponse` 404; 429 if there are too many kernels.
   func context(_ identifier: Bytes) throws -> Context {
@@ -75,7 +75,7 @@ final class ContextStore {
     return context
   }
 
-  /// Makes a context; its kernel takes code when this returns.
+  /// Creates a context. Its kernel takes code on return.
   ///
   /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func create(language: Bytes?, directory: String?) async throws -> Context {
@@ -92,11 +92,11 @@ final class ContextStore {
     }
   }
 
-  /// The default context of a language. It is made once, on first use.
+  /// The default context of a language, created on first use.
   ///
   /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func defaultContext(for language: Bytes?) async throws -> Context {
-    // Nearly all executions name no language.
+    // The common case.
     if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
     let (name, spec) = try await resolve(language)
     let known = defaults[spec.name].flatMap { contexts[$0] }
@@ -107,7 +107,7 @@ final class ContextStore {
     return context
   }
 
-  /// Adds the default contexts that are there from the start. They have no kernel until they are used.
+  /// Adds the default contexts that exist from the start. They have no kernel until they are used.
   func addListed() async {
     guard !listed.isSuperset(of: Self.listedLanguages) else { return }
     let provider = provider
@@ -154,7 +154,7 @@ final class ContextStore {
     contexts.removeAll()
   }
 
-  /// The error that a client gets which asked for a context.
+  /// The error response for a request that needs a context.
   static func failure(for error: any Error) -> any Error {
     switch error {
     case KernelProviderError.noDirectory: HTTPErrorResponse(400, "\(error)")
@@ -172,7 +172,8 @@ final class ContextStore {
     _ language: String, _ spec: KernelSpec, directory: String?, isDefault: Bool
   ) -> Context {
     Context(
-      language: language, spec: spec, directory: directory ?? workspace, isDirectoryAsked: directory != nil,
+      language: language, spec: spec, directory: directory ?? workspace,
+      isDirectoryRequested: directory != nil,
       isDefault: isDefault, provider: provider, logger: logger)
   }
 
@@ -181,7 +182,7 @@ final class ContextStore {
     defaults[context.spec.name] = context.identifier
   }
 
-  /// Starts the kernel of a context, unless it has one.
+  /// Starts the kernel of a context if it has none.
   private func begin(_ context: Context) throws {
     if context.hasBegun { return }
     guard contexts.values.count(where: \.hasBegun) < limit else {
@@ -195,11 +196,11 @@ final class ContextStore {
     let name = Languages.canonicalName(asked)
     var languages = Languages(specs: [])
     do {
-      // A kernel that is not in an old list may have been installed since.
+      // It may have been installed after the list was read.
       for age in [Self.specsAge, .zero] {
         languages = Languages(specs: try await provider.specs(maximumAge: age))
         guard let name else { continue }
-        if let spec = languages.spec(for: name) { return (Self.language(spec, askedAs: name), spec) }
+        if let spec = languages.spec(for: name) { return (Self.language(spec, requestedAs: name), spec) }
       }
     } catch {
       throw Self.failure(for: error)
@@ -208,8 +209,8 @@ final class ContextStore {
     throw HTTPErrorResponse(400, "No kernel for language \(shown). Installed: \(languages.list)")
   }
 
-  /// The language of a context whose client named a language, or a kernel.
-  private static func language(_ spec: KernelSpec, askedAs name: String) -> String {
+  /// The language of a context for a request that names a language or a kernel.
+  private static func language(_ spec: KernelSpec, requestedAs name: String) -> String {
     name == spec.name.lowercased() ? spec.language : name
   }
 }

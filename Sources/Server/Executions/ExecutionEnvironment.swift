@@ -1,15 +1,15 @@
 import Bytes
 import Wire
 
-/// The environment variables of one execution, in the two ways in which a kernel can take them.
+/// The environment variables of one execution, in the two forms for kernels.
 struct ExecutionEnvironment: Sendable {
-  /// The feature of kernels that take the variables from the request's metadata and put back themselves what was there. Ours
-  /// have it, those of `kernel/`.
+  /// The feature of kernels that set the variables from the request's metadata and restore them. The kernels in
+  /// `kernel/` have it.
   static let feature = "code_interpreter.env_vars"
 
-  /// The request's metadata for such a kernel: a JSON object.
+  /// The metadata of the request for such a kernel: a JSON object.
   let metadata: Bytes
-  /// Code that is run around the execution in any other kernel.
+  /// Code that runs around the execution in other kernels.
   let code: EnvironmentCode
 
   /// - Returns: nil if these variables cannot be set in that language.
@@ -28,13 +28,13 @@ struct ExecutionEnvironment: Sendable {
   }
 }
 
-/// Code that sets environment variables in a kernel before an execution, and puts back afterwards what was there.
+/// Code that sets environment variables before an execution, and restores them afterwards.
 ///
-/// It runs as silent requests around the user's code, never in it. So line numbers, cell magics, `from __future__` and the
-/// execution count stay as they are. What was there is kept in the kernel, out of the user's namespace.
+/// It runs as silent requests around the user's code, so line numbers, cell magics, `from __future__` and the
+/// execution count are unaffected. The old values are kept in the kernel, outside the user's namespace.
 struct EnvironmentCode: Sendable {
   /// Sets the variables.
   let set: String
-  /// Puts back what was there. Running it twice does no harm, running it too early neither.
+  /// Restores the variables. Idempotent, and harmless before `set`.
   let restore: String
 }

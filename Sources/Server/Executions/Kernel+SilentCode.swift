@@ -4,7 +4,7 @@ import Bytes
 import Wire
 
 extension Kernel {
-  /// Runs code of ours, which is not counted, not kept in the history and not shown.
+  /// Runs the server's own code: not counted, not in the history, and without output.
   ///
   /// - Throws: `SilentCodeFailure` if it fails; `KernelEnd`.
   func runSilently(_ code: String) async throws {
@@ -22,10 +22,10 @@ extension Kernel {
     if let failure { throw SilentCodeFailure(description: failure) }
   }
 
-  /// What is known of its language.
+  /// The support for its language.
   var language: LanguageSupport { .of(spec.language) }
 
-  /// Makes `directory` the kernel's working directory, in the languages in which we know how.
+  /// Changes the kernel's working directory, if its language is supported.
   ///
   /// - Throws: `SilentCodeFailure` if it does not exist; `KernelEnd`.
   func changeDirectory(to directory: String) async throws {
@@ -33,8 +33,8 @@ extension Kernel {
   }
 }
 
-/// Code of ours that the kernel could not run.
+/// Silent code that failed.
 struct SilentCodeFailure: Error, CustomStringConvertible {
-  /// What the kernel said of it.
+  /// The kernel's error message.
   let description: String
 }

@@ -3,7 +3,7 @@ import Wire
 
 /// Writes `OutputEvent`s as lines of JSON in ASCII, around slices of the bytes that the kernel sent.
 enum NDJSONEncoder {
-  /// The MIME types that have members of their own, in the order in which they are written.
+  /// The MIME types with members of their own, in the order in which they are written.
   private static let members: [(type: String, key: StaticString)] = [
     ("text/plain", "text"), ("text/html", "html"), ("text/markdown", "markdown"), ("image/svg+xml", "svg"),
     ("image/png", "png"), ("image/jpeg", "jpeg"), ("application/pdf", "pdf"), ("text/latex", "latex"),

@@ -3,9 +3,9 @@ import Jupyter
 import Wire
 
 extension OutputEvent {
-  /// What a message shows to the client, whichever execution it belongs to; nothing for messages of other kinds.
+  /// The output in a message, whichever execution it belongs to; empty for other messages.
   ///
-  /// - Throws: `JSONError` where its content is not JSON.
+  /// - Throws: `JSONError` if its content is not JSON.
   static func output(of message: Message) throws(JSONError) -> [OutputEvent] {
     guard message.channel == .iopub else { return [] }
     switch message.header.type {
@@ -18,7 +18,7 @@ extension OutputEvent {
     }
   }
 
-  /// What `name?` and pagers show, which comes with the reply.
+  /// The output of `name?` and pagers, which is in the reply.
   static func pages(in payload: JSONSlice?) -> [OutputEvent] {
     guard let payload else { return [] }
     return payload.elements.flatMap { page in
@@ -63,12 +63,12 @@ extension OutputEvent {
     }
     guard let data, data.kind == .object else { return [] }
     let displayID = transient?["display_id"].flatMap(displayID)
-    // An update that names nothing is only shown.
+    // An update without a `display_id` is displayed as new.
     if isUpdate, let displayID { return [.displayUpdate(data, displayID: displayID)] }
     return [.result(data, isMain: isMain, displayID: displayID)]
   }
 
-  /// Names are strings. IPython passes on whatever code gives, and some code gives numbers.
+  /// `display_id` is a string, but IPython passes on any value, and some code uses numbers.
   private static func displayID(_ value: JSONSlice) -> Bytes? {
     switch value.kind {
     case .string: value.stringContents

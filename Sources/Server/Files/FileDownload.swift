@@ -4,7 +4,7 @@ import Bytes
 import Wire
 import Workspace
 
-/// One answer with a file, or with a part of it, or with the word that the client has it already.
+/// A response with a file, a part of it, or 304.
 @LoopActor
 struct FileDownload {
   private let file: File
@@ -43,16 +43,16 @@ struct FileDownload {
       try await response.start(status, fields: fields, length: Int64(range.count))
       return try await response.finish()
     }
-    // A small file goes out together with the head.
+    // A small file is sent together with the head.
     if first.count == range.count { return try await response.send(status, fields: fields, body: first) }
     try await response.start(status, fields: fields, length: Int64(range.count))
     try await response.write([first])
-    // While the client takes one block the next is being read.
+    // The next block is read while the client reads this one.
     while let block = try await blocks.next() { try await response.write([block]) }
     try await response.finish()
   }
 
-  /// What lets the client ask later whether the file is still the same. It should: the file may change at any time.
+  /// Lets the client validate its copy later. `no-cache` requires that, as the file may change at any time.
   private var validators: HTTPFields {
     [
       "ETag": tag.fieldValue, "Last-Modified": HTTPDate.format(file.status.modifiedSeconds),
@@ -69,7 +69,7 @@ struct FileDownload {
     return file.status.modifiedSeconds <= date
   }
 
-  /// Only `GET` knows ranges (RFC 9110, 14.2), and only of the file that the client has a part of (13.1.5).
+  /// Ranges apply to `GET` only (RFC 9110, 14.2), and only if the client's part is of the same file (13.1.5).
   private var wantedRange: ByteRange {
     guard request.method == "GET", hasRightState else { return .whole }
     return ByteRange(request.fields.first("Range"), size: file.status.size)

@@ -4,7 +4,7 @@ import Wire
 
 /// The contents of a directory as JSON.
 enum FileListing {
-  /// How many bytes an entry takes, more or less.
+  /// The approximate size of an entry, in bytes.
   static let usualLength = 100
 
   static func json(_ path: Bytes, _ entries: [DirectoryEntry]) -> Bytes {

@@ -8,10 +8,10 @@ final class FileLocks {
 
   nonisolated init() {}
 
-  /// How many files are locked.
+  /// The number of locked files.
   var count: Int { mutexes.count }
 
-  /// Waits until nobody else holds the file at `place`; `unlock` must follow.
+  /// Locks the file at `place`; `unlock` must follow.
   ///
   /// - Throws: `CancellationError`; the file is not locked then.
   func lock(_ place: FilePlace) async throws {
@@ -21,7 +21,7 @@ final class FileLocks {
     try await mutex.lock()
   }
 
-  /// Lets the next one have the file.
+  /// Unlocks the file for the next waiter.
   func unlock(_ place: FilePlace) {
     mutexes[place]?.unlock()
     removeIfFree(place)

@@ -3,7 +3,7 @@ import Loop
 import Bytes
 import Workspace
 
-/// A path as a client wrote it, and what it wants there: makes answers of the errors that this leads to.
+/// A path as a client wrote it. Converts errors for it into responses.
 struct RequestPath: Sendable {
   enum Use: Sendable { case listing, reading, writing, deleting }
 
@@ -18,7 +18,7 @@ struct RequestPath: Sendable {
 
   func relative() throws -> RelativePath { try RelativePath(text) }
 
-  /// Runs `body` and says of its errors what they mean for the client.
+  /// Runs `body` and converts its errors for the client.
   @LoopActor
   func explaining<R>(_ body: @LoopActor () async throws -> R) async throws -> R {
     do {
@@ -29,21 +29,21 @@ struct RequestPath: Sendable {
     }
   }
 
-  /// nil for what is no fault of the client's, nor of the disk's.
+  /// Nil for errors that are neither the client's nor the disk's.
   private func answer(to error: UVError) -> (Int, String)? {
     switch error {
     case .noEntry: (404, "There is nothing at '\(text)'")
-    case .crossesDevice: (400, "The path leads out of the workspace, to which paths are relative")
+    case .crossesDevice: (400, "The path leads out of the workspace. Paths are relative to the workspace")
     case .isDirectory: (400, "'\(text)' is a directory. GET /files?path=… lists it")
     case .notDirectory: (400, notDirectory)
     case .notAFile: (400, "'\(text)' is neither a file nor a directory")
     case .busy: (400, busy)
     case .tooManyLinks: (400, "'\(text)' goes through too many links")
-    case .nameTooLong: (400, "The path is longer, or deeper, than the file system takes")
-    case .invalidArgument, .illegalName: (400, "'\(visible)' is a name that the file system does not take")
-    case .accessDenied, .notPermitted, .readOnly: (403, "'\(text)' must not be touched by this server")
+    case .nameTooLong: (400, "The path is longer or deeper than the file system allows")
+    case .invalidArgument, .illegalName: (400, "'\(visible)' is a name that the file system does not allow")
+    case .accessDenied, .notPermitted, .readOnly: (403, "This server has no permission for '\(text)'")
     case .notEmpty: (409, "'\(text)' is being written to while it is deleted; try again")
-    case .fileTooLarge: (413, "The file is larger than the file system takes")
+    case .fileTooLarge: (413, "The file is larger than the file system allows")
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem: (503, "Too many files are open; try again")
     case .noSpace, .quotaExceeded: (507, "There is no space left on the disk")
     default: nil
@@ -62,6 +62,6 @@ struct RequestPath: Sendable {
       : "'\(text)' cannot be replaced now"
   }
 
-  /// Without NUL, which is what such a name has been refused for.
+  /// Without NUL, for the error message about NUL.
   private var visible: Bytes { Bytes.join(text.split(separator: 0), separator: "␀") }
 }

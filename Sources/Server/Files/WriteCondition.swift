@@ -3,8 +3,8 @@ import Loop
 import Bytes
 import Wire
 
-/// What a client demands of the file that it writes or deletes: that it is the one that the client knows, or that there is
-/// none (RFC 9110, 13.1.1 and 13.1.2).
+/// A client's condition for a write or delete: that the file is unchanged, or that there is none (RFC 9110, 13.1.1 and
+/// 13.1.2).
 struct WriteCondition: Sendable {
   private let match: Bytes?
   private let noneMatch: Bytes?
@@ -14,12 +14,12 @@ struct WriteCondition: Sendable {
     noneMatch = request.fields.list("If-None-Match")
   }
 
-  /// True where nothing is demanded.
+  /// True if there is no condition.
   var isEmpty: Bool { match == nil && noneMatch == nil }
 
-  /// Whether it holds.
+  /// True if the condition is met.
   ///
-  /// - Parameter tag: that of the file; nil if there is no file.
+  /// - Parameter tag: the entity tag of the file; nil if there is no file.
   func holds(for tag: EntityTag?) -> Bool {
     guard let tag else { return match == nil }
     if let match, !EntityTag.match(match, isMetBy: tag) { return false }
@@ -29,8 +29,8 @@ struct WriteCondition: Sendable {
 }
 
 extension EntityTag {
-  /// The tag of a file. Every replacement is another inode, and every change in place another time, to the kernel's clock
-  /// tick.
+  /// The entity tag of a file. A replacement has another inode, and a change in place another time, in the resolution
+  /// of the system's clock.
   init(of status: FileStatus) {
     let parts = [
       status.inode, UInt64(bitPattern: status.size), UInt64(bitPattern: status.modifiedSeconds),

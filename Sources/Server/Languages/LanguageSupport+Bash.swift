@@ -4,8 +4,8 @@ extension LanguageSupport {
     environmentCode: { bashEnvironment($0) }, directoryCode: { _ in nil },
     lateOutput: .beforeNextReply, endsByItself: false)
 
-  /// Bash cannot hold names that are not identifiers, and its kernel talks to a shell by the prompts that it has given it:
-  /// nil for those.
+  /// Bash has only variables whose names are identifiers, and bash_kernel relies on the prompts that it has set: nil
+  /// for both.
   private static func bashEnvironment(_ variables: Variables) -> EnvironmentCode? {
     let prompts: Set = ["PS1", "PS2", "PROMPT_COMMAND"]
     guard variables.allSatisfy({ isIdentifier($0.name) && !prompts.contains($0.name) }) else {
@@ -17,7 +17,7 @@ extension LanguageSupport {
       return "{ [[ -v \(saved) ]] || \(saved)=\"$(declare -p \(name) 2>/dev/null)\"; "
         + "export \(name)=\(bashQuoted(value)); }"
     }.joined(separator: " && ")
-    // Only where something was saved: a shell that has been started anew has its variables as they are to be.
+    // Only if something was saved: a restarted shell already has its own values.
     let restoring = variables.map { name, _ in
       let saved = "__code_interpreter_\(name)"
       return "if [[ -v \(saved) ]]; then unset \(name); eval \"$\(saved)\"; unset \(saved); fi"
@@ -36,8 +36,8 @@ extension LanguageSupport {
     }
   }
 
-  /// `$'…'` with everything but letters and digits as octal: one line of ASCII, which a kernel that types its code
-  /// into a terminal needs.
+  /// `$'…'` with everything but letters and digits in octal: one line of ASCII, as bash_kernel types its code into a
+  /// terminal.
   private static func bashQuoted(_ value: String) -> String {
     var result = "$'"
     for byte in value.utf8 {

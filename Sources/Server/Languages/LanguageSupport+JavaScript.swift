@@ -1,12 +1,12 @@
 extension LanguageSupport {
-  /// Deno and kernels on Node. A task of its own sends what code prints in Deno, in the order in which it was printed. Two
-  /// megabytes came behind `idle` in 32 of 150 runs, and behind the reply to a further request in 2.
+  /// Deno, and kernels on Node. Deno sends output from a separate task, in order. Of 2 MB, the end came after `idle`
+  /// in 32 of 150 runs, and after the reply to a further request in 2.
   static let javaScript = LanguageSupport(
     environmentCode: { javaScriptEnvironment($0) },
     directoryCode: { "(globalThis.Deno ?? process).chdir(\(quoted($0)));" },
     lateOutput: .before { printing($0) }, endsByItself: false)
 
-  /// Not by `console.log`, which the user's code may have replaced.
+  /// Not `console.log`, which user code may replace.
   private static func printing(_ text: String) -> String {
     let text = quoted(text)
     return

@@ -1,5 +1,5 @@
 extension LanguageSupport {
-  /// ipykernel, and our own kernel, which take output in order and end by themselves when they are asked to.
+  /// ipykernel and our own kernel. Output is in order, and the kernel exits by itself.
   static let python = LanguageSupport(
     environmentCode: { pythonEnvironment($0) },
     directoryCode: { "__import__(\"os\").chdir(\(quoted($0)))" },
@@ -23,7 +23,7 @@ extension LanguageSupport {
               os.environ[name] = value
       sys.__dict__.pop("\(key)", None)
       """
-    // `exec` in a namespace of its own: nothing of this is seen in the user's.
+    // `exec` in a separate namespace: no names appear in the user's.
     let run = "__import__(\"builtins\").exec"
     return EnvironmentCode(
       set: "\(run)(\(quoted(setting)), {\"values\": \(object(variables))})",

@@ -1,5 +1,5 @@
 extension LanguageSupport {
-  /// IRkernel, which leaves it to its client to end it after `q()`.
+  /// IRkernel, which expects its client to end it after `q()`.
   static let r = LanguageSupport(
     environmentCode: { rEnvironment($0) }, directoryCode: { "setwd(\(quoted($0)))" },
     lateOutput: .beforeNextReply, endsByItself: false)

@@ -1,35 +1,35 @@
 import Bytes
 import Wire
 
-/// What the server knows of a language beyond the Jupyter protocol: one value for each.
+/// Support for a language beyond the Jupyter protocol.
 struct LanguageSupport: Sendable {
   typealias Variables = [(name: String, value: String)]
 
-  /// Code that sets environment variables and puts back what was there; nil if these names cannot be set.
+  /// Code that sets environment variables and restores them; nil if these names cannot be set.
   let environmentCode: @Sendable (Variables) -> EnvironmentCode?
-  /// Code that makes a directory, an absolute path, the working directory; nil for none.
+  /// Code that changes the working directory to an absolute path; nil if unsupported.
   let directoryCode: @Sendable (String) -> String?
-  /// How output is waited for that a kernel sends behind its status `idle`.
+  /// How to wait for output that the kernel sends after its status `idle`.
   let lateOutput: LateOutput
-  /// True if a kernel that its code has asked to end does so by itself, and does not leave it to its client.
+  /// True if a kernel exits by itself when its code asks it to; false if the client has to end it.
   let endsByItself: Bool
 
-  /// How late output may come, and how one knows that all of it has come.
+  /// How late output may arrive, and how to detect its end.
   enum LateOutput: Sendable {
-    /// None comes.
+    /// None.
     case none
-    /// It comes before the reply to another request.
+    /// Before the reply to another request.
     case beforeNextReply
-    /// It comes before what this code prints, which is the given text.
+    /// Before the given text, which this code prints.
     case before(@Sendable (String) -> String)
   }
 
-  /// A language of which nothing is known.
+  /// An unknown language.
   static let unknown = LanguageSupport(
     environmentCode: { _ in nil }, directoryCode: { _ in nil }, lateOutput: .beforeNextReply,
     endsByItself: false)
 
-  /// What is known of a language, by the name that its kernelspec declares.
+  /// The support for a language, by the name in its kernelspec.
   static func of(_ language: String) -> LanguageSupport {
     switch language {
     case "python": python
@@ -40,10 +40,10 @@ struct LanguageSupport: Sendable {
     }
   }
 
-  /// A JSON string is a literal of Python, of JavaScript and of R, as long as only what must be escaped is.
+  /// A JSON string is also a literal in Python, JavaScript and R if only mandatory escapes are used.
   static func quoted(_ text: String) -> String { String(JSONString.quote(text)) }
 
-  /// The variables as an object of JSON, which is a literal of Python and of JavaScript.
+  /// The variables as a JSON object, which is a literal in Python and JavaScript.
   static func object(_ variables: Variables) -> String {
     "{" + variables.map { "\(quoted($0.name)): \(quoted($0.value))" }.joined(separator: ", ") + "}"
   }

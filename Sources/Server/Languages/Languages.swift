@@ -11,7 +11,7 @@ struct Languages: Sendable {
   /// The kernel of a language that several kernels declare.
   private static let preferred = ["python": "python3"]
 
-  /// What is installed.
+  /// The installed kernelspecs.
   let specs: [KernelSpec]
 
   /// The canonical name of a language: that of `" Py "` is `"python"`. Nil for a name that is too long or not ASCII.

@@ -5,7 +5,7 @@ import Bytes
 import Wire
 import Workspace
 
-/// `/contexts`: kernels that clients make, list, restart and delete.
+/// `/contexts`: creates, lists, restarts and deletes contexts.
 @LoopActor
 struct ContextRoutes {
   private static let json: HTTPFields = ["Content-Type": "application/json"]
@@ -16,7 +16,7 @@ struct ContextRoutes {
   let contexts: ContextStore
   let runs: ExecutionRuns
   let workspace: String
-  /// How many bytes a request may have.
+  /// The limit of a request body, in bytes.
   let bodyLimit: Int
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
@@ -26,7 +26,7 @@ struct ContextRoutes {
     let directory = try await self.directory(asked)
     try runs.admit()
     let context = try await contexts.create(language: language, directory: directory)
-    // No client would know of the context, and it would count against the limit.
+    // The client would not know its identifier, and it would count against the limit.
     if writer.isClientDisconnected { try await contexts.delete(Bytes(context.identifier)) }
     var json = JSONWriter()
     Self.describe(context, in: &json)
@@ -54,9 +54,10 @@ struct ContextRoutes {
   /// Relative directories are relative to the workspace, as in the file API.
   private func directory(_ asked: Bytes?) async throws -> String? {
     guard let asked, !asked.isEmpty else { return nil }
-    guard asked.firstIndex(of: 0) == nil else { throw HTTPErrorResponse(400, "`cwd` has a NUL in it") }
+    guard asked.firstIndex(of: 0) == nil else { throw HTTPErrorResponse(400, "`cwd` contains a NUL") }
     guard asked.count <= Self.longestDirectory else {
-      throw HTTPErrorResponse(400, "Working directory does not exist: its path is longer than any can be")
+      throw HTTPErrorResponse(
+        400, "Working directory does not exist: its path has more than \(Self.longestDirectory) bytes")
     }
     let path = asked[0] == UInt8(ascii: "/") ? String(asked) : "\(workspace)/\(asked)"
     guard contexts.sharesFileSystem else { return path }

@@ -4,13 +4,13 @@ import Wire
 
 /// The JSON object in a request's body. Errors name the field and what it should be.
 struct RequestFields {
-  /// How many members an object of strings may have. Each takes some microseconds of the loop.
+  /// The limit of members in an object of strings. Each takes some microseconds of the loop.
   private static let mostStrings = 4096
 
   private let object: JSONSlice
 
   /// - Parameter body: JSON text; if `allowsEmpty`, an empty body counts as `{}`.
-  /// - Throws: `HTTPErrorResponse` 400 for what is not JSON, 422 for JSON that is not an object.
+  /// - Throws: `HTTPErrorResponse` 400 if the body is not JSON, 422 if it is not an object.
   init(_ body: Bytes, allowsEmpty: Bool = false) throws {
     do {
       object = try JSONSlice.parse(allowsEmpty && body.isEmpty ? "{}" : body)
@@ -22,7 +22,7 @@ struct RequestFields {
     }
   }
 
-  /// The contents, still escaped, of a string that must be present.
+  /// The contents of a required string, still escaped.
   func requiredContents(_ name: String) throws -> Bytes {
     guard let value = object[name] else { throw Self.wrong(name, "is missing; it should be a string") }
     guard value.kind == .string else { throw Self.wrong(name, "should be a string") }
@@ -51,7 +51,7 @@ struct RequestFields {
       let key = rawKey.text ?? Bytes()
       guard let string = value.text else { throw Self.wrong("\(name).\(key)", "should be a string") }
       guard ![value.stringContents, rawKey.stringContents].contains(where: JSONString.hasLoneSurrogate) else {
-        throw Self.wrong("\(name).\(key)", "should be text, and has half a surrogate pair in it")
+        throw Self.wrong("\(name).\(key)", "should be text, but contains a lone surrogate")
       }
       result[key] = (String(key), String(string))
     }

@@ -2,9 +2,9 @@ public import Bytes
 
 /// Header or trailer fields in the order they came. Names are compared without case (RFC 9110, 5.1).
 ///
-/// Not those of swift-http-types, whose values are `String`: values are any bytes beyond control characters (obs-text),
-/// and here all of a head share one block of memory, without a `String` for each. Names keep the case in which they came
-/// and fields their order; `HTTPField.Name` has a second, lowercase string for each name.
+/// swift-http-types is not used: its values are `String`, while field values may be any bytes except control
+/// characters (obs-text). Here all fields of a head share one block of memory, and names keep their case;
+/// `HTTPField.Name` has a second, lowercase string for each name.
 public struct HTTPFields: Sendable {
   /// One field line.
   public struct Field: Sendable, Equatable {

@@ -3,8 +3,8 @@ public import Bytes
 /// The server's side of an HTTP/1.1 connection (RFC 9112) without I/O: bytes and time in, events and bytes out. The
 /// shape is that of h11 and of websockets' `protocol.py`; quinn's `poll_timeout` is the model of `deadline`.
 ///
-/// A driver does what `nextEvent` says until that is `.close`. It answers a `.request` by `startResponse` and `sendBody`
-/// and then calls `startNextCycle`; meanwhile `nextEvent` returns the parts of the request's body.
+/// A driver performs the events of `nextEvent` until `.close`. It answers a `.request` with `startResponse` and
+/// `sendBody`, and then calls `startNextCycle`; meanwhile `nextEvent` returns the parts of the request's body.
 public struct HTTPServerConnection: Sendable {
   private enum State {
     /// Nothing of the next request has been received.
@@ -56,7 +56,7 @@ public struct HTTPServerConnection: Sendable {
   private static let maximumDiscardedOverLimit = 64 << 10
 
   private let options: Options
-  /// Why this connection is one too many, if it is.
+  /// Why this connection is refused, if it is over the limit.
   private let overLimit: HTTPProtocolError?
   private var parser: HTTPRequestParser
   private var state = State.idle
@@ -313,8 +313,8 @@ extension HTTPServerConnection {
     state = .exchange(exchange)
   }
 
-  /// Goes on to the next request, or to the end of the connection if there must not be one. Without a complete response
-  /// the connection closes: a body that is cut short must not look whole.
+  /// Continues with the next request, or ends the connection if there must not be one. Without a complete response the
+  /// connection closes: a truncated body must not look complete.
   public mutating func startNextCycle() {
     guard case .exchange(let exchange) = state else { return }
     guard case .complete = exchange.response else {
@@ -341,7 +341,7 @@ extension HTTPServerConnection {
     case .lingering(let since, let discarded):
       let since = since ?? now
       state = .lingering(since: since, discarded: discarded)
-      // A client that goes on sending is read no longer than one that sends a body.
+      // A client that keeps sending is read for no longer than one that sends a body.
       deadline = min(now + timeouts.linger, since + (isOverLimit ? timeouts.linger : timeouts.body))
     case .failing, .ending, .closed: deadline = now
     }

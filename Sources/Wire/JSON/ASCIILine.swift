@@ -1,14 +1,13 @@
 import Bytes
 
-/// Puts sound JSON on one line of ASCII.
+/// Converts valid JSON to one line of ASCII.
 ///
-/// Characters beyond ASCII stand in strings alone, and are escaped there (RFC 8259, 7). So wherever a read ends, it ends
-/// inside no character, and a reader that decodes read by read loses nothing; to end chunks at characters does not help
-/// it, as reads do not end where chunks do. Nor is there anything left that readers take for the end of a line by
-/// Unicode's rules (U+0085, U+2028, U+2029 in Python's `str.splitlines`). Between tokens a line break says as much as a
-/// space.
+/// Non-ASCII characters occur only inside strings, where they can be escaped (RFC 8259, section 7). So no read ends
+/// inside a character, and a client that decodes each read separately loses nothing. Ending HTTP chunks at characters
+/// would not help, as reads do not end where chunks do. Characters that some clients take for line breaks (U+0085,
+/// U+2028 and U+2029 in Python's `str.splitlines`) are escaped too. A line break between tokens becomes a space.
 enum ASCIILine {
-  /// The same memory where nothing needs a change.
+  /// Shares the memory if nothing has to be changed.
   static func of(_ bytes: Bytes) -> Bytes {
     bytes.withSpan { span in
       var index = ByteSearch<NotLineOfASCII>.first(in: span, from: 0)
@@ -26,7 +25,7 @@ enum ASCIILine {
     }
   }
 
-  /// Writes what stands at `start` and must not stay; returns where the run of it ends.
+  /// Writes the replacement of the run at `start`; returns the end of the run.
   @inline(__always)
   private static func escapeRun(in span: Span<UInt8>, from start: Int, into line: inout ByteBuffer) -> Int {
     var index = start
@@ -46,7 +45,7 @@ enum ASCIILine {
     return index
   }
 
-  /// The character beyond ASCII at `index`, and how many bytes it has; U+FFFD for one that is cut off.
+  /// The non-ASCII character at `index`, and its length in bytes; U+FFFD if it is truncated.
   @inline(__always)
   private static func character(in span: Span<UInt8>, at index: Int) -> (scalar: UInt32, length: Int) {
     let first = UInt32(span[index])
@@ -69,7 +68,7 @@ enum ASCIILine {
     }
   }
 
-  /// `\uXXXX` of a UTF-16 unit, its first byte lowest.
+  /// The escape `\uXXXX` of a UTF-16 unit, with its first byte lowest.
   @inline(__always)
   private static func escape(_ unit: UInt32) -> UInt64 {
     let unit = UInt64(unit)
@@ -80,7 +79,7 @@ enum ASCIILine {
     return 0x755C | hexadecimal << 16
   }
 
-  /// How many bytes the line has, as far as it comes from `start` on.
+  /// The length of the converted line from `start` on, in bytes.
   private static func length(of span: Span<UInt8>, from start: Int) -> Int {
     var length = span.count - start
     var index = start
@@ -95,7 +94,7 @@ enum ASCIILine {
     return length
   }
 
-  /// By how much eight bytes grow: the first of each character to six or twelve, the others to nothing.
+  /// The growth of eight bytes: the first byte of each character becomes 6 or 12 bytes, the others none.
   @inline(__always)
   private static func growth(_ word: UInt64) -> Int {
     let beyond = word & .highBits

@@ -1,20 +1,21 @@
-/// A test of eight bytes at a time: which of them interrupt a run that needs no attention.
+/// A test of eight bytes at a time for the bytes that end a run.
 ///
-/// The result has the high bit of a byte set where the byte interrupts. Bytes behind the first such byte may be wrong
-/// (a subtraction borrows from them), the first one never is, and none is set where there is none.
+/// The result has the high bit of each matching byte set. Bits after the first match may be wrong, because a
+/// subtraction borrows from them. The first one is always right, and without a match none is set.
 protocol ByteTest {
   static func flags(_ word: UInt64) -> UInt64
   static func flags(_ block: SIMD8<UInt64>) -> SIMD8<UInt64>
 }
 
-/// Bytes of a JSON string that need a look: the quote, the backslash, control characters, and all beyond ASCII.
+/// The bytes of a JSON string that need attention: the quote, the backslash, control characters, and all non-ASCII
+/// bytes.
 enum NotPlainText: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 {
     let quote = (word ^ (.ones &* 0x22)) &- .ones
     let backslash = (word ^ (.ones &* 0x5C)) &- .ones
     let control = word &- (.ones &* 0x20)
-    // The differences also flag some bytes beyond ASCII, which `word` flags anyhow.
+    // The differences also match some non-ASCII bytes, which `word` matches anyway.
     return (quote | backslash | control | word) & .highBits
   }
 
@@ -28,7 +29,7 @@ enum NotPlainText: ByteTest {
   }
 }
 
-/// The bytes that end a run within a JSON string known to be sound: the quote and the backslash.
+/// The bytes that end a run in a valid JSON string: the quote and the backslash.
 enum QuoteOrBackslash: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 {
@@ -46,7 +47,7 @@ enum QuoteOrBackslash: ByteTest {
   }
 }
 
-/// Bytes that a JSON string cannot hold as they are: the quote, the backslash and control characters.
+/// The bytes that must be escaped in a JSON string: the quote, the backslash and control characters.
 enum NeedsEscape: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 {
@@ -67,7 +68,7 @@ enum NeedsEscape: ByteTest {
   }
 }
 
-/// The bytes that end a line, and all beyond ASCII.
+/// Line breaks, and all non-ASCII bytes.
 enum NotLineOfASCII: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 {
@@ -87,7 +88,7 @@ enum NotLineOfASCII: ByteTest {
   }
 }
 
-/// Bytes beyond ASCII.
+/// Non-ASCII bytes.
 enum NotASCII: ByteTest {
   @inline(__always)
   static func flags(_ word: UInt64) -> UInt64 { word & .highBits }
@@ -101,12 +102,12 @@ extension UInt64 {
   static var highBits: UInt64 { 0x8080_8080_8080_8080 }
 }
 
-/// Finds the first byte that a test flags.
+/// Finds the first byte that a test matches.
 ///
-/// Most strings are short and end within the first words; long ones are read in blocks of 64 bytes, which the compiler
-/// turns into vector instructions with one bounds check a block.
+/// Most strings are short and end within the first words. Long ones are read in blocks of 64 bytes, which the compiler
+/// turns into vector instructions with one bounds check per block.
 enum ByteSearch<Test: ByteTest> {
-  /// Where the first byte at or behind `start` is that the test flags, or the count of `span`.
+  /// The index of the first matching byte from `start` on, or the count of `span`.
   @inline(__always)
   static func first(in span: Span<UInt8>, from start: Int) -> Int {
     var index = start
@@ -119,7 +120,7 @@ enum ByteSearch<Test: ByteTest> {
     return firstOfMany(in: span, from: index)
   }
 
-  /// Letters above the one byte that is asked about; no test flags them.
+  /// Pads the word above the byte with letters, which no test matches.
   private static var filler: UInt64 { 0x6161_6161_6161_6100 }
 
   @inline(never)
@@ -143,7 +144,7 @@ extension Span<UInt8> {
     UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
   }
 
-  /// The 64 bytes at `index`. In which order does not matter to those who ask whether a flag is set at all.
+  /// The 64 bytes at `index`, in any order: callers only ask whether any bit is set.
   @inline(__always)
   func block(at index: Int) -> SIMD8<UInt64> {
     bytes.unsafeLoadUnaligned(fromByteOffset: index, as: SIMD8<UInt64>.self)

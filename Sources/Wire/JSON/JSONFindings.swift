@@ -1,28 +1,28 @@
-/// What the validation of a JSON text has learned by the way, so that nobody has to read a long text again for it.
+/// Facts that the validation of a JSON text has found, so that a long text is not read again for them.
 struct JSONFindings: Sendable, Equatable {
-  /// A string below this length is read again sooner than it is remembered.
+  /// Shorter strings are not recorded: reading them again costs less.
   static let longString = 64 * 1024
 
-  /// True where it is one line of ASCII: nothing beyond that in its strings, no line break between its tokens.
+  /// True if the text is one line of ASCII: no non-ASCII characters, and no line breaks between tokens.
   var isASCIILine = true
-  /// The longest of the long strings, quotes included.
+  /// The range of the longest long string, including its quotes.
   var longest: Range<Int>?
 
-  /// Takes note of a string that was read.
+  /// Records a string.
   @inline(__always)
   mutating func note(string: Range<Int>) {
     guard string.count >= Self.longString, string.count > longest?.count ?? 0 else { return }
     longest = string
   }
 
-  /// Where the string that begins at `start` ends, if it is the one that is known.
+  /// The end of the string at `start`, if it is the recorded one.
   @inline(__always)
   func endOfString(at start: Int) -> Int? {
     guard let longest, longest.lowerBound == start else { return nil }
     return longest.upperBound
   }
 
-  /// The same of what lies at `range`, where indices begin anew.
+  /// The findings for `range`, with indices relative to its start.
   func within(_ range: Range<Int>) -> JSONFindings {
     var part = self
     part.longest = nil

@@ -1,11 +1,11 @@
 public import Bytes
 
-/// One JSON value as the bytes that it came in.
+/// A JSON value, as a slice of the bytes that it was received in.
 ///
-/// All of it is known to be sound JSON (RFC 8259), so it can be passed on as it is. Nothing is decoded, and nothing is
-/// copied, before it is asked for: a member that holds a large picture costs one pass over its bytes, the check.
+/// The bytes are known to be valid JSON (RFC 8259), so they can be passed on unchanged. Nothing is decoded or copied
+/// before it is read: a member with a large picture costs one validating pass.
 public struct JSONSlice: Sendable {
-  /// What a value is.
+  /// The kind of a value.
   public enum Kind: Sendable {
     /// `{…}`
     case object
@@ -23,19 +23,19 @@ public struct JSONSlice: Sendable {
     case null
   }
 
-  /// How deep arrays and objects may nest unless told otherwise. Deep enough for anything that people or kernels send
-  /// (Python's own encoder gives up near 1000), and shallow enough for the stack.
+  /// The default limit of nesting. Deeper than anything that people or kernels send (Python's encoder fails near
+  /// 1000), and shallow enough for the stack.
   public static let defaultMaximumDepth = 512
 
   /// The value, without white space around it.
   public let bytes: Bytes
-  /// What the value is.
+  /// The kind of the value.
   public let kind: Kind
 
-  /// What is known of `bytes`.
+  /// The findings of the validation.
   let findings: JSONFindings
 
-  /// The slice of sound JSON that `bytes` are.
+  /// A value whose bytes are known to be valid.
   init(sound bytes: Bytes, _ findings: JSONFindings) {
     self.bytes = bytes
     self.kind = Kind(firstByte: bytes[0])
@@ -45,9 +45,9 @@ public struct JSONSlice: Sendable {
   /// The value at `range` within this one.
   func part(_ range: Range<Int>) -> JSONSlice { JSONSlice(sound: bytes[range], findings.within(range)) }
 
-  /// Checks that `bytes` are one JSON text, with nothing but white space around it.
+  /// Validates `bytes` as one JSON text, with optional white space around it.
   ///
-  /// Numbers keep their text, objects may name a member twice, and escaped surrogates need not come in pairs.
+  /// Numbers keep their text, objects may repeat names, and escaped surrogates need not come in pairs.
   public static func parse(
     _ bytes: Bytes, maximumDepth: Int = defaultMaximumDepth
   ) throws(JSONError) -> JSONSlice {
@@ -56,8 +56,8 @@ public struct JSONSlice: Sendable {
     return JSONSlice(sound: bytes[range], validator.findings.within(range))
   }
 
-  /// Like `parse`, but where strings hold bytes that are not UTF-8, these become U+FFFD in a copy. Kernels send such
-  /// bytes for text that they could not decode themselves, and nobody wants to lose the output around them.
+  /// Like `parse`, but bytes in strings that are not UTF-8 become U+FFFD in a copy. Kernels send such bytes for text
+  /// that they could not decode, and the output around them should not be lost.
   public static func parseRepairingText(
     _ bytes: Bytes, maximumDepth: Int = defaultMaximumDepth
   ) throws(JSONError) -> JSONSlice {
@@ -84,7 +84,7 @@ extension JSONSlice.Kind {
 }
 
 extension JSONSlice: Equatable {
-  /// True when both are the same bytes. `1` and `1.0` differ, and so does the order of members.
+  /// True if both have the same bytes. `1` and `1.0` differ, and so does the order of members.
   public static func == (left: JSONSlice, right: JSONSlice) -> Bool { left.bytes == right.bytes }
 }
 

@@ -1,21 +1,21 @@
 public import Bytes
 
-// What can be done to a string without decoding it: contents in, contents out.
+// Operations on the contents of strings that need no decoding.
 extension JSONString {
-  /// The contents of the JSON string that says `text`.
+  /// The contents of the JSON string for `text`.
   public static func contents(of text: String) -> Bytes {
     let quoted = quote(text)
     return quoted[1..<quoted.count - 1]
   }
 
-  /// `contents` without one pair of enclosing quotes, single or double, as the repr of a string in Python has.
+  /// `contents` without one pair of enclosing quotes, single or double, as in the repr of a Python string.
   public static func dropEnclosingQuotes(contents: Bytes) -> Bytes {
     contents.withSpan { span in
       let count = span.count
       if count >= 2, span[0] == UInt8(ascii: "'"), span[count - 1] == UInt8(ascii: "'") {
         return contents[1..<count - 1]
       }
-      // A double quote within contents always has its backslash, so that its last byte is enough to find it.
+      // A double quote in contents always follows a backslash, so its last byte is enough to find it.
       if count >= 4, span[0] == UInt8(ascii: "\\"), span[1] == UInt8(ascii: "\""),
         span[count - 1] == UInt8(ascii: "\"")
       {
@@ -25,8 +25,8 @@ extension JSONString {
     }
   }
 
-  /// True where half of a surrogate pair is escaped without its other half: JSON's grammar lets that pass, but no text
-  /// has it, and what decodes it may fail later (Python's strings can hold it and cannot be encoded).
+  /// True if an escaped surrogate lacks its other half. JSON's grammar allows that, but no text contains it, and
+  /// decoders may fail later: Python's strings can hold it and cannot be encoded.
   public static func hasLoneSurrogate(contents: Bytes) -> Bool {
     contents.withSpan { span in
       var index = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
@@ -43,7 +43,7 @@ extension JSONString {
 
   private enum Surrogate { case high, low }
 
-  /// The half of a surrogate pair that is escaped at `index`.
+  /// The surrogate that is escaped at `index`.
   private static func surrogate(in span: Span<UInt8>, at index: Int) -> Surrogate? {
     guard index + 5 < span.count, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u"),
       span[index + 2] | 0x20 == UInt8(ascii: "d")
@@ -58,8 +58,8 @@ extension JSONString {
   /// `contents` as one line of ASCII; see `ASCIILine`.
   public static func asciiLine(contents: Bytes) -> Bytes { ASCIILine.of(contents) }
 
-  /// `contents` without the sequences that steer a terminal (ECMA-48: colours, cursor, titles, links). The text that
-  /// they stand around stays, also where a sequence is cut off. Without any, these are the contents as they are.
+  /// `contents` without the control sequences of terminals (ECMA-48: colours, cursor, titles, links). The text around
+  /// them is kept, even if a sequence is truncated. Without any, `contents` are returned unchanged.
   public static func withoutTerminalControls(contents: Bytes) -> Bytes {
     contents.withSpan { span in
       var escape = TerminalControl.first(in: span, from: 0)
@@ -77,7 +77,7 @@ extension JSONString {
     }
   }
 
-  /// The contents of the string that says all of `lines`, with a newline between each two.
+  /// The contents of the string that joins `lines` with newlines.
   public static func join(lines: [Bytes]) -> Bytes {
     guard let first = lines.first else { return Bytes() }
     if lines.count == 1 { return first }

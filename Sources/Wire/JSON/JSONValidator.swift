@@ -1,4 +1,4 @@
-/// Reads one JSON text from front to end and finds it sound or not. Nothing is decoded.
+/// Validates one JSON text. Decodes nothing.
 struct JSONValidator {
   private(set) var index = 0
   private(set) var findings = JSONFindings()
@@ -6,7 +6,7 @@ struct JSONValidator {
 
   init(maximumDepth: Int) { self.maximumDepth = maximumDepth }
 
-  /// Reads white space, one value and white space up to the end. Returns where the value lies.
+  /// Reads white space, one value and white space up to the end. Returns the range of the value.
   mutating func document(_ span: Span<UInt8>) throws(JSONError) -> Range<Int> {
     if span.count >= 3, span[0] == 0xEF, span[1] == 0xBB, span[2] == 0xBF {
       throw JSONError(.byteOrderMark, at: 0)
@@ -91,7 +91,7 @@ struct JSONValidator {
     }
   }
 
-  /// Surrogates need not come in pairs here: RFC 8259 section 8.2 leaves that open, and kernels send lone ones.
+  /// Surrogates need not come in pairs: RFC 8259, section 8.2 leaves that open, and kernels send lone ones.
   private mutating func escape(_ span: Span<UInt8>) throws(JSONError) {
     guard index + 1 < span.count else { throw JSONError(.unexpectedEnd, at: span.count) }
     switch span[index + 1] {
@@ -118,7 +118,7 @@ struct JSONValidator {
       if !take(UInt8(ascii: "+"), span) { _ = take(UInt8(ascii: "-"), span) }
       try digits(span, ofNumberAt: start)
     }
-    // "01" and "1.2.3" would otherwise be told as a missing comma.
+    // Otherwise "01" and "1.2.3" would be reported as a missing comma.
     if index < span.count, span[index].isDigit || span[index] == UInt8(ascii: ".") {
       throw JSONError(.invalidNumber, at: start)
     }
@@ -158,7 +158,7 @@ struct JSONValidator {
 }
 
 extension UInt8 {
-  /// White space as RFC 8259 section 2 has it.
+  /// White space (RFC 8259, section 2).
   @inline(__always)
   var isJSONWhiteSpace: Bool {
     self <= 0x20 && (self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09)

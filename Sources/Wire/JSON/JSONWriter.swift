@@ -2,11 +2,11 @@ public import Bytes
 
 /// Writes JSON (RFC 8259) value by value, without white space. Long texts are not copied.
 ///
-/// A value belongs behind the key that was written last, or is the next element of the array. Whoever writes takes care
-/// that the whole is well-formed: one value in all, a key before each value of an object.
+/// A value follows the key that was written last, or is the next element of the array. The caller keeps the whole
+/// well-formed: one value in all, and a key before each value of an object.
 public struct JSONWriter: ~Copyable {
   private enum Position {
-    /// At the beginning, or behind an opening bracket.
+    /// True at the beginning and after an opening bracket.
     case first
     case afterKey
     case afterValue
@@ -18,13 +18,13 @@ public struct JSONWriter: ~Copyable {
   /// A writer that has written nothing.
   public init() {}
 
-  /// Takes what was written, in pieces.
+  /// Takes the written JSON, in pieces.
   public mutating func takePieces() -> [Bytes] {
     position = .first
     return output.takeAll()
   }
 
-  /// Takes what was written, in one piece.
+  /// Takes the written JSON, in one piece.
   public mutating func takeAll() -> Bytes { Bytes.join(takePieces()) }
 
   // MARK: Structure

@@ -1,12 +1,12 @@
-/// Finds what ECMA-48 calls control functions in the contents of a JSON string, where ESC is written `\u001b`.
+/// Finds control functions (ECMA-48) in the contents of a JSON string, where ESC is written as `\u001b`.
 enum TerminalControl {
-  /// Where the first escaped ESC at or behind `start` is, or the count of `span`.
+  /// The index of the first escaped ESC from `start` on, or the count of `span`.
   static func first(in span: Span<UInt8>, from start: Int) -> Int {
     var index = start
     while true {
       index = ByteSearch<QuoteOrBackslash>.first(in: span, from: index)
       guard index < span.count - 1 else { return span.count }
-      // All other escapes are common, and are two bytes long.
+      // All other escapes are two bytes long.
       if span[index + 1] == UInt8(ascii: "u"), JSONEscape(in: span, at: index).scalar == escapeCharacter {
         return index
       }
@@ -14,7 +14,7 @@ enum TerminalControl {
     }
   }
 
-  /// Where the control function ends whose ESC is at `start`. Of one that is cut off only what introduces it counts.
+  /// The end of the control function whose ESC is at `start`. Of a truncated one, only the introducer counts.
   static func end(in span: Span<UInt8>, of start: Int) -> Int {
     let afterEscape = start + JSONEscape(in: span, at: start).length
     guard let introducer = JSONCharacter(in: span, at: afterEscape) else { return afterEscape }
@@ -27,7 +27,7 @@ enum TerminalControl {
 
   private static var escapeCharacter: Unicode.Scalar { "\u{1B}" }
 
-  /// Parameters, then intermediate characters, then one final character (ECMA-48 section 5.4).
+  /// Parameters, then intermediate characters, then one final character (ECMA-48, section 5.4).
   private static func endOfSequence(
     in span: Span<UInt8>, from start: Int, parameters: ClosedRange<Unicode.Scalar>,
     finals: ClosedRange<Unicode.Scalar>
@@ -43,7 +43,7 @@ enum TerminalControl {
     return final.end
   }
 
-  /// Up to BEL or ESC `\`. Nil where a control character or the end comes before.
+  /// Ends with BEL or ESC `\`. Nil if a control character or the end comes first.
   private static func endOfString(in span: Span<UInt8>, from start: Int) -> Int? {
     var index = start
     while let character = JSONCharacter(in: span, at: index) {
@@ -59,14 +59,14 @@ enum TerminalControl {
   }
 }
 
-/// One character of the contents of a JSON string. Those beyond ASCII are read byte by byte, as nobody asks what
-/// they are.
+/// A character in the contents of a JSON string. Non-ASCII characters are read byte by byte, as their values do not
+/// matter.
 private struct JSONCharacter {
   let scalar: Unicode.Scalar
-  /// Where the next one begins.
+  /// The start of the next character.
   let end: Int
 
-  /// The character at `index`, or nil at the end.
+  /// The character at `index`; nil at the end.
   init?(in span: Span<UInt8>, at index: Int) {
     guard index < span.count else { return nil }
     if span[index] == UInt8(ascii: "\\") {

@@ -1,12 +1,12 @@
-/// Well-formed UTF-8 by table 3-7 of the Unicode standard (the same set as RFC 3629 section 4): no overlong forms, no
+/// Well-formed UTF-8 by table 3-7 of the Unicode standard, the same set as RFC 3629, section 4: no overlong forms, no
 /// surrogates, nothing above U+10FFFF.
 enum UTF8Check {
-  /// True when all of `span` is well-formed.
+  /// True if all of `span` is well-formed.
   static func isValid(_ span: Span<UInt8>) -> Bool {
     (try? UTF8Span(validating: span)) != nil
   }
 
-  /// Where the run of characters beyond ASCII ends that begins at `start`, or nil where one is not well-formed.
+  /// The end of the run of non-ASCII characters at `start`; nil if one is not well-formed.
   static func endOfRun(in span: Span<UInt8>, from start: Int) -> Int? {
     var index = start
     while index < span.count, span[index] >= 0x80 {
@@ -17,7 +17,7 @@ enum UTF8Check {
     return index
   }
 
-  /// How long the character beyond ASCII is that begins at `index`; 0 where it is not well-formed.
+  /// The length of the non-ASCII character at `index`, in bytes; 0 if it is not well-formed.
   @inline(__always)
   private static func characterLength(in span: Span<UInt8>, at index: Int) -> Int {
     let rest = span.count - index

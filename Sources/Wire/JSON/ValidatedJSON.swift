@@ -1,6 +1,6 @@
-/// Finds the ends of values in bytes that `JSONValidator` has found sound, without looking at more than it must.
+/// Finds the ends of values in bytes that `JSONValidator` has accepted, without further checks.
 enum ValidatedJSON {
-  /// Where the value that begins at `start` ends.
+  /// The end of the value at `start`.
   static func endOfValue(in span: Span<UInt8>, from start: Int, _ findings: JSONFindings) -> Int {
     switch span[start] {
     case UInt8(ascii: "\""): endOfString(in: span, from: start, findings)
@@ -9,7 +9,7 @@ enum ValidatedJSON {
     }
   }
 
-  /// Where the string whose opening quote is at `start` ends, behind its closing quote.
+  /// The end of the string whose opening quote is at `start`, after its closing quote.
   static func endOfString(in span: Span<UInt8>, from start: Int, _ findings: JSONFindings) -> Int {
     if let end = findings.endOfString(at: start) { return end }
     var index = start + 1
@@ -21,7 +21,7 @@ enum ValidatedJSON {
     }
   }
 
-  /// The first byte at or behind `start` that is not white space.
+  /// The index of the first byte from `start` on that is not white space.
   @inline(__always)
   static func skipWhiteSpace(in span: Span<UInt8>, from start: Int) -> Int {
     var index = start

@@ -1,12 +1,12 @@
 import Bytes
 
-/// A message that arrives in several frames. They are joined when the last one is there, so that large ones are copied
-/// once, however many there are, and whoever takes a long message decides where that is done.
+/// A message in several frames. Long ones are joined by the caller after the last frame, so that they are copied once,
+/// on a thread of the caller's choice.
 struct WebSocketFragments: Sendable {
-  /// Frames below this many bytes are gathered at once: a slice of its own for each would cost more than the copy, and
-  /// would hold on to all the memory that it was read into.
+  /// Shorter frames are joined at once: a slice for each would cost more than the copy, and would keep the memory that
+  /// it was read into.
   private static let smallFrame = 4096
-  /// So many bytes of them at a time, as the memory that they are gathered in is copied when it grows.
+  /// The size of the memory for joined frames, which is copied when it grows.
   private static let gathered = 1 << 16
 
   let isText: Bool
@@ -29,7 +29,7 @@ struct WebSocketFragments: Sendable {
     }
   }
 
-  /// What came, in as few pieces as there are now.
+  /// The payloads so far, in as few pieces as possible.
   mutating func takePieces() -> [Bytes] {
     gatherSmall()
     defer { pieces = [] }

@@ -1,15 +1,15 @@
 public import Bytes
 
-/// The client's side of the opening handshake (RFC 6455 section 4.1).
+/// The client's side of the opening handshake (RFC 6455, section 4.1).
 public struct WebSocketHandshake: Sendable {
-  /// Follows the key in the text whose SHA-1 is `Sec-WebSocket-Accept` (RFC 6455 section 1.3).
+  /// The GUID after the key in the text whose SHA-1 is `Sec-WebSocket-Accept` (RFC 6455, section 1.3).
   public static let acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
   private let key: String
   private let acceptValue: Bytes
   private let subprotocols: [Bytes]
 
-  /// A handshake that offers `subprotocols`, the best one first.
+  /// A handshake that offers `subprotocols` in order of preference.
   /// - Parameters:
   ///   - key: `Sec-WebSocket-Key`: 16 random bytes in base64.
   ///   - acceptValue: `Sec-WebSocket-Accept`: the SHA-1 of the key and `acceptSuffix` in base64.
@@ -19,7 +19,7 @@ public struct WebSocketHandshake: Sendable {
     self.subprotocols = subprotocols
   }
 
-  /// The request to send. `fields` go with it (authorisation, cookies).
+  /// The request to send, with additional `fields` such as authorization and cookies.
   public func request(target: String, host: String, fields: HTTPFields = HTTPFields()) -> HTTPRequestHead {
     var all: HTTPFields = [
       "Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key,
@@ -32,7 +32,7 @@ public struct WebSocketHandshake: Sendable {
     return HTTPRequestHead(method: "GET", target: target, fields: all)
   }
 
-  /// Checks the answer. Returns the subprotocol that the server chose, or nil where it chose none.
+  /// Checks the response. Returns the subprotocol that the server chose; nil if it chose none.
   public func accept(_ response: HTTPResponseHead) throws(WebSocketError) -> Bytes? {
     guard response.status == 101 else {
       throw WebSocketError(
@@ -40,17 +40,17 @@ public struct WebSocketHandshake: Sendable {
     }
     let fields = response.fields
     guard fields.list("Upgrade", contains: "websocket"), fields.list("Connection", contains: "upgrade") else {
-      throw invalid("The answer to the WebSocket handshake upgrades to something else")
+      throw invalid("The response to the WebSocket handshake upgrades to another protocol")
     }
     guard fields.all("Sec-WebSocket-Accept") == [acceptValue] else {
-      throw invalid("The answer to the WebSocket handshake is not to our key")
+      throw invalid("The response to the WebSocket handshake has a wrong Sec-WebSocket-Accept")
     }
     guard fields.all("Sec-WebSocket-Extensions").allSatisfy(\.isEmpty) else {
-      throw invalid("The answer to the WebSocket handshake has an extension that was not offered")
+      throw invalid("The response to the WebSocket handshake has an extension that was not offered")
     }
     let chosen = fields.all("Sec-WebSocket-Protocol")
     guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {
-      throw invalid("The answer to the WebSocket handshake has a subprotocol that was not offered")
+      throw invalid("The response to the WebSocket handshake has a subprotocol that was not offered")
     }
     return chosen.first
   }

@@ -1,17 +1,17 @@
-/// What a frame begins with (RFC 6455 section 5.2).
+/// The header of a frame (RFC 6455, section 5.2).
 struct WebSocketHeader: FrameHeader {
   let opcode: WebSocketFrame.Opcode
   /// True for the last or only frame of a message.
   let isFinal: Bool
-  /// How many bytes the payload has.
+  /// The length of the payload, in bytes.
   let payloadLength: UInt64
-  /// How many bytes the header itself takes.
+  /// The length of the header itself, in bytes.
   let length: Int
 
-  /// Reads the header of a frame from a server, which is never masked.
+  /// Parses the header of a server's frame, which is never masked.
   static func parse(_ span: Span<UInt8>) throws(WebSocketError) -> WebSocketHeader? {
     guard span.count >= 1 else { return nil }
-    guard span[0] & 0x70 == 0 else { throw invalid("A frame uses an extension that was not agreed on") }
+    guard span[0] & 0x70 == 0 else { throw invalid("A frame uses an extension that was not negotiated") }
     guard let opcode = WebSocketFrame.Opcode(rawValue: span[0] & 0x0F) else {
       throw invalid("A frame has the unknown opcode \(span[0] & 0x0F)")
     }
@@ -33,9 +33,9 @@ struct WebSocketHeader: FrameHeader {
     guard extended > 0 else { return UInt64(short) }
     guard span.count >= 2 + extended else { return nil }
     let length = span.bigEndian(2..<2 + extended)
-    guard length >> 63 == 0 else { throw invalid("A frame has a length beyond all numbers") }
+    guard length >> 63 == 0 else { throw invalid("A frame has a length of more than 63 bits") }
     guard length > (extended == 2 ? 125 : 0xFFFF) else {
-      throw invalid("A frame's length is not written shortest")
+      throw invalid("A frame's length is not in its shortest form")
     }
     return length
   }

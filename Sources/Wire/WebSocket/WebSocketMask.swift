@@ -1,8 +1,8 @@
 import Bytes
 
-/// The masking of RFC 6455 section 5.3, over any number of pieces.
+/// The masking of RFC 6455, section 5.3, over any number of pieces.
 struct WebSocketMask {
-  /// Eight bytes of the mask, the lowest for the next byte.
+  /// The next eight bytes of the mask, the first one lowest.
   private var word: UInt64
 
   init(key: UInt32) {
@@ -16,7 +16,7 @@ struct WebSocketMask {
     frame.reserve(piece.count)
     piece.withSpan { source in
       frame.withFreeTail { tail in
-        // The tail has room for all of the source, and both views are checked.
+        // The tail has room for the whole source, and both views are bounds-checked.
         var target = MutableRawSpan(_unsafeBytes: tail)
         Self.copy(source, to: &target, mask: word)
       }
@@ -26,7 +26,7 @@ struct WebSocketMask {
     self.word = turn == 0 ? word : word >> turn | word << (64 - turn)
   }
 
-  /// 64 bytes a turn, then 8, then one.
+  /// 64 bytes at a time, then 8, then 1.
   private static func copy(_ source: Span<UInt8>, to target: inout MutableRawSpan, mask word: UInt64) {
     var index = 0
     let block = SIMD8(repeating: word.littleEndian)

@@ -1,13 +1,12 @@
 public import Bytes
 
-/// The client's side of a WebSocket, reading: bytes in, messages out (RFC 6455). An error is final.
+/// Parses the frames of a server into messages (RFC 6455). An error is final.
 public struct WebSocketParser: Sendable {
-  /// How long a message may be unless told otherwise.
+  /// The default limit of a message, in bytes.
   public static let defaultMaximumMessageLength = 256 << 20
 
-  /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
-  /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
-  /// where it stays.
+  /// The length of the buffer once the incomplete frame at its front is complete; nil if that is not known. Set when
+  /// `next` has returned nil. A stream that reserves that much reads the frame to its final place.
   public var wantedTotal: Int? { frames.wantedTotal }
 
   private enum State {
@@ -24,18 +23,18 @@ public struct WebSocketParser: Sendable {
 
   /// A parser for the bytes that follow the handshake.
   ///
-  /// - Parameter longLength: a message of more bytes is long. Whoever takes one calls `join` where it came in pieces, and
-  ///   `checkText` before anything is believed of it where it is text.
+  /// - Parameter longLength: longer messages count as long. Their caller joins the pieces with `join`, and checks text
+  ///   with `checkText` before it uses it.
   public init(
     maximumMessageLength: Int = defaultMaximumMessageLength, longLength: Int = .max
   ) {
     self.longLength = longLength
-    // Below the largest number, so that a header can be added.
+    // Leaves room to add the length of a header.
     self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
   }
 
-  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`, and the
-  /// bytes of a message that came in one frame share its memory. What follows a close frame is dropped.
+  /// The next event, which is taken from `buffer`; nil if it is incomplete. A message in one frame shares the buffer's
+  /// memory. Bytes after a close frame are dropped.
   public mutating func next(_ buffer: inout ByteBuffer) throws(WebSocketError) -> WebSocketEvent? {
     switch state {
     case .open: break
@@ -70,13 +69,13 @@ public struct WebSocketParser: Sendable {
     return (header, payload)
   }
 
-  /// The length of the payload, when it is one that may come now.
+  /// The length of the payload, if the frame is allowed now.
   private func payloadLength(_ header: WebSocketHeader) throws(WebSocketError) -> Int {
     if header.opcode.isControl { return Int(header.payloadLength) }
     guard (header.opcode == .continuation) == (fragments != nil) else {
       throw WebSocketError(
         .invalidFrame,
-        fragments == nil ? "A frame continues no message" : "A message begins before the last one has ended")
+        fragments == nil ? "A continuation frame without a message" : "A message begins inside another one")
     }
     let room = maximumMessageLength - (fragments?.count ?? 0)
     guard let length = Int(exactly: header.payloadLength), length <= room else {
@@ -119,7 +118,7 @@ public struct WebSocketParser: Sendable {
     return .message(bytes, isText: isText)
   }
 
-  /// One run of bytes in the place of several.
+  /// Joins several pieces.
   public static func join(_ pieces: [Bytes]) -> Bytes {
     if pieces.count == 1 { return pieces[0] }
     var whole = ByteBuffer()
@@ -128,7 +127,7 @@ public struct WebSocketParser: Sendable {
     return whole.takeAll()
   }
 
-  /// Finds the bytes of a text message to be UTF-8 (RFC 6455 section 8.1).
+  /// Checks that a text message is UTF-8 (RFC 6455, section 8.1).
   public static func checkText(_ bytes: Bytes) throws(WebSocketError) {
     guard bytes.withSpan(UTF8Check.isValid) else {
       throw WebSocketError(.invalidText, "A text message is not UTF-8")
@@ -139,10 +138,12 @@ public struct WebSocketParser: Sendable {
     state = .closed
     fragments = nil
     guard !payload.isEmpty else { return .close(code: nil, reason: "") }
-    guard payload.count >= 2 else { throw WebSocketError(.invalidFrame, "A close frame has half a code") }
+    guard payload.count >= 2 else {
+      throw WebSocketError(.invalidFrame, "A close frame has a truncated code")
+    }
     let code = UInt16(payload[0]) << 8 | UInt16(payload[1])
     guard WebSocketFrame.isSendable(closeCode: code) else {
-      throw WebSocketError(.invalidFrame, "A close frame has the code \(code)")
+      throw WebSocketError(.invalidFrame, "A close frame has the invalid code \(code)")
     }
     guard let reason = String(validating: payload[2...]) else {
       throw WebSocketError(.invalidText, "The reason of a close frame is not UTF-8")

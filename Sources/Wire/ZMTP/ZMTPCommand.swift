@@ -1,24 +1,24 @@
 import Bytes
 
-/// What a peer tells the connection itself.
+/// A command of the peer.
 ///
 /// https://rfc.zeromq.org/spec/23/ "Commands", and https://rfc.zeromq.org/spec/37/ for PING and PONG
 enum ZMTPCommand: Equatable {
-  /// The kind of the peer's socket, by its name.
+  /// READY, with the peer's socket type.
   case ready(socketType: Bytes)
-  /// The peer does not want to speak to us.
+  /// ERROR: the peer refuses the connection.
   case error(reason: String)
-  /// To be answered with the same bytes.
+  /// PING. The response is a PONG with the same context.
   case ping(context: Bytes)
-  /// Of no meaning to us, such as the answer to a ping.
+  /// Any other command, such as PONG.
   case other
 
-  /// How long a command may be: READY holds a few short properties, and no other is longer.
+  /// The limit of a command, in bytes. READY has a few short properties, and no other command is longer.
   static let maximumLength = 64 << 10
-  /// The seconds that a ping's sender goes on to believe in us.
+  /// The length of a ping's TTL field.
   private static let timeToLiveLength = 2
 
-  /// Reads the body of a command frame.
+  /// Parses the body of a command frame.
   init(_ body: Bytes) throws(ZMTPError) {
     guard body.count >= 1, Int(body[0]) <= body.count - 1 else { throw Self.invalid("A command has no name") }
     let data = body[(1 + Int(body[0]))...]
@@ -38,23 +38,24 @@ enum ZMTPCommand: Equatable {
     }
   }
 
-  /// Finds the property among all: a name and a value each, with their lengths in one byte and in four.
+  /// Finds the property `Socket-Type`. A property is a name with its length in one byte, and a value with its length
+  /// in four.
   private static func socketType(in metadata: Bytes) throws(ZMTPError) -> Bytes {
     var rest = metadata
     var found: Bytes?
     while !rest.isEmpty {
       let nameLength = Int(rest[0])
-      guard rest.count >= 1 + nameLength + 4 else { throw invalid("A READY command is cut short") }
+      guard rest.count >= 1 + nameLength + 4 else { throw invalid("A READY command is truncated") }
       let name = rest[1..<1 + nameLength]
       let lengthIndex = 1 + nameLength
       let valueLength = (0..<4).reduce(0) { $0 << 8 | Int(rest[lengthIndex + $1]) }
       rest = rest[(lengthIndex + 4)...]
-      guard valueLength <= rest.count else { throw invalid("A READY command is cut short") }
-      // Names are compared without case.
+      guard valueLength <= rest.count else { throw invalid("A READY command is truncated") }
+      // Names are case-insensitive.
       if name.isEqual(ignoringCaseTo: "socket-type") { found = rest[0..<valueLength] }
       rest = rest[valueLength...]
     }
-    guard let found else { throw invalid("A READY command does not name the kind of socket") }
+    guard let found else { throw invalid("A READY command has no Socket-Type") }
     return found
   }
 

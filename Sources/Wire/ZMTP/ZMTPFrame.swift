@@ -1,10 +1,10 @@
 public import Bytes
 
-/// What we say by ZMTP: messages and commands in, bytes for the peer out.
+/// Encodes messages and commands of ZMTP.
 ///
 /// https://rfc.zeromq.org/spec/23/ "Framing"
 public enum ZMTPFrame {
-  /// A message of these parts. What is long is sent from where it lies.
+  /// A message of these parts. Long parts are not copied.
   public static func encode(_ parts: [Bytes]) -> [Bytes] {
     var message = GatherBuffer()
     for (index, part) in parts.enumerated() {
@@ -14,7 +14,7 @@ public enum ZMTPFrame {
     return message.takeAll()
   }
 
-  /// The command that ends the greeting: what our socket is, and what a router is to call it.
+  /// The READY command, with our socket type and routing identity.
   ///
   /// - Parameter identity: at most 255 bytes; empty lets the router choose.
   public static func encodeReady(_ type: ZMTPSocketType, identity: Bytes = Bytes()) -> [Bytes] {
@@ -24,7 +24,7 @@ public enum ZMTPFrame {
     return command("READY", body.takeAll())
   }
 
-  /// The answer to a ping.
+  /// The response to a ping.
   public static func encodePong(_ context: Bytes) -> [Bytes] { command("PONG", [context]) }
 
   private static func command(_ name: String, _ data: [Bytes]) -> [Bytes] {

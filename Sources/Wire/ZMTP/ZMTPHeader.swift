@@ -1,4 +1,4 @@
-/// What a frame begins with: a byte of flags and the length of its body, in one byte or in eight.
+/// The header of a frame: a byte of flags, and the length of the body in one byte or in eight.
 ///
 /// https://rfc.zeromq.org/spec/23/ "Framing"
 struct ZMTPHeader: FrameHeader {
@@ -6,13 +6,13 @@ struct ZMTPHeader: FrameHeader {
   static let long: UInt8 = 2
   static let command: UInt8 = 4
 
-  /// A command to the other side of the connection, not a part of a message.
+  /// A command, not a part of a message.
   let isCommand: Bool
-  /// Another part of the same message comes behind.
+  /// Another part of the same message follows.
   let isFollowed: Bool
-  /// How many bytes the body has.
+  /// The length of the body, in bytes.
   let bodyLength: UInt64
-  /// How many bytes the header itself takes.
+  /// The length of the header itself, in bytes.
   let length: Int
 
   static func parse(_ span: Span<UInt8>) throws(ZMTPError) -> ZMTPHeader? {
@@ -20,7 +20,7 @@ struct ZMTPHeader: FrameHeader {
     let flags = span[0]
     guard flags & ~(more | long | command) == 0 else { throw invalid("A frame has unknown flags") }
     let isCommand = flags & command != 0
-    guard !isCommand || flags & more == 0 else { throw invalid("A command is to be continued") }
+    guard !isCommand || flags & more == 0 else { throw invalid("A command has the MORE flag") }
     let isLong = flags & long != 0
     let length = isLong ? 9 : 2
     guard span.count >= length else { return nil }

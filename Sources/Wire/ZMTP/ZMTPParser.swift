@@ -1,19 +1,17 @@
 public import Bytes
 
-/// One side of a ZMTP connection, reading: bytes in, messages out (ZMTP 3.0, and of 3.1 what its peers say unasked).
-/// An error is final.
+/// Parses the frames of a peer (ZMTP 3.0, and the commands of 3.1 that peers send unsolicited). An error is final.
 ///
 /// https://rfc.zeromq.org/spec/23/
 public struct ZMTPParser: Sendable {
-  /// How long all parts of a message may be together unless told otherwise.
+  /// The default limit of all parts of a message, in bytes.
   public static let defaultMaximumMessageLength = 256 << 20
-  /// How many parts a message may have. Those of Jupyter have seven, and one more for each buffer of a widget.
+  /// The limit of parts in a message. Jupyter's have seven, and one for each buffer of a widget.
   static let maximumPartCount = 1 << 16
   private static let usualPartCount = 8
 
-  /// How many bytes the buffer will hold when the frame is whole whose beginning is in it; nil where that is not
-  /// known. Known after `next` has returned nil. A stream that makes room for as many reads the frame straight to
-  /// where it stays.
+  /// The length of the buffer once the incomplete frame at its front is complete; nil if that is not known. Set when
+  /// `next` has returned nil. A stream that reserves that much reads the frame to its final place.
   public var wantedTotal: Int? { frames.wantedTotal }
 
   private enum State {
@@ -30,15 +28,15 @@ public struct ZMTPParser: Sendable {
   private var parts: [Bytes] = []
   private var length = 0
 
-  /// A parser for a connection of a socket of the kind `type`, from its first byte.
+  /// A parser for a connection of a socket of type `type`, from its first byte.
   public init(for type: ZMTPSocketType, maximumMessageLength: Int = defaultMaximumMessageLength) {
     self.type = type
-    // Below the largest number, so that a header can be added.
+    // Leaves room to add the length of a header.
     self.maximumMessageLength = min(max(maximumMessageLength, 0), Int.max - 64)
   }
 
-  /// The next event; nil when the bytes for it have not arrived. What belongs to it is taken from `buffer`, and the
-  /// parts of a message share its memory.
+  /// The next event, which is taken from `buffer`; nil if it is incomplete. The parts of a message share the buffer's
+  /// memory.
   public mutating func next(_ buffer: inout ByteBuffer) throws(ZMTPError) -> ZMTPEvent? {
     do throws(ZMTPError) {
       switch state {
@@ -80,7 +78,7 @@ public struct ZMTPParser: Sendable {
     return (header, body)
   }
 
-  /// The length of the body, when it is one that may come now.
+  /// The length of the body, if the frame is allowed now.
   private func bodyLength(_ header: ZMTPHeader) throws(ZMTPError) -> Int {
     if header.isCommand {
       guard header.bodyLength <= ZMTPCommand.maximumLength else {
@@ -88,7 +86,7 @@ public struct ZMTPParser: Sendable {
       }
     } else {
       guard case .open = state else {
-        throw ZMTPError(.invalidFrame, "A message comes before the peer has said what it is")
+        throw ZMTPError(.invalidFrame, "A message precedes the READY command")
       }
       guard header.bodyLength <= UInt64(maximumMessageLength - length), parts.count < Self.maximumPartCount
       else {
@@ -100,7 +98,7 @@ public struct ZMTPParser: Sendable {
     return Int(header.bodyLength)
   }
 
-  /// The message, when this was its last part.
+  /// The message, if this was its last part.
   private mutating func append(_ part: Bytes, isFollowed: Bool) -> [Bytes]? {
     if parts.isEmpty { parts.reserveCapacity(Self.usualPartCount) }
     parts.append(part)
@@ -114,12 +112,12 @@ public struct ZMTPParser: Sendable {
     switch command {
     case .ready(let name):
       guard case .handshake = state else {
-        throw ZMTPError(.invalidCommand, "The peer has said more than once what it is")
+        throw ZMTPError(.invalidCommand, "The peer has sent READY more than once")
       }
       guard let peer = name.ascii(atMost: ZMTPSocketType.longestName).flatMap(ZMTPSocketType.init(rawValue:)),
         type.speaks(to: peer)
       else {
-        throw ZMTPError(.refused, "The peer's socket is of a kind that does not speak to a \(type.rawValue)")
+        throw ZMTPError(.refused, "The peer's socket type is not compatible with \(type.rawValue)")
       }
       state = .open
       return .ready(peer)

@@ -9,9 +9,9 @@ import Testing
 @Suite(.serialized) struct ForkLauncherTests {
   @Test func `the first kernel does not wait for the fork server, and later ones are forked`() async throws {
     try await withLauncher { launcher, workplace in
-      #expect(try await launcher.launch(workplace.order("exit 1")) == nil)
+      #expect(try await launcher.launch(workplace.spawnSpec("exit 1")) == nil)
       try await launcher.untilPrepared()
-      let kernel = try #require(try await launcher.launch(workplace.order("echo up; exit 3")))
+      let kernel = try #require(try await launcher.launch(workplace.spawnSpec("echo up; exit 3")))
       #expect(await kernel.exit() == .code(3))
       await kernel.close()
       #expect(kernel.lastLines == "up")
@@ -21,19 +21,19 @@ import Testing
   @Test func `kernels with variables of their own or other kernelspecs are not forked`() async throws {
     try await withLauncher { launcher, workplace in
       try await launcher.untilPrepared()
-      #expect(try await launcher.launch(workplace.order("exit 0", hasOwnVariables: true)) == nil)
-      #expect(try await launcher.launch(workplace.order("exit 0", spec: workplace.spec("other"))) == nil)
+      #expect(try await launcher.launch(workplace.spawnSpec("exit 0", hasOwnVariables: true)) == nil)
+      #expect(try await launcher.launch(workplace.spawnSpec("exit 0", spec: workplace.spec("other"))) == nil)
     }
   }
 
   @Test func `a fork server that ends is started again`() async throws {
     try await withLauncher { launcher, workplace in
       try await launcher.untilPrepared()
-      #expect(try await launcher.launch(workplace.order("DIE")) == nil)
+      #expect(try await launcher.launch(workplace.spawnSpec("DIE")) == nil)
       var kernel: (any KernelProcess)?
       while kernel == nil {
         await Task.yield()
-        kernel = try await launcher.launch(workplace.order("exit 0"))
+        kernel = try await launcher.launch(workplace.spawnSpec("exit 0"))
       }
       #expect(await kernel?.exit() == .code(0))
       await kernel?.close()
@@ -97,7 +97,7 @@ private final class Installation {
     return try #require(LocalKernelSpec(name: name, json: Bytes(json), resourceDirectory: "/nowhere"))
   }
 
-  func order(
+  func spawnSpec(
     _ script: String, spec: LocalKernelSpec? = nil, hasOwnVariables: Bool = false
   ) throws -> SpawnSpec {
     count += 1

@@ -41,7 +41,7 @@ import Testing
   @Test func `long messages beyond the limit are dropped and counted`() throws {
     var queue = ReadAheadQueue(limit: Self.limit)
     for _ in 0..<4 { try queue.append(parts(500_000)) }
-    #expect(queue.takeDropped() == 2 * (500_000 + MessageBacklog.overhead))
+    #expect(queue.takeDropped() == 2 * (500_000 + MessageQueue.overhead))
     #expect(queue.dropped == 0)
     #expect(lengths(&queue) == [500_000, 500_000])
     try queue.append(parts(500_000))
@@ -50,7 +50,7 @@ import Testing
 
   @Test func `short messages beyond the limit are an overrun`() throws {
     var queue = ReadAheadQueue(limit: Self.limit)
-    let count = Self.limit / (100 + MessageBacklog.overhead)
+    let count = Self.limit / (100 + MessageQueue.overhead)
     for _ in 0..<count { try queue.append(parts(100)) }
     #expect(throws: KernelOverrun.self) { try queue.append(parts(100)) }
   }

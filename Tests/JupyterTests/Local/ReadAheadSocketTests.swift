@@ -17,11 +17,11 @@ import Wire
         try await publisher.send([Bytes("\(number)")])
       }
       var dropped = 0
-      while dropped < 8 * (long.count + MessageBacklog.overhead) {
+      while dropped < 8 * (long.count + MessageQueue.overhead) {
         dropped += socket.takeDropped()
         await Task.yield()
       }
-      #expect(dropped == 8 * (long.count + MessageBacklog.overhead))
+      #expect(dropped == 8 * (long.count + MessageQueue.overhead))
       var lengths: [Int] = []
       while lengths.filter({ $0 < 3 }).count < 20 { lengths += try await socket.next().map(\.count) }
       #expect(lengths.filter { $0 == long.count }.count == 12)
@@ -49,7 +49,7 @@ import Wire
   @Test func `too many short messages are an overrun`() async throws {
     try await withSocket { publisher, socket in
       // Each counts as longer than it is, so that the objects that hold it count as well.
-      let count = 2 * Self.limit / MessageBacklog.overhead
+      let count = 2 * Self.limit / MessageQueue.overhead
       let publishing = Task { @LoopActor in for _ in 0..<count { try await publisher.send([Bytes("x")]) } }
       try await untilItHasEnded(socket)
       #expect(throws: KernelOverrun.self) { while try socket.receive() != nil {} }

@@ -24,7 +24,7 @@ import Testing
     #expect(kept.allSatisfy { $0.count == 999 } && kept.count * 1000 >= LogStream.limit)
     #expect(lines.last?.first == UInt8(ascii: "x"))
     let others = lines.filter { $0.first != UInt8(ascii: "x") }.map { String(decoding: $0, as: UTF8.self) }
-    #expect(others == ["(\(written - kept.count) lines are missing here: nobody read the log)"])
+    #expect(others == ["(\(written - kept.count) lines were dropped here: nobody read the log)"])
   }
 
   @Test func `lines for a reader that has gone do not wait`() throws {

@@ -35,7 +35,7 @@ extension LoopTests {
         let subreaper = try Subreaper()
         let (child, orphan) = try await self.orphan(running: "exec sleep 1000")
         let process = try ProcessDescriptor(orphan)
-        let watch = try ProcessWatch(process)
+        let watch = try ProcessWatcher(process)
         #expect(!process.hasEnded)
         let status = Promise<Loop.ExitStatus>()
         subreaper.expect(orphan) { status.fulfil($0) }
@@ -64,7 +64,7 @@ extension LoopTests {
 
     @Test func `To wait for a watched process can be given up`() async throws {
       try await onLoop {
-        let watch = try ProcessWatch(ProcessDescriptor(getpid()))
+        let watch = try ProcessWatcher(ProcessDescriptor(getpid()))
         let waiting = LoopActor.task { try await watch.untilEnd() }
         await Task.yield()
         watch.close()

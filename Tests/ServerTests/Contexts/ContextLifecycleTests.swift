@@ -14,7 +14,7 @@ import Testing
     #expect(!context.hasBegun && context.state == .unused)
     #expect(context.begin() == .start)
     #expect(context.begin() == nil)
-    #expect(context.state == .starting && context.startAgain() == .start)
+    #expect(context.state == .starting && context.retryStart() == .start)
     #expect(context.kernelReady(2) == true)
     #expect(context.isReady)
   }
@@ -59,12 +59,12 @@ import Testing
   @Test func `a lost connection is told only if the kernel is lost with it`() {
     var context = ready()
     #expect(context.kernelEnded(kernel, disconnection) == .reconnect(disconnection))
-    #expect(context.isAway)
+    #expect(context.isDisconnected)
     #expect(context.kernelReady(2) == true)
-    #expect(context.takeLoss() == nil && !context.isAway)
+    #expect(context.takeLoss() == nil && !context.isDisconnected)
     _ = context.kernelEnded(kernel, disconnection)
     context.kernelNotRecovered(3)
-    #expect(context.isAway)
+    #expect(context.isDisconnected)
     #expect(context.kernelReady(3) == true)
     #expect(context.takeLoss()?.hasPrefix("the connection to the kernel was lost") == true)
   }
@@ -72,8 +72,8 @@ import Testing
   @Test func `a provider that is unavailable stays so until a kernel has started`() throws {
     var context = ready()
     _ = context.kernelEnded(kernel, disconnection)
-    #expect(context.startAgain() == .start && context.isAway)
-    #expect(try context.restart(after: nil) == .restart && context.isAway)
+    #expect(context.retryStart() == .start && context.isDisconnected)
+    #expect(try context.restart(after: nil) == .restart && context.isDisconnected)
     #expect(context.kernelReady(4) == true)
     #expect(context.isReady)
   }
@@ -83,7 +83,7 @@ import Testing
     let end = KernelEnd.shutDown("it was deleted")
     context.delete(because: end)
     #expect(context.deletion == end && !context.isReady)
-    #expect(context.kernelEnded(kernel, death) == nil && context.startAgain() == nil)
+    #expect(context.kernelEnded(kernel, death) == nil && context.retryStart() == nil)
     #expect(throws: end) { try context.restart(after: nil) }
     #expect(context.state == .deleted(end))
   }

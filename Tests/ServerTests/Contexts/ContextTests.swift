@@ -20,7 +20,9 @@ import Testing
       let first = provider.channels["kernel-1"]
       provider.onReconnect = { _ in FakeChannel() }
       first?.breakOff()
-      try await Self.until { provider.channels["kernel-1"] !== first && context.isReady && !context.isAway }
+      try await Self.until {
+        provider.channels["kernel-1"] !== first && context.isReady && !context.isDisconnected
+      }
       #expect(provider.living == ["kernel-1"])
     }
   }
@@ -170,7 +172,7 @@ import Testing
   @LoopActor
   private static func makeContext(on provider: FakeKernelProvider) -> Context {
     Context(
-      language: "python", spec: FakeKernelProvider.spec, directory: "/", isDirectoryAsked: false,
+      language: "python", spec: FakeKernelProvider.spec, directory: "/", isDirectoryRequested: false,
       isDefault: false,
       provider: provider, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }

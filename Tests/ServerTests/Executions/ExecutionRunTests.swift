@@ -190,7 +190,8 @@ import Wire
       let provider = FakeKernelProvider()
       let context = Context(
         language: language, spec: KernelSpec(name: "fake", displayName: "Fake", language: language),
-        directory: "/", isDirectoryAsked: false, isDefault: false, provider: provider, logger: Self.logger)
+        directory: "/", isDirectoryRequested: false, isDefault: false, provider: provider, logger: Self.logger
+      )
       _ = try await context.ready()
       try await body(provider, context)
       await context.delete(because: "the test is over")

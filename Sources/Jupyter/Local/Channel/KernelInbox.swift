@@ -13,8 +13,8 @@ final class KernelInbox {
     let parts: [Bytes]
   }
 
-  /// After this many messages in a row from one socket, the others go first, so that a flood on one does not keep the others
-  /// waiting.
+  /// After this many messages in a row from one socket, the others have priority, so that one socket does not block
+  /// the others.
   private static let longestRun = 16
 
   private let sockets: [any KernelSocket]

@@ -32,7 +32,7 @@ protocol KernelSocket: AnyObject, Sendable {
   /// How many bytes were dropped since the last call, because too many were waiting; 0 if the peer waits instead.
   func takeDropped() -> Int
 
-  /// Tells a selector of messages and of the end.
+  /// Reports messages and the end to a selector.
   var source: any Selectable { get }
 
   /// Closes the connection, without waiting. Idempotent.
@@ -54,7 +54,7 @@ enum KernelSocketMaker: Sendable {
   /// libzmq, with the context that its sockets belong to.
   case library(ZeroMQContext)
 
-  /// True if it is known what a dead kernel has not read.
+  /// True if the socket knows which requests a dead kernel has not read.
   var tellsWhatIsLost: Bool {
     switch self {
     case .direct: true

@@ -4,7 +4,7 @@ import Bytes
 /// The sockets of a channel to a kernel.
 @LoopActor
 struct KernelSockets {
-  /// True if it is known what a dead kernel has not read.
+  /// True if the sockets know which requests a dead kernel has not read.
   let tellWhatIsLost: Bool
   let shell: any KernelSocket
   let control: any KernelSocket

@@ -12,7 +12,7 @@ final class ReadAheadChannel: KernelChannel {
   private var isAhead = false
   private let logger: Logger
   private let arrivals = WaitQueue()
-  private var backlog: MessageBacklog
+  private var queue: MessageQueue
   private var failure: (any Error)?
   private var lastRequest: MessageIdentifier?
   private var handler: (@LoopActor () -> Void)?
@@ -25,7 +25,7 @@ final class ReadAheadChannel: KernelChannel {
   init(_ channel: any KernelChannel, limit: Int, keepsOutput: Bool = false, logger: Logger) {
     self.channel = channel
     self.logger = logger
-    backlog = MessageBacklog(limit: limit)
+    queue = MessageQueue(limit: limit)
     if !keepsOutput { takeOutputAtOnce() }
   }
 
@@ -37,7 +37,7 @@ final class ReadAheadChannel: KernelChannel {
 
   func send(_ request: KernelRequest) async throws {
     if request.channel == .shell {
-      backlog.endLoss()
+      queue.endLoss()
       lastRequest = request.identifier
     }
     try await channel.send(request)
@@ -51,15 +51,15 @@ final class ReadAheadChannel: KernelChannel {
     // `next` has one caller, which calls `takeOutputAtOnce` only between two calls of `next`.
     guard isAhead else { return try await channel.next() }
     while true {
-      if let event = backlog.popFirst() { return event }
+      if let event = queue.popFirst() { return event }
       if let failure { throw failure }
-      try await arrivals.wait { !backlog.isEmpty || failure != nil }
+      try await arrivals.wait { !queue.isEmpty || failure != nil }
     }
   }
 
   func close() async {
     fail(UVError.cancelled)
-    backlog.removeAll()
+    queue.removeAll()
     await channel.close()
   }
 
@@ -67,27 +67,27 @@ final class ReadAheadChannel: KernelChannel {
     do {
       while failure == nil {
         switch try await channel.next() {
-        case .message(let message): try act(on: backlog.append(message, after: lastRequest))
-        case .lost(let loss): try act(on: backlog.drop(loss.bytes, after: lastRequest))
+        case .message(let message): try act(on: queue.append(message, after: lastRequest))
+        case .lost(let loss): try act(on: queue.drop(loss.bytes, after: lastRequest))
         case .died(let how):
-          backlog.append(death: how)
+          queue.append(death: how)
           return fail(UVError.endOfFile)
         }
         arrivals.wakeAll()
       }
     } catch {
-      backlog.endLoss()
+      queue.endLoss()
       fail(error)
     }
   }
 
-  private func act(on outcome: MessageBacklog.Outcome) throws {
+  private func act(on outcome: MessageQueue.Outcome) throws {
     switch outcome {
     case .kept, .dropped: break
     case .overflowed:
-      logger.warning("output is dropped", metadata: ["unread": "more than \(backlog.limit) bytes"])
+      logger.warning("output is dropped", metadata: ["unread": "more than \(queue.limit) bytes"])
       handler?()
-    case .overrun: throw KernelOverrun(limit: backlog.limit)
+    case .overrun: throw KernelOverrun(limit: queue.limit)
     }
   }
 

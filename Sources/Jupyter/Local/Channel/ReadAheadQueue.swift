@@ -62,7 +62,7 @@ struct ReadAheadQueue {
   }
 
   private static func size(of parts: [Bytes]) -> Int {
-    MessageBacklog.overhead + parts.byteCount
+    MessageQueue.overhead + parts.byteCount
   }
 }
 
@@ -72,6 +72,6 @@ struct KernelOverrun: Error, CustomStringConvertible {
   let limit: Int
 
   var description: String {
-    "the kernel sent messages without end: more than \(limit) bytes waited (--max-unread-output)"
+    "the kernel sent too many messages: more than \(limit) bytes are unread (--max-unread-output)"
   }
 }

@@ -31,7 +31,7 @@ final class ReadAheadSocket {
           continue
         }
         try hold(parts)
-        // No more in a turn of the loop than the reader takes in one, or the queue would grow however fast it reads.
+        // No more per turn of the loop than the reader takes in one, or the queue would grow however fast it reads.
         if budget.isSpent(by: parts.byteCount) { await Task.yield() }
       }
     } catch {
@@ -65,7 +65,7 @@ extension ReadAheadSocket: KernelSocket {
     while true {
       if let parts = try receive() { return parts }
       if let failure { throw failure }
-      try await waiters.wait { hasNews }
+      try await waiters.wait { hasEvents }
     }
   }
 
@@ -89,6 +89,6 @@ extension ReadAheadSocket: KernelSocket {
 extension ReadAheadSocket: Selectable {
   func setWaiters(_ waiters: WaitQueue) { self.waiters = waiters }
   func watch() {}
-  var hasNews: Bool { !queue.isEmpty || queue.dropped > 0 || failure != nil }
-  func newsWasTold() {}
+  var hasEvents: Bool { !queue.isEmpty || queue.dropped > 0 || failure != nil }
+  func clearEvents() {}
 }

@@ -4,12 +4,12 @@ import Wire
 
 /// A ZeroMQ socket that is connected to one peer, without libzmq.
 ///
-/// It speaks ZMTP on the loop's own streams. With libzmq, every message passes libzmq's I/O thread on its way in and out.
-/// Without that hop, the round trip to a kernel takes a third less, and no thread beside the loop competes with kernels for
-/// the processors. Also, it is known what a dead kernel has not read.
+/// It speaks ZMTP on the loop's own streams. In libzmq, every message passes an I/O thread on its way in and out.
+/// Without that, the round trip to a kernel takes a third less, and no other thread competes with kernels for the
+/// processors. It also knows which requests a dead kernel has not read.
 @LoopActor
 final class ZMTPConnection: KernelSocket {
-  /// The kernel listens on this machine. If it does not accept a connection within this, it is gone.
+  /// The kernel is on this machine. If it does not accept a connection within this time, it is gone.
   private static let connectLimit: Duration = .seconds(10)
 
   let stream: SocketStream

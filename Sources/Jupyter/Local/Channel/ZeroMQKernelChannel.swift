@@ -86,7 +86,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     }
     if request.channel == .shell {
       lastRequest = request.identifier
-      // libzmq does not tell what its peer has not read.
+      // libzmq does not report what its peer has not read.
       if !sockets.tellWhatIsLost, hasEnded() { missedRequest = request.identifier }
     }
     do {
@@ -138,7 +138,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     return OutputLoss(request: lastRequest ?? .none, limit: limits.unreadOutput, bytes: dropped)
   }
 
-  /// The process has ended. `next` tells that after everything the kernel had sent.
+  /// The process has ended. `next` reports that after everything the kernel had sent.
   func kernelDied(_ how: String) {
     death = how
     inbox.wake()

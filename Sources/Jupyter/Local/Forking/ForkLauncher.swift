@@ -2,7 +2,8 @@ import Logging
 import Loop
 import Bytes
 
-/// Lets a fork server fork kernels, and keeps it running. While no fork server is ready, other launchers start kernels.
+/// Starts kernels through a fork server, and keeps it running. While no fork server is ready, other launchers start
+/// kernels.
 @LoopActor
 final class ForkLauncher: KernelLauncher {
   /// The pause before a fork server that has ended is started again. It doubles each time a fork server ends before it could
@@ -58,29 +59,29 @@ final class ForkLauncher: KernelLauncher {
 
   func untilPrepared() async throws { _ = try await isPrepared.get() }
 
-  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool {
-    process is SpawnedKernel && canFork(order)
+  func canUpgrade(to spawnSpec: SpawnSpec, than process: any KernelProcess) -> Bool {
+    process is SpawnedKernel && canFork(spawnSpec)
   }
 
-  private func canFork(_ order: SpawnSpec) -> Bool {
-    order.spec == spec && !order.hasOwnVariables && server?.canFork == true
+  private func canFork(_ spawnSpec: SpawnSpec) -> Bool {
+    spawnSpec.spec == spec && !spawnSpec.hasOwnVariables && server?.canFork == true
   }
 
   /// Forks a kernel, unless it has variables of its own: they may be meant for modules that are loaded already.
-  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)? {
-    if order.spec == spec { try await awaitLoading() }
-    guard let server, canFork(order) else { return nil }
+  func launch(_ spawnSpec: SpawnSpec) async throws -> (any KernelProcess)? {
+    if spawnSpec.spec == spec { try await awaitLoading() }
+    guard let server, canFork(spawnSpec) else { return nil }
     guard loaded?.isCurrent == true else {
       logger.info("packages have changed: the fork server is started again")
       server.kill()
       return nil
     }
     let plan = LaunchPlan(
-      spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
+      spec, connectionFile: spawnSpec.connectionFile, python: python, environment: spawnSpec.environment)
     let request = ForkRequest(
-      arguments: plan.arguments.dropFirst(2).map { $0 }, directory: order.directory,
-      environment: plan.environment, log: order.log)
-    let log = try SocketStream.makeFIFO(order.log)
+      arguments: plan.arguments.dropFirst(2).map { $0 }, directory: spawnSpec.directory,
+      environment: plan.environment, log: spawnSpec.log)
+    let log = try SocketStream.makeFIFO(spawnSpec.log)
     if let child = await server.fork(request) { return ForkedProcess(child, log: log, logger: logger) }
     await log.close()
     return nil
@@ -114,7 +115,7 @@ final class ForkLauncher: KernelLauncher {
     }
   }
 
-  /// Runs a fork server to its end; true if it could fork.
+  /// Runs a fork server until it ends. Returns true if it could fork.
   private func serve() async -> Bool {
     do {
       let start = EventLoop.now

@@ -71,8 +71,8 @@ final class ForkServer {
   /// True while it can fork.
   var canFork: Bool { isPrepared.value == true && !isGone }
 
-  /// Forks a kernel; nil if that fails, or if the fork server ends meanwhile. Waits even if the task is cancelled, or there
-  /// would be a kernel that nobody knows of.
+  /// Forks a kernel; nil if that fails, or if the fork server ends meanwhile. Waits even if the task is cancelled;
+  /// otherwise a kernel could be lost.
   func fork(_ request: ForkRequest) async -> Child? {
     guard canFork, let input = process.standardInput else { return nil }
     lastIdentifier += 1

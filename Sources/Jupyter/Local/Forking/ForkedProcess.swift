@@ -51,7 +51,7 @@ final class ForkedProcess: KernelProcess {
     defer { disappearance.fulfil(()) }
     do {
       if let process {
-        let watch = try ProcessWatch(process)
+        let watch = try ProcessWatcher(process)
         defer { watch.close() }
         try await watch.untilEnd()
       }

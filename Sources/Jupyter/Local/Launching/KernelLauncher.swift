@@ -8,15 +8,15 @@ protocol KernelLauncher: AnyObject, Sendable {
   /// now.
   ///
   /// - Throws: `KernelProviderError`.
-  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)?
+  func launch(_ spawnSpec: SpawnSpec) async throws -> (any KernelProcess)?
 
   /// Waits until it is ready to start kernels as fast as it can, or has failed to get ready.
   ///
   /// - Throws: `CancellationError`.
   func untilPrepared() async throws
 
-  /// True if it can now start a better kernel than `process`, which was started for `order`.
-  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool
+  /// True if it can now start a better kernel than `process`, which was started for `spawnSpec`.
+  func canUpgrade(to spawnSpec: SpawnSpec, than process: any KernelProcess) -> Bool
 
   /// Ends the processes that it keeps to start kernels. Kernels have ended before.
   func close() async

@@ -15,19 +15,20 @@ final class SpawnLauncher: KernelLauncher {
 
   func untilPrepared() async throws {}
 
-  func canUpgrade(to order: SpawnSpec, than process: any KernelProcess) -> Bool { false }
+  func canUpgrade(to spawnSpec: SpawnSpec, than process: any KernelProcess) -> Bool { false }
 
-  func launch(_ order: SpawnSpec) async throws -> (any KernelProcess)? {
+  func launch(_ spawnSpec: SpawnSpec) async throws -> (any KernelProcess)? {
     let plan = LaunchPlan(
-      order.spec, connectionFile: order.connectionFile, python: python, environment: order.environment)
+      spawnSpec.spec, connectionFile: spawnSpec.connectionFile, python: python,
+      environment: spawnSpec.environment)
     do {
       return try SpawnedKernel(
         ChildProcess.spawn(
           executable: plan.executable, arguments: plan.arguments, environment: plan.environment,
-          currentDirectory: order.directory, detached: true, standardInput: .null, standardOutput: .pipe,
+          currentDirectory: spawnSpec.directory, detached: true, standardInput: .null, standardOutput: .pipe,
           standardError: .pipe, diesWithParent: true), logger: logger)
     } catch {
-      throw KernelProviderError.kernelDidNotStart("\(plan.executable) in \(order.directory): \(error)")
+      throw KernelProviderError.kernelDidNotStart("\(plan.executable) in \(spawnSpec.directory): \(error)")
     }
   }
 

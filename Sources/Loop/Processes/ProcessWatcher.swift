@@ -1,22 +1,22 @@
 import CUV
 import Glibc
 
-/// Tells when a process ends that is no child of ours.
+/// Reports the end of a process that is not a child of this one (pidfd_open(2)).
 @LoopActor
-public final class ProcessWatch: Handle {
+public final class ProcessWatcher: Handle {
   private let process: ProcessDescriptor
   private let endings = WaitQueue()
   private var hasEnded = false
 
-  /// Watches from now on. Whoever makes one closes it.
+  /// Starts watching. The owner closes it.
   /// - Throws: `UVError.notSupported` before Linux 5.3.
   public init(_ process: ProcessDescriptor) throws(UVError) {
     guard let number = process.descriptor?.number else { throw .notSupported }
-    // Its descriptor is closed after this object, which lives until libuv has let go of the handle.
+    // libuv uses the descriptor until the handle is closed, and this object lives until then.
     self.process = process
     try super.init(uv_poll_t.self) { uv_poll_init(EventLoop.shared.raw, $0, number) }
     uv_poll_start(pointer(as: uv_poll_t.self), CInt(UV_READABLE.rawValue)) { handle, _, _ in
-      guard let owner = Handle.owner(handle?.pointee.data, as: ProcessWatch.self) else { return }
+      guard let owner = Handle.owner(handle?.pointee.data, as: ProcessWatcher.self) else { return }
       LoopActor.enter { owner.didEnd() }
     }
   }
@@ -28,14 +28,14 @@ public final class ProcessWatch: Handle {
     if !hasEnded { throw UVError.cancelled }
   }
 
-  /// Watches no more. Idempotent.
+  /// Stops watching. Idempotent.
   public func close() { startClosing() }
 
   override func willClose() { endings.wakeAll() }
 
   private func didEnd() {
     hasEnded = true
-    // It stays readable, and would keep the loop turning.
+    // The descriptor stays readable, so the poll would never block.
     uv_poll_stop(pointer(as: uv_poll_t.self))
     endings.wakeAll()
   }

@@ -2,28 +2,29 @@ import Bytes
 import Loop
 import Synchronization
 
-/// Bytes on their way to a file: the loop appends to them, and a job on another thread takes block after block for as
-/// long as there are any, up to its quota. Then it is another job's turn.
+/// The bytes of an upload that are not in the file yet. The loop appends, and a job on the thread pool writes block
+/// after block, up to a quota per job.
 ///
-/// So the loop reads while the disk is written to, and neither wakes the other for each block: that costs as much as
-/// to copy one.
-final class WriteBacklog: Sendable {
-  /// What is worth a job on another thread.
+/// So reading and writing overlap, and neither wakes the other for each block: a wake-up costs as much as copying a
+/// block.
+final class WriteQueue: Sendable {
+  /// The bytes at which a job starts.
   static let jobSize = 1024 * 1024
-  /// The least that such a job goes on with.
+  /// The least number of bytes with which a running job continues.
   static let blockSize = BlockCache.transferLength
-  /// After so many blocks (4 MiB) a job ends, and the next one waits behind all others for a thread: where the disk is
-  /// slower than the network there is always one more block, and a few uploads would hold all threads until their end.
-  /// With fewer the loop would be woken more often.
+  /// A job ends after this many blocks (4 MiB), and the next one queues for a thread. If the disk is slower than the
+  /// network there is always another block, and without a quota a few uploads would hold all threads. With a smaller
+  /// one the loop would be woken more often.
   static let blocksPerJob = 16
-  /// Where whoever appends has to wait.
+  /// The bytes at which writers wait.
   static let limit = 4 * 1024 * 1024
-  /// Where it goes on: far enough from `limit` that it is not woken often, and from zero that the job has enough.
+  /// The bytes at which writers continue: far enough below `limit` that the loop is not woken often, and far enough
+  /// above zero that the job does not run dry.
   static let lowWater = 2 * 1024 * 1024
-  /// Many small pieces are written earlier: each costs memory of its own.
+  /// Many small pieces are written earlier, because each one costs memory of its own.
   static let maximumPieces = 256
 
-  /// What is to be written, and where.
+  /// Bytes to write, and their offset in the file.
   struct Block {
     let pieces: [Bytes]
     let offset: Int64
@@ -32,16 +33,16 @@ final class WriteBacklog: Sendable {
 
   private let state = Mutex(State())
 
-  /// True while a job is under way, or has to be started. Where not, after `complete`, all is written or has failed.
+  /// True while a job runs or has to be started. If false after `complete`, everything is written or has failed.
   var hasJob: Bool { state.withLock { $0.hasJob } }
 
-  /// What a job failed with.
+  /// The error of a job.
   var failure: UVError? { state.withLock { $0.failure } }
 
   // MARK: The loop's side
 
-  /// Appends `bytes`; true where a job has to be started for them.
-  /// - Throws: What the job failed with.
+  /// Appends `bytes`. Returns true if the caller has to start a job.
+  /// - Throws: the error of an earlier job.
   func append(_ bytes: Bytes) throws(UVError) -> Bool {
     try state.withLock { (state) throws(UVError) in
       if let failure = state.failure { throw failure }
@@ -51,7 +52,7 @@ final class WriteBacklog: Sendable {
     }
   }
 
-  /// Says that nothing more will come, so that the rest is written too; true where a job has to be started for it.
+  /// Ends the input: the remaining bytes are written too. Returns true if the caller has to start a job.
   func complete() -> Bool {
     state.withLock { state in
       state.isComplete = true
@@ -59,15 +60,15 @@ final class WriteBacklog: Sendable {
     }
   }
 
-  /// True where more may be appended; where not, `settle` will tell when.
+  /// True if more may be appended. If false, a later `finishBlock` returns true.
   func hasRoom() -> Bool {
     state.withLock { state in
-      state.isAwaited = !state.isBelow(WriteBacklog.limit)
-      return !state.isAwaited
+      state.hasWaiter = !state.isBelow(WriteQueue.limit)
+      return !state.hasWaiter
     }
   }
 
-  /// Says that the job has ended; true where another one has to be started.
+  /// Ends the job. Returns true if the caller has to start another one.
   func endJob() -> Bool {
     state.withLock { state in
       state.hasJob = false
@@ -75,48 +76,48 @@ final class WriteBacklog: Sendable {
     }
   }
 
-  /// Forgets what the job has not taken, so that it soon ends.
+  /// Drops the bytes that the job has not taken, so that it ends soon.
   func discard() {
-    state.withLock { $0.forgetWaiting() }
+    state.withLock { $0.dropWaiting() }
   }
 
   // MARK: The job's side
 
-  /// The next block. Where there is none, or the job has had its quota, it has to end; `endJob` tells what then.
-  func take() -> Block? {
+  /// The next block. If nil, the job ends and calls `endJob`.
+  func nextBlock() -> Block? {
     state.withLock { state in
-      state.hasBlock && state.blocksTaken < WriteBacklog.blocksPerJob ? state.takeBlock() : nil
+      state.hasBlock && state.blocksTaken < WriteQueue.blocksPerJob ? state.takeBlock() : nil
     }
   }
 
-  /// Says that the block is written, or why it is not; true where somebody waits to be told.
-  func settle(_ failure: UVError? = nil) -> Bool {
+  /// Ends the block, with its error if it was not written. Returns true if a writer waits and may continue.
+  func finishBlock(_ failure: UVError? = nil) -> Bool {
     state.withLock { state in
       state.takenCount = 0
       if let failure {
         state.failure = failure
-        state.forgetWaiting()
+        state.dropWaiting()
       }
-      guard state.isAwaited, state.isBelow(WriteBacklog.lowWater) else { return false }
-      state.isAwaited = false
+      guard state.hasWaiter, state.isBelow(WriteQueue.lowWater) else { return false }
+      state.hasWaiter = false
       return true
     }
   }
 }
 
-extension WriteBacklog {
+extension WriteQueue {
   private struct State {
     var waiting: [Bytes] = []
     var waitingCount = 0
-    /// What the job has taken, until it is settled.
+    /// The size of the job's current block.
     var takenCount = 0
-    /// Where the next block goes.
+    /// The offset of the next block.
     var offset: Int64 = 0
     var hasJob = false
-    /// How many blocks this job has taken.
+    /// The number of blocks that this job has taken.
     var blocksTaken = 0
     var isComplete = false
-    var isAwaited = false
+    var hasWaiter = false
     var failure: UVError?
 
     var hasBlock: Bool {
@@ -151,7 +152,7 @@ extension WriteBacklog {
       return block
     }
 
-    mutating func forgetWaiting() {
+    mutating func dropWaiting() {
       waiting = []
       waitingCount = 0
     }

@@ -6,7 +6,7 @@ import Wire
 ///
 /// Beyond the limit, output is dropped and counted until the code that writes it has ended. Replies and status messages are
 /// kept, as they show when code has ended.
-struct MessageBacklog {
+struct MessageQueue {
   /// What a message takes beyond its content, in bytes: its two headers, of about 300 bytes each, and the objects that hold
   /// it. (With 512 counted, the process grew by 118 MB for 56,000 short messages.)
   static let overhead = 1024
