@@ -1,4 +1,4 @@
-"""What a kernel has started ends with the kernel, whatever it did to get away, and whatever ends the kernel."""
+"""The descendants of a kernel end with it, however they try to escape and however the kernel ends."""
 
 import os
 import signal
@@ -21,8 +21,9 @@ daemon.wait()
 """,
     "bash": "env -i /usr/bin/setsid --wait /bin/sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!'",
 }
-"""Code that starts processes with an empty environment in sessions of their own, and prints their process ids: a child of the
-kernel and a child of that, and some whose parents have ended."""
+"""Code that starts processes with an empty environment in their own sessions, and prints their process ids: a child of
+the kernel, a grandchild, and orphans.
+"""
 
 ONE_STRAY = "import subprocess; print(subprocess.Popen(['sleep', '1000'], env={}, start_new_session=True).pid)"
 
@@ -47,8 +48,8 @@ def kill(server, context):
 
 
 @pytest.fixture
-def strays():
-    """Starts strays in a context, and returns their process ids. Those that the server leaves are killed in the end."""
+def descendants():
+    """Starts such processes in a context and returns their process ids. Kills the remaining ones at the end."""
     started = []
 
     def start(client, context, code=None):
@@ -71,9 +72,9 @@ def check_gone(pids):
 
 
 @pytest.mark.parametrize("language", ["python", "bash"])
-def test_strays_are_gone_when_delete_returns(client, strays, language):
+def test_descendants_are_gone_when_delete_returns(client, descendants, language):
     context = client.create_context(language=language)
-    pids = strays(client, context)
+    pids = descendants(client, context)
     client.delete_context(context["id"]).expect(200)
     alive = [pid for pid in pids if processes.is_alive(pid)]
     assert not alive, processes.describe(alive)
@@ -81,32 +82,32 @@ def test_strays_are_gone_when_delete_returns(client, strays, language):
 
 @pytest.mark.parametrize("language", ["python", "bash"])
 @pytest.mark.parametrize("end", [restart, death])
-def test_strays_go_with_their_kernel_and_with_no_other(server, strays, end, language):
+def test_descendants_end_with_their_kernel_and_no_other(server, descendants, end, language):
     client = server.client
     context = client.create_context(language=language)
-    others = strays(client, client.create_context(), ONE_STRAY)
-    pids = strays(client, context)
+    others = descendants(client, client.create_context(), ONE_STRAY)
+    pids = descendants(client, context)
     end(server, context)
     check_gone(pids)
     assert all(map(processes.is_alive, others))
 
 
 @pytest.mark.parametrize("end", [stop, kill])
-def test_strays_go_with_the_server(start_server, strays, end):
+def test_descendants_end_with_the_server(start_server, descendants, end):
     server = start_server()
     pids = []
     for language in (None, "python", "bash"):
         context = server.client.create_context(language=language) if language else server.client.contexts()[0]
-        pids += strays(server.client, context)
+        pids += descendants(server.client, context)
     end(server, context)
     check_gone(pids)
 
 
 @pytest.mark.backends("local")
-def test_strays_of_forked_kernels_go_with_them(start_server, strays):
+def test_descendants_of_forked_kernels_end_with_them(start_server, descendants):
     server = start_server()
     server.wait_until_forking()
     context = server.client.create_context()
-    pids = strays(server.client, context)
+    pids = descendants(server.client, context)
     server.client.delete_context(context["id"]).expect(200)
     check_gone(pids)

@@ -1,4 +1,4 @@
-"""Code that fails, is interrupted, or forks: what a client sees of it, and that the context keeps its memory."""
+"""Code that fails, is interrupted, or forks: what the client gets, and that the context keeps its memory."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from support.waiting import wait_until
 
 
 def test_an_interrupted_command_ends_its_cell(server, context):
-    """The client leaves while a program runs that the cell has started: what stands behind it is not run."""
+    """The client disconnects while the cell runs a program: the rest of the cell does not run."""
     client, where = server.client, {"context_id": context["id"]}
     client.execute("kept = 5; import os", **where).succeeded()
     for command in ("!sleep 3604", "!echo; sleep 3604", "os.system('sleep 3604')", "x = !sleep 3604"):
@@ -18,7 +18,7 @@ def test_an_interrupted_command_ends_its_cell(server, context):
         assert client.execute("kept, os.path.exists('went-on')", **where).text == "(5, False)"
 
 
-def test_a_loop_of_commands_obeys_an_interrupt(server, context):
+def test_a_loop_of_commands_can_be_interrupted(server, context):
     client, where = server.client, {"context_id": context["id"]}
     client.execute("kept = 5", **where).succeeded()
     stream = client.stream("print('begun')\nwhile True:\n    !true", **where)

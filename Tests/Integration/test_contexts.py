@@ -1,4 +1,4 @@
-"""Contexts: made, listed, restarted, deleted, and brought back when their kernel dies."""
+"""Contexts: created, listed, restarted, deleted, and restored when their kernel dies."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from support.waiting import wait_until
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{}", b'{"language": null, "cwd": null}', b'{"unknown": 1}'])
-def test_a_context_needs_no_more_than_the_asking(client, body):
+def test_a_context_needs_no_options(client, body):
     headers = {} if body is None else {"Content-Type": "application/json"}
     context = client.request("POST", "/contexts", body, headers).expect(200).json
     assert set(context) == {"id", "language", "cwd"}
@@ -25,8 +25,8 @@ def test_a_context_needs_no_more_than_the_asking(client, body):
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
-def test_a_script_of_another_site_makes_none(client):
-    """Without a body it need not say a type, and so a browser would not ask for leave."""
+def test_a_script_of_another_site_cannot_create_a_context(client):
+    """A request without a body needs no media type, so a browser sends it without a CORS preflight."""
     check_error(client.request("POST", "/contexts", b"", {"Origin": "https://example.com"}), 403, "Origin")
 
 
@@ -41,7 +41,7 @@ def test_the_working_directory_is_the_workspace_unless_given(client, workspace):
         assert client.execute(code, context_id=context["id"]).text == os.path.realpath(context["cwd"])
 
 
-def test_a_working_directory_outside_the_workspace_is_fine(client, tmp_path):
+def test_a_working_directory_may_be_outside_the_workspace(client, tmp_path):
     context = client.create_context(cwd=str(tmp_path))
     assert client.execute("import os; os.getcwd()", context_id=context["id"]).text == str(tmp_path)
 
@@ -91,7 +91,7 @@ def test_the_list_is_oldest_first_with_the_default_contexts(client):
     assert len({context["id"] for context in listed}) == 4
 
 
-def test_contexts_have_memories_of_their_own(client):
+def test_contexts_have_separate_memory(client):
     one, other = client.create_context(), client.create_context()
     client.execute("x = 'one'", context_id=one["id"]).succeeded()
     assert client.execute("x", context_id=other["id"]).error["name"] == "NameError"
@@ -139,13 +139,13 @@ def test_a_restart_ends_what_runs_and_what_waits_runs_after_it(client, context):
     assert (execution.count, execution.text) == (1, "waited")
 
 
-def test_a_restart_takes_the_children_along(client, context):
+def test_a_restart_ends_the_children(client, context):
     children = start_children(client, context)
     client.restart_context(context["id"]).expect(200)
     wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone")
 
 
-def test_restarts_in_a_row_and_at_once_leave_one_kernel(client, context):
+def test_consecutive_and_concurrent_restarts_leave_one_kernel(client, context):
     for _ in range(3):
         client.restart_context(context["id"]).expect(200)
     at_once(4, lambda _: client.restart_context(context["id"]).expect(200))
@@ -202,7 +202,7 @@ def test_delete_in_mid_execution_ends_the_stream_with_an_error(client, context):
     assert waiting.finish().error["name"]
 
 
-def test_a_kernel_that_refuses_to_go_is_gone_when_delete_returns(client, context):
+def test_a_kernel_that_ignores_signals_is_gone_when_delete_returns(client, context):
     pid = pid_of(client, context)
     stubborn = (
         "import signal, time\nfor number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.SIG_IGN)\n"
@@ -213,7 +213,7 @@ def test_a_kernel_that_refuses_to_go_is_gone_when_delete_returns(client, context
     assert not processes.is_alive(pid)
 
 
-def test_what_code_has_registered_runs_however_many_contexts_are_deleted_at_once(client, tmp_path):
+def test_exit_functions_run_when_many_contexts_are_deleted_at_once(client, tmp_path):
     contexts = [client.create_context() for _ in range(16)]
     for number, context in enumerate(contexts):
         code = f"import atexit; file = open('{tmp_path}/{number}', 'w'); atexit.register(file.write, 'at exit')"
@@ -232,7 +232,7 @@ def test_a_deleted_default_context_comes_back_on_next_use(client):
     assert [context["language"] for context in client.contexts()] == ["python"]
 
 
-def test_a_context_is_deleted_once_however_many_ask(client, context):
+def test_concurrent_deletes_delete_a_context_once(client, context):
     statuses = at_once(5, lambda _: client.delete_context(context["id"]).status)
     assert sorted(set(statuses)) in ([200], [200, 404])
     assert client.contexts() == []
@@ -255,14 +255,14 @@ def test_default_contexts_are_listed_before_they_are_used(start_server):
     assert client.contexts() == [python]
 
 
-def test_a_context_that_is_only_listed_can_be_used_restarted_and_deleted_by_its_id(start_server):
+def test_a_listed_context_can_be_used_restarted_and_deleted_by_its_id(start_server):
     client = start_server("--warm", "0").client
     (javascript,) = [context for context in client.contexts() if context["language"] == "javascript"]
     client.restart_context(javascript["id"]).expect(200)
     assert client.execute("1 + 1", context_id=javascript["id"]).succeeded().text == "2"
 
 
-def test_what_is_only_listed_does_not_count(start_server):
+def test_a_context_that_is_only_listed_does_not_count(start_server):
     client = start_server("--warm", "0", "--max-contexts", "1").client
     (javascript,) = [context for context in client.contexts() if context["language"] == "javascript"]
     check_error(client.post("/execute", {"code": "1", "context_id": javascript["id"]}), 429)
@@ -275,7 +275,7 @@ def test_what_is_only_listed_does_not_count(start_server):
 
 
 @pytest.mark.parametrize("code", ["exit()", "quit()", "print('bye'); exit()", "exit"])
-def test_the_next_execution_after_an_exit_says_that_memory_is_gone(client, context, code):
+def test_the_execution_after_an_exit_reports_the_loss_of_memory(client, context, code):
     run_here = {"context_id": context["id"]}
     assert client.execute("x = 1", **run_here).restart is None
     assert client.execute(code, **run_here).restart is None
@@ -290,7 +290,7 @@ def test_the_next_execution_after_an_exit_says_that_memory_is_gone(client, conte
     [("os._exit(3)", ["3"]), ("os.kill(os.getpid(), 9)", ["SIGKILL"]), ("os.abort()", ["SIGABRT"])],
     ids=["exit", "SIGKILL", "SIGABRT"],
 )
-def test_an_execution_that_takes_its_kernel_along_says_so_and_the_next_does_too(client, context, code, words):
+def test_an_execution_that_kills_its_kernel_and_the_next_one_report_it(client, context, code, words):
     run_here = {"context_id": context["id"]}
     dying = client.execute("import os\n" + code, **run_here)
     assert (dying.error["name"], dying.restart) == ("KernelDied", None)
@@ -309,14 +309,14 @@ def test_a_kernel_that_ends_between_executions_is_told_of(client, context, gate,
     wait_until(lambda: not processes.is_alive(pid), "the kernel has ended")
     execution = client.execute("1", **run_here)
     if execution.of("error"):
-        # By way of a Jupyter Server it was sent before anybody knew.
+        # Over a Jupyter Server the code was sent before the death was known.
         assert (execution.error["name"], execution.restart) == ("KernelDied", None)
         execution = client.execute("1", **run_here)
     assert execution.succeeded().restart
     assert client.execute("1", **run_here).succeeded().restart is None
 
 
-def test_only_the_first_of_those_that_wait_says_so(client, context, gate):
+def test_only_the_first_waiting_execution_reports_it(client, context, gate):
     run_here = {"context_id": context["id"]}
     dying = client.stream(gate.code + "os._exit(1)", **run_here)
     dying.until("number_of_executions")
@@ -328,7 +328,7 @@ def test_only_the_first_of_those_that_wait_says_so(client, context, gate):
     assert [execution.text for execution in executions] == ["0", "1", "2", "3"]
 
 
-def test_a_restart_that_was_asked_for_is_no_news_and_a_new_context_none(client, context):
+def test_neither_a_requested_restart_nor_a_new_context_is_reported(client, context):
     run_here = {"context_id": context["id"]}
     assert client.execute("1", **run_here).restart is None
     client.restart_context(context["id"]).expect(200)
@@ -340,7 +340,7 @@ def test_a_restart_that_was_asked_for_is_no_news_and_a_new_context_none(client, 
     assert client.execute("1", context_id=client.create_context()["id"]).restart is None
 
 
-def test_a_kernel_that_obeyed_no_interrupt_is_told_of(client, context):
+def test_a_kernel_that_ignored_interrupts_is_reported(client, context):
     run_here = {"context_id": context["id"]}
     client.execute("x = 1", **run_here).succeeded()
     deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(1000)"
@@ -351,7 +351,7 @@ def test_a_kernel_that_obeyed_no_interrupt_is_told_of(client, context):
     assert (execution.restart, execution.error["name"]) == ("the code obeyed no interrupt", "NameError")
 
 
-def test_a_kernel_of_another_language_that_died_is_told_of(client):
+def test_the_death_of_a_kernel_of_another_language_is_reported(client):
     context = client.create_context(language="javascript")
     assert client.execute("Deno.exit(4)", context_id=context["id"]).error["name"] == "KernelDied"
     assert "4" in client.execute("1", context_id=context["id"]).succeeded().restart
@@ -372,7 +372,7 @@ def test_a_kernel_of_another_language_that_died_is_told_of(client):
     ],
     ids=["exit 3", "exit 0", "SIGKILL", "SIGTERM", "segfault", "abort"],
 )
-def test_a_kernel_that_dies_says_how_and_comes_back_under_its_id(client, tmp_path, code, words):
+def test_the_death_of_a_kernel_is_described_and_its_context_gets_another(client, tmp_path, code, words):
     context = client.create_context(cwd=str(tmp_path))
     client.execute("x = 1", context_id=context["id"]).succeeded()
     error = client.execute(code, context_id=context["id"]).error
@@ -390,7 +390,7 @@ def test_output_before_the_death_is_not_lost(client, context):
     assert execution.error["name"] == "KernelDied"
 
 
-def test_who_waits_behind_a_death_runs_on_the_new_kernel(client, context, gate):
+def test_executions_that_wait_run_in_the_new_kernel(client, context, gate):
     run_here = {"context_id": context["id"]}
     dying = client.stream(gate.code + "os._exit(1)", **run_here)
     dying.until("number_of_executions")
@@ -401,19 +401,19 @@ def test_who_waits_behind_a_death_runs_on_the_new_kernel(client, context, gate):
     assert [(execution.count, execution.text) for execution in executions] == [(1, "0"), (2, "1"), (3, "2")]
 
 
-def test_a_kernel_that_is_killed_while_idle_comes_back(client, context, backend):
+def test_a_kernel_that_is_killed_while_idle_is_replaced(client, context, backend):
     pid = pid_of(client, context)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not processes.is_alive(pid), "the kernel is dead")
     execution = client.execute("'back'", context_id=context["id"])
     if backend == "jupyter" and execution.of("error"):
-        # It was sent before the Jupyter Server could know: it says so, and the next one runs.
+        # The code was sent before the Jupyter Server knew: this execution reports the death, and the next one runs.
         assert execution.error["name"] == "KernelDied"
         execution = client.execute("'back'", context_id=context["id"])
     assert execution.succeeded().text == "back"
 
 
-def test_a_kernel_that_is_killed_from_outside_in_mid_execution_says_so(client, context):
+def test_a_kernel_killed_during_an_execution_is_reported(client, context):
     pid = pid_of(client, context)
     stream = client.stream(ENDLESS, context_id=context["id"])
     stream.until("number_of_executions")
@@ -424,14 +424,14 @@ def test_a_kernel_that_is_killed_from_outside_in_mid_execution_says_so(client, c
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
-def test_a_kernel_that_dies_again_and_again_comes_back_each_time(client, context):
+def test_a_kernel_that_dies_repeatedly_is_replaced_each_time(client, context):
     for _ in range(4):
         assert client.execute("import os; os._exit(1)", context_id=context["id"]).error["name"] == "KernelDied"
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
 @pytest.mark.parametrize("code", ["exit()", "quit()", "print('bye'); exit()", "exit"])
-def test_what_comes_right_behind_an_exit_runs_in_the_next_kernel(client, context, code):
+def test_an_execution_right_after_an_exit_runs_in_the_next_kernel(client, context, code):
     pids = [pid_of(client, context)]
     for _ in range(5):
         assert not client.execute(code, context_id=context["id"]).of("error")
@@ -439,12 +439,12 @@ def test_what_comes_right_behind_an_exit_runs_in_the_next_kernel(client, context
     assert len(set(pids)) == 6
 
 
-def test_an_exit_that_keeps_the_kernel_keeps_what_is_in_it(client, context):
+def test_an_exit_that_keeps_the_kernel_keeps_its_memory(client, context):
     client.execute("x = 1\nexit(keep_kernel=True)", context_id=context["id"]).succeeded()
     assert client.execute("x", context_id=context["id"]).succeeded().text == "1"
 
 
-def test_a_kernel_that_is_shut_down_by_its_code_leaves_a_context_that_works(client, context):
+def test_a_context_works_after_its_code_has_shut_down_the_kernel(client, context):
     client.execute("get_ipython().kernel.do_shutdown(False)", context_id=context["id"])
     last = client.execute("'alive'", context_id=context["id"])
     if last.of("error"):
@@ -454,26 +454,26 @@ def test_a_kernel_that_is_shut_down_by_its_code_leaves_a_context_that_works(clie
 
 
 @pytest.mark.parametrize("code", ["import os; os._exit(1)", "import os; os.kill(os.getpid(), 9)"], ids=["exit", "SIGKILL"])
-def test_a_kernel_that_dies_takes_its_children_along(client, context, code):
+def test_the_death_of_a_kernel_ends_its_children(client, context, code):
     children = start_children(client, context)
     assert client.execute(code, context_id=context["id"]).error["name"] == "KernelDied"
     wait_until(lambda: not any(map(processes.is_alive, children)), "the children are gone")
 
 
-def test_the_death_of_one_kernel_does_not_touch_another(client, context):
+def test_the_death_of_one_kernel_does_not_affect_another(client, context):
     other = client.create_context()
     client.execute("x = 'kept'", context_id=other["id"]).succeeded()
     client.execute("import os; os._exit(1)", context_id=context["id"])
     assert client.execute("x", context_id=other["id"]).succeeded().text == "kept"
 
 
-def test_a_language_other_than_python_dies_and_comes_back(client):
+def test_a_kernel_of_another_language_that_dies_is_replaced(client):
     context = client.create_context(language="javascript")
     assert client.execute("Deno.exit(4)", context_id=context["id"]).error["name"] == "KernelDied"
     assert client.execute("1 + 1", context_id=context["id"]).succeeded().text == "2"
 
 
-def test_a_context_whose_client_has_left_meanwhile_is_not_kept(server):
+def test_a_context_whose_client_has_disconnected_is_deleted(server):
     for _ in range(3):
         connection = RawConnection(server.port)
         connection.send(b"POST /contexts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Type: application/json\r\n\r\n")
@@ -482,7 +482,7 @@ def test_a_context_whose_client_has_left_meanwhile_is_not_kept(server):
 
 
 @pytest.mark.backends("local")
-def test_a_context_says_when_its_directory_has_gone(client, tmp_path):
+def test_a_removed_working_directory_is_reported(client, tmp_path):
     directory = tmp_path / "there for now"
     directory.mkdir()
     context = client.create_context(cwd=str(directory))

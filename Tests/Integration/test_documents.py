@@ -1,4 +1,4 @@
-"""Documents that are made from the program, or name parts of the tree."""
+"""Documents that are generated from the program, or that contain paths of the tree."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ PAGES = [
 ]
 
 
-def test_the_page_of_options_is_up_to_date():
+def test_the_options_page_is_up_to_date():
     made = subprocess.run([sys.executable, ROOT / "scripts/options-page", "--check"], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
 

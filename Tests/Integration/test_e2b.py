@@ -1,4 +1,4 @@
-"""The client that many use, e2b-code-interpreter from PyPI, in its debug mode: it speaks to localhost, port 49999."""
+"""The popular client e2b-code-interpreter from PyPI in its debug mode, in which it uses localhost, port 49999."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ def sandbox(e2b_server, monkeypatch):
         e2b_server.client.delete_context(context["id"])
 
 
-def test_code_is_run_and_its_result_is_there(sandbox):
+def test_code_runs_and_returns_its_result(sandbox):
     execution = sandbox.run_code("x = 20\nx + 1")
     assert (execution.text, execution.error, execution.execution_count) == ("21", None, 1)
     assert sandbox.run_code("x").text == "20"
@@ -86,7 +86,7 @@ def test_contexts(sandbox, e2b_server):
     assert context.id not in [one.id for one in sandbox.list_code_contexts()]
 
 
-def test_what_does_not_exist_is_its_not_found(sandbox):
+def test_a_missing_context_is_its_not_found_error(sandbox):
     from e2b import NotFoundException
 
     context = sandbox.create_code_context()
@@ -108,13 +108,13 @@ def test_a_timeout_frees_the_kernel(sandbox):
 
 @pytest.mark.parametrize("text", ["\u2028", "\u2029", "\x85", "\x0b\x0c\x1c\x1d\x1e", "\r", "a\u2028b\u2029c\x85d"], ids=ascii)
 def test_line_separators_in_output_do_not_break_lines(sandbox, text):
-    """The client cuts lines where Python's splitlines does, so at these too, if they come unescaped."""
+    """The client splits lines as Python's `splitlines`, so also at these characters if they are unescaped."""
     execution = sandbox.run_code(f"print({text!r})\ndisplay({{'text/html': {text!r}}}, raw=True)")
     assert "".join(execution.logs.stdout) == text + "\n"
     assert execution.results[0].html == text
 
 
-def test_much_output_arrives_whole(sandbox):
+def test_long_output_arrives_complete(sandbox):
     execution = sandbox.run_code("for index in range(3000): display(index)\nprint('x' * 5_000_000)")
     assert [result.text for result in execution.results] == [str(index) for index in range(3000)]
     assert "".join(execution.logs.stdout) == "x" * 5_000_000 + "\n"

@@ -56,19 +56,19 @@ def test_a_hundred_variables_at_once(run):
     assert json.loads(run(code).succeeded().stdout) == {}
 
 
-def test_child_processes_have_them_and_later_ones_have_not(run):
+def test_child_processes_get_them_and_later_ones_do_not(run):
     code = "import subprocess\nprint(subprocess.check_output('echo \"<$V>\"', shell=True, text=True), end='')"
     assert run(code, env_vars={"V": "a b"}).succeeded().stdout == "<a b>\n"
     assert run(code).succeeded().stdout == "<>\n"
 
 
 @pytest.mark.parametrize("variables", [None, {}])
-def test_none_at_all_is_fine(run, variables):
+def test_an_empty_object_is_accepted(run, variables):
     assert run("1", env_vars=variables).succeeded().text == "1"
 
 
 @pytest.mark.parametrize("variables", [{"": "a"}, {"A=B": "a"}, {"=": "a"}, {"A\0B": "a"}, {"A": "a\0b"}])
-def test_what_no_environment_can_hold_is_refused(client, context, variables):
+def test_invalid_variables_are_refused(client, context, variables):
     run_here = {"context_id": context["id"]}
     check_error(client.post("/execute", {"code": "ran = 1", "env_vars": variables, **run_here}), 422, "env_vars")
     assert client.execute("'ran' in globals()", **run_here).text == "False"
@@ -124,7 +124,7 @@ def test_variables_are_gone_with_the_kernel_that_died(run):
     assert read(run, "NEW") is None
 
 
-def test_who_waits_behind_does_not_see_them(client, context, gate):
+def test_waiting_executions_do_not_see_them(client, context, gate):
     run_here = {"context_id": context["id"]}
     first = client.stream(gate.code + "1 / 0", env_vars={"V": "first"}, **run_here)
     first.until("number_of_executions")
@@ -151,7 +151,7 @@ def test_contexts_do_not_see_those_of_each_other(client, context, gate):
 
 
 def normal(traceback):
-    """Without what differs from cell to cell: numbers of cells, and names of the files that they pretend to be."""
+    """Without parts that differ between cells: cell numbers and names of pseudo-files."""
     return re.sub(r"In ?\[\d+\]|Cell In\[\d+\]|ipykernel_\d+/\d+\.py|<ipython-input-[^>]*>", "CELL", traceback)
 
 
@@ -172,23 +172,23 @@ def test_the_execution_count_moves_by_one(run):
     assert counts == [1, 2, 3, 4, 5]
 
 
-def test_a_cell_magic_still_stands_first(run):
+def test_a_cell_magic_still_comes_first(run):
     assert run("%%bash\necho \"<$V>\"", env_vars={"V": "in bash"}).succeeded().stdout == "<in bash>\n"
     assert "Wall time" in run("%%time\npass", env_vars={"V": "a"}).succeeded().stdout
 
 
-def test_a_future_import_still_stands_first(run):
+def test_a_future_import_still_comes_first(run):
     code = "from __future__ import annotations\ndef f(a: Undefined): pass\nf.__annotations__['a']"
     assert run(code, env_vars={"V": "a"}).succeeded().text == "Undefined"
 
 
-def test_a_doc_string_and_the_last_value_stay_what_they_are(run):
+def test_a_docstring_and_the_last_value_are_unchanged(run):
     run("41").succeeded()
     assert run("_ + 1", env_vars={"V": "a"}).succeeded().text == "42"
     assert run("Out[2], len(Out)", env_vars={"V": "a"}).succeeded().text == "(42, 2)"
 
 
-def test_history_and_names_hold_nothing_of_ours(run):
+def test_history_and_namespace_contain_nothing_of_ours(run):
     names = "sorted(name for name in globals() if not name.startswith('_'))"
     before = run(names).text
     assert run(names, env_vars={"V": "secret"}).text == before
@@ -201,12 +201,12 @@ def test_results_and_output_are_those_of_the_code_alone(run):
     assert execution.types == ["number_of_executions", "stdout", "result", "result", "end_of_execution"]
 
 
-def test_more_variables_than_anybody_has_are_refused(client):
+def test_too_many_variables_are_refused(client):
     variables = {f"V{index}": "" for index in range(5000)}
     check_error(client.post("/execute", {"code": "1", "env_vars": variables}), 422, "env_vars", "4096")
 
 
-def test_names_that_only_look_alike_are_two(run):
+def test_names_that_look_alike_are_different(run):
     names = ["V\u00e9", "Ve\u0301"]
     execution = run(f"import os; [os.environ[name] for name in {names!r}]", env_vars={names[0]: "a", names[1]: "b"})
     assert execution.succeeded().text == "['a', 'b']"
@@ -222,16 +222,16 @@ def test_bash_has_them_for_one_execution(client, value):
     assert client.execute(code, language="bash").succeeded().stdout == "<unset>\n"
 
 
-def test_bash_that_was_started_anew_has_its_own_and_loses_none(client):
+def test_a_restarted_bash_keeps_its_own_variables(client):
     """`exit` ends the shell, and its kernel starts another: there nothing is to be put back."""
     client.execute("exit", language="bash", env_vars={"PATH": "/nowhere"})
     execution = client.execute("ls -d /; echo \"<$PATH>\"", language="bash").succeeded()
     assert execution.stdout.startswith("/\n<") and "nowhere" not in execution.stdout
 
 
-def test_what_bash_cannot_set_is_said_and_nothing_runs(client):
+def test_variables_that_bash_cannot_set_are_refused_and_nothing_runs(client):
     for name in ("PS1", "PS2", "PROMPT_COMMAND"):
-        # Its kernel would wait for a prompt that does not come.
+        # bash_kernel would wait for a prompt that never appears.
         check_error(client.post("/execute", {"code": "echo", "language": "bash", "env_vars": {name: "x"}}), 400, "bash")
     execution = client.execute("echo it ran", language="bash", env_vars={"UID": "5", "V": "a"})
     assert execution.error["name"] == "ExecutionInterrupted" and "env_vars" in execution.error["value"]
@@ -241,7 +241,7 @@ def test_what_bash_cannot_set_is_said_and_nothing_runs(client):
 
 @pytest.mark.parametrize("value", ["plain", "it's \"quoted\" ${a} `b` \\", "two\nlines", "ü 😀 \u2028", ""])
 def test_javascript_has_them_for_one_execution(client, value):
-    # Deno lets output of the last moment overtake its word that it is done: the pause keeps the two apart.
+    # In Deno, the last output may arrive after `idle`. The pause avoids that.
     code = "console.log(JSON.stringify(Deno.env.get('V') ?? null)); await new Promise((done) => setTimeout(done, 200));"
     with_it = client.execute(code, language="javascript", env_vars={"V": value}).succeeded()
     assert json.loads(with_it.stdout) == value

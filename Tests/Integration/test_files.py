@@ -1,4 +1,4 @@
-"""The file API: listing, reading, writing and deleting, all beneath the workspace."""
+"""The file API: listing, reading, writing and deleting files in the workspace."""
 
 import collections
 import email.utils
@@ -54,7 +54,7 @@ def test_a_listing_has_directories_first_then_names(client, workspace):
         assert isinstance(entry["modified"], float)
 
 
-def test_a_directory_below_is_listed_with_the_path_as_asked(client, workspace):
+def test_a_subdirectory_is_listed_with_the_requested_path(client, workspace):
     (workspace / "a ü" / "b").mkdir(parents=True)
     (workspace / "a ü" / "b" / "c").write_text("")
     for path in ("a ü/b", "./a ü/b/", "a ü/../a ü/b"):
@@ -70,13 +70,13 @@ def test_head_of_a_listing_has_no_body(client):
     assert client.head("/files?path=.").expect(200).body == b""
 
 
-def test_names_of_any_content_are_listed(client, workspace):
+def test_any_names_are_listed(client, workspace):
     for name in NAMES:
         (workspace / name).write_text("")
     assert {entry["name"] for entry in listing(client, ".")["entries"]} == set(NAMES)
 
 
-def test_a_name_that_is_not_utf8_breaks_no_listing(client, workspace):
+def test_a_name_that_is_not_utf8_does_not_break_a_listing(client, workspace):
     (workspace / os.fsdecode(b"bad-\xff")).write_text("")
     (workspace / "good").write_text("")
     names = [entry["name"] for entry in listing(client, ".")["entries"]]
@@ -99,7 +99,7 @@ def test_links_and_pipes_do_not_stop_a_listing(client, workspace):
     assert "file" in names
 
 
-def test_what_cannot_be_listed_says_why(client, workspace):
+def test_a_path_that_cannot_be_listed_is_refused_with_a_reason(client, workspace):
     (workspace / "file").write_text("")
     check_error(client.get("/files?path=file"), 400)
     check_error(client.get("/files?path=nothing"), 404)
@@ -109,7 +109,7 @@ def test_what_cannot_be_listed_says_why(client, workspace):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_of_any_content_can_be_written_read_and_deleted(client, workspace, name):
+def test_any_names_can_be_written_read_and_deleted(client, workspace, name):
     client.put(url(name), b"content").expect(201)
     assert (workspace / name).read_bytes() == b"content"
     assert client.get(url(name)).expect(200).body == b"content"
@@ -131,14 +131,14 @@ def test_a_broken_escape_is_refused(client, path):
     check_error(client.get("/files/" + path), 400)
 
 
-def test_a_part_of_a_file_is_not_taken_for_the_whole(client, workspace):
+def test_a_partial_upload_is_refused(client, workspace):
     (workspace / "a").write_bytes(b"0123456789")
     reply = client.request("PUT", "/files/a", b"89", {"Content-Range": "bytes 8-9/10"})
     check_error(reply, 400, "Content-Range")
     assert (workspace / "a").read_bytes() == b"0123456789"
 
 
-def test_a_file_has_a_head_that_caches_can_use(client, workspace):
+def test_a_file_has_the_header_fields_for_caches(client, workspace):
     (workspace / "a.txt").write_bytes(b"0123456789")
     reply = client.get("/files/a.txt").expect(200)
     assert reply.body == b"0123456789"
@@ -166,7 +166,7 @@ def test_a_file_has_a_head_that_caches_can_use(client, workspace):
         ("a.", "application/octet-stream"), ("a.txt.unknown", "application/octet-stream"),
     ],
 )  # fmt: skip
-def test_the_media_type_comes_from_the_ending(client, workspace, name, media_type):
+def test_the_media_type_follows_the_extension(client, workspace, name, media_type):
     (workspace / name).write_bytes(b"x")
     seen = client.get(url(name)).expect(200).headers["Content-Type"].split(";")[0]
     assert seen == media_type
@@ -193,18 +193,18 @@ def test_a_range_is_a_part_of_the_file(client, workspace, ask, start, end):
 
 
 @pytest.mark.parametrize("ask", ["bytes=10-", "bytes=11-20", "bytes=-0"])
-def test_a_range_outside_the_file_says_how_long_it_is(client, workspace, ask):
+def test_a_range_outside_the_file_is_refused_with_the_length(client, workspace, ask):
     (workspace / "a").write_bytes(b"0123456789")
     assert client.get("/files/a", {"Range": ask}).expect(416).headers["Content-Range"] == "bytes */10"
 
 
 @pytest.mark.parametrize("ask", ["bytes=5-2", "bytes=a-b", "bytes", "lines=1-2", "bytes=", "bytes=--1", "bytes=1", "bytes=-"])
-def test_a_range_that_means_nothing_is_ignored(client, workspace, ask):
+def test_an_invalid_range_is_ignored(client, workspace, ask):
     (workspace / "a").write_bytes(b"0123456789")
     assert client.get("/files/a", {"Range": ask}).expect(200).body == b"0123456789"
 
 
-def test_a_range_of_another_state_of_the_file_gives_the_whole(client, workspace):
+def test_a_range_of_another_version_gives_the_whole_file(client, workspace):
     (workspace / "a").write_bytes(b"0123456789")
     tag = client.get("/files/a").headers["ETag"]
     assert client.get("/files/a", {"Range": "bytes=1-1", "If-Range": '"other"'}).expect(200).body == b"0123456789"
@@ -212,7 +212,7 @@ def test_a_range_of_another_state_of_the_file_gives_the_whole(client, workspace)
         assert client.get("/files/a", {"Range": "bytes=1-1", "If-Range": tag}).expect(206).body == b"1"
 
 
-def test_what_a_cache_has_is_not_sent_again(client, workspace):
+def test_a_cached_file_is_not_sent_again(client, workspace):
     (workspace / "a").write_bytes(b"a")
     first = client.get("/files/a")
     tag, modified = first.headers["ETag"], first.headers["Last-Modified"]
@@ -234,14 +234,14 @@ def test_what_a_cache_has_is_not_sent_again(client, workspace):
         assert client.get("/files/a", fields).expect(200).body == b"a"
 
 
-def test_a_changed_file_has_another_tag_even_when_it_is_as_long(client):
+def test_a_changed_file_of_the_same_length_has_another_tag(client):
     client.put("/files/a", b"one").expect(201)
     one = client.get("/files/a").headers["ETag"]
     client.put("/files/a", b"two").expect(200)
     assert client.get("/files/a", {"If-None-Match": one}).expect(200).body == b"two"
 
 
-def test_what_is_no_file_cannot_be_read(client, workspace):
+def test_only_files_can_be_read(client, workspace):
     (workspace / "directory").mkdir()
     (workspace / "file").write_text("")
     check_error(client.get("/files/directory"), 400)
@@ -254,7 +254,7 @@ def test_what_is_no_file_cannot_be_read(client, workspace):
     assert client.head("/files/nothing").expect(404).body == b""
 
 
-def test_a_pipe_or_a_socket_is_refused_and_stops_nobody(client, workspace):
+def test_a_pipe_or_a_socket_is_refused_and_blocks_nobody(client, workspace):
     os.mkfifo(workspace / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(workspace / "socket"))
@@ -264,13 +264,13 @@ def test_a_pipe_or_a_socket_is_refused_and_stops_nobody(client, workspace):
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "a/" + "y" * 300, "/".join(["deep"] * 1500)])
-def test_a_name_that_the_file_system_does_not_take_is_refused(client, workspace, name):
+def test_an_invalid_file_name_is_refused(client, workspace, name):
     (workspace / "a").mkdir()
     for reply in (client.get(url(name)), client.put(url(name), b"a"), client.delete(url(name))):
         check_error(reply, 400)
 
 
-def test_a_file_that_shrinks_under_a_download_hangs_nobody(client, workspace, server):
+def test_a_file_that_shrinks_during_a_download_blocks_nobody(client, workspace, server):
     path = workspace / "shrinks"
     path.write_bytes(bytes(40 << 20))
     with RawConnection(server.port) as connection:
@@ -293,12 +293,12 @@ def test_a_new_file_is_created_and_an_old_one_overwritten(client, workspace):
     assert client.get("/files/a.txt").body == bytes(range(256)) * 1000
 
 
-def test_parents_are_made(client, workspace):
+def test_missing_directories_are_created(client, workspace):
     client.put("/files/a/b%20c/d.txt", b"deep").expect(201)
     assert (workspace / "a" / "b c" / "d.txt").read_bytes() == b"deep"
 
 
-def test_what_is_no_file_cannot_be_written(client, workspace):
+def test_only_files_can_be_written(client, workspace):
     (workspace / "directory").mkdir()
     (workspace / "file").write_text("kept")
     for path in ("directory", "directory/", "", ".", "new/", "file/below", "directory/.."):
@@ -307,7 +307,7 @@ def test_what_is_no_file_cannot_be_written(client, workspace):
     assert sorted(os.listdir(workspace)) == ["directory", "file"]
 
 
-def test_a_file_made_by_code_can_be_read_and_the_other_way_round(client):
+def test_code_and_clients_see_each_others_files(client):
     client.execute("open('made', 'wb').write(bytes(range(256)))").succeeded()
     assert client.get("/files/made").expect(200).body == bytes(range(256))
     client.put("/files/sent", b"sent").expect(201)
@@ -318,7 +318,7 @@ def upload_head(path, *fields):
     return ("\r\n".join([f"PUT /files/{path} HTTP/1.1", "Host: localhost", *fields]) + "\r\n\r\n").encode()
 
 
-def test_a_chunked_body_is_taken(client, server, workspace):
+def test_a_chunked_body_is_accepted(client, server, workspace):
     with RawConnection(server.port) as connection:
         connection.send(upload_head("a", "Transfer-Encoding: chunked"))
         connection.send(b"3\r\none\r\n4;extension=1\r\n two\r\n00\r\nTrailer: ignored\r\n\r\n")
@@ -327,7 +327,7 @@ def test_a_chunked_body_is_taken(client, server, workspace):
         assert connection.response().body == b"one two"
 
 
-def test_a_body_is_asked_for_where_the_client_waits(server, workspace):
+def test_a_client_that_waits_gets_100_continue(server, workspace):
     with RawConnection(server.port) as connection:
         connection.send(upload_head("a", "Expect: 100-continue", "Content-Length: 3"))
         assert connection.response().status == 100
@@ -335,7 +335,7 @@ def test_a_body_is_asked_for_where_the_client_waits(server, workspace):
     assert (workspace / "a").read_bytes() == b"abc"
 
 
-def test_a_body_that_is_refused_is_not_asked_for(server):
+def test_a_refused_upload_gets_no_100_continue(server):
     with RawConnection(server.port) as connection:
         connection.send(upload_head("..%2fout", "Expect: 100-continue", "Content-Length: 3"))
         assert connection.response().status == 400
@@ -352,7 +352,7 @@ CUT_UPLOADS = {
 
 @pytest.mark.parametrize("fields, body", CUT_UPLOADS.values(), ids=CUT_UPLOADS.keys())
 @pytest.mark.parametrize("before", [None, b"old"], ids=["new", "old"])
-def test_an_upload_that_is_cut_short_leaves_what_was_there(client, server, workspace, fields, body, before):
+def test_a_truncated_upload_leaves_the_old_file(client, server, workspace, fields, body, before):
     if before is not None:
         (workspace / "a").write_bytes(before)
     with RawConnection(server.port) as connection:
@@ -366,7 +366,7 @@ def test_an_upload_that_is_cut_short_leaves_what_was_there(client, server, works
         assert (workspace / "a").read_bytes() == before
 
 
-def test_a_chunked_upload_that_is_not_chunked_leaves_what_was_there(server, workspace):
+def test_a_malformed_chunked_upload_leaves_the_old_file(server, workspace):
     (workspace / "a").write_bytes(b"old")
     with RawConnection(server.port) as connection:
         connection.send_quietly(upload_head("a", "Transfer-Encoding: chunked") + b"5\r\nhello\r\nzz\r\n")
@@ -375,7 +375,7 @@ def test_a_chunked_upload_that_is_not_chunked_leaves_what_was_there(server, work
     wait_until(lambda: os.listdir(workspace) == ["a"], "nothing else is left")
 
 
-def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_between(client):
+def test_a_reader_sees_the_old_file_or_the_new_one(client):
     sizes = {b"a": 3_000_000, b"b": 1_000_000}
     contents = {letter * size for letter, size in sizes.items()}
     client.put("/files/a", b"a" * sizes[b"a"]).expect(201)
@@ -392,7 +392,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_between(client):
     assert [entry["name"] for entry in listing(client, ".")["entries"]] == ["a"]
 
 
-def test_big_files_go_both_ways_in_bounded_memory(client, server, workspace):
+def test_large_files_are_transferred_in_bounded_memory(client, server, workspace):
     size = 192 << 20
     block = os.urandom(1 << 20)
     digest = hashlib.sha256(block * (size >> 20)).hexdigest()
@@ -433,7 +433,7 @@ def test_files_and_trees_are_deleted(client, workspace):
     check_error(client.delete("/files/tree"), 404)
 
 
-def test_a_link_is_deleted_and_not_what_it_points_to(client, workspace, tmp_path):
+def test_deleting_a_link_keeps_its_target(client, workspace, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("kept")
     (workspace / "inside").mkdir()
@@ -471,7 +471,9 @@ HIDDEN = "words that nobody may see"
 
 @pytest.fixture
 def outside(workspace):
-    """A secret beside the workspace, in a directory whose name begins like the workspace's; never to be seen or changed."""
+    """A secret next to the workspace, in a directory whose name begins like the workspace's. It must never be read or
+    changed.
+    """
     directory = workspace.parent / (workspace.name + "2")
     directory.mkdir()
     (directory / "secret").write_text(HIDDEN)
@@ -536,13 +538,13 @@ def test_links_that_stay_inside_work(client, workspace, target):
     assert os.listdir(workspace / "inside") == ["file"]
 
 
-def test_two_dots_that_stay_inside_work(client, workspace):
+def test_dot_dot_inside_the_workspace_works(client, workspace):
     (workspace / "a").mkdir()
     (workspace / "b").write_text("b")
     assert client.get("/files/a/../b").expect(200).text == "b"
 
 
-def test_a_link_that_leads_nowhere_or_to_itself_is_refused_in_reading(client, workspace):
+def test_a_dangling_link_or_a_loop_cannot_be_read(client, workspace):
     (workspace / "dangling").symlink_to("nowhere")
     (workspace / "loop").symlink_to("loop")
     assert client.get("/files/dangling").status == 404
@@ -555,7 +557,7 @@ def test_writing_to_a_link_that_leads_out_writes_nothing_outside(client, workspa
 
 
 def test_no_race_between_check_and_use_lets_a_path_out(client, workspace, outside):
-    """A directory turns into a link to the outside and back, as fast as it can, while others use it."""
+    """A directory and a link to the outside alternate under one name as fast as possible, while others use it."""
     (workspace / "real").mkdir()
     (workspace / "real" / "secret").write_text("harmless")
     (workspace / "bad").symlink_to(outside)
@@ -598,14 +600,14 @@ def test_methods_that_do_not_exist_are_refused_with_those_that_do(client):
 # Conditional writes
 
 
-def test_a_file_is_only_made_where_there_is_none(client):
+def test_a_file_is_created_only_if_there_is_none(client):
     only_new = {"If-None-Match": "*"}
     client.put("/files/new/a", b"first", only_new).expect(201)
     check_error(client.put("/files/new/a", b"second", only_new), 412, "new/a")
     assert client.get("/files/new/a").body == b"first"
 
 
-def test_a_file_is_only_written_and_deleted_as_the_client_knows_it(client):
+def test_a_file_is_written_and_deleted_only_if_it_is_unchanged(client):
     client.put("/files/a", b"first").expect(201)
     known = {"If-Match": client.get("/files/a").headers["ETag"]}
     client.put("/files/a", b"second", {"If-Match": f'"x", {known["If-Match"]}'}).expect(200)
@@ -621,14 +623,16 @@ def test_a_file_is_only_written_and_deleted_as_the_client_knows_it(client):
     client.get("/files/a").expect(404)
 
 
-def test_of_many_who_make_a_file_at_once_one_does(client):
+def test_one_of_many_concurrent_creations_succeeds(client):
     statuses = at_once(8, lambda number: client.put("/files/a", b"%d" % number, {"If-None-Match": "*"}).status)
     assert sorted(statuses) == [201] + [412] * 7
     assert client.get("/files/a").body == b"%d" % statuses.index(201)
 
 
-def test_conditional_writes_of_one_file_wait_for_no_other(client):
-    """Each asks for the state that it has seen: of those who write the same one succeeds at a time, by whatever path."""
+def test_conditional_writes_of_a_file_do_not_wait_for_others(client):
+    """Each writer requires the version that it has seen: of several writers of one file, one succeeds at a time, by any
+    path.
+    """
     client.put("/files/d/a", b"0").expect(201)
     client.put("/files/b", b"0").expect(201)
 
@@ -660,7 +664,7 @@ def test_conditional_writes_of_one_file_wait_for_no_other(client):
     ("PUT", "/files/page.html", {"Expect": "tea"}, 417),
     ("PUT", "/files/new", {}, 201), ("PUT", "/files/page.html", {}, 200), ("DELETE", "/files/page.html", {}, 204),
 ])  # fmt: skip
-def test_a_page_of_the_workspace_must_not_act_as_this_server(client, workspace, method, path, field, status):
+def test_a_page_in_the_workspace_cannot_act_as_this_server(client, workspace, method, path, field, status):
     (workspace / "page.html").write_text("<script>fetch('/contexts')</script>")
     (workspace / "d").mkdir()
     headers = client.request(method, path, headers=field).expect(status).headers

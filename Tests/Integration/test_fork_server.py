@@ -1,4 +1,4 @@
-"""The process that kernels are forked from: nobody notices it, but by how soon kernels are there."""
+"""The fork server: kernels start faster, and nothing else differs."""
 
 import os
 import re
@@ -22,14 +22,14 @@ PRELOADED = ["numpy", "pandas", "matplotlib.pyplot"]
 
 @pytest.fixture
 def forking(server):
-    """The shared server, whose kernels are forked from now on."""
+    """The shared server, once its kernels are forked."""
     server.wait_until_forking()
     return server
 
 
 @pytest.fixture
 def expendable(start_server):
-    """Another one, for tests that end it or its fork server."""
+    """Another server, for tests that kill it or its fork server."""
     server = start_server("--warm", "0")
     server.wait_until_forking()
     return server
@@ -37,11 +37,11 @@ def expendable(start_server):
 
 @pytest.fixture
 def spawning(start_server):
-    """A server that starts each kernel by itself."""
+    """A server without a fork server."""
     return start_server("--warm", "0", "--no-fork-server")
 
 
-def test_nobody_hears_of_it_while_all_is_well(expendable):
+def test_it_logs_nothing_without_errors(expendable):
     assert not [line for line in expendable.log_lines if "fork" in line]
 
 
@@ -52,17 +52,17 @@ def test_kernels_are_forked_from_one_process(forking):
     assert set(pids) <= {kernel[0] for kernel in forking.kernels()}
 
 
-def test_without_a_fork_server_kernels_are_processes_of_their_own(spawning):
+def test_without_a_fork_server_kernels_are_started_by_exec(spawning):
     context = spawning.client.create_context()
     assert processes.parent(pid_of(spawning.client, context)) == spawning.pid
     assert spawning.fork_server() is None
 
 
 @pytest.mark.parametrize("name", ["", "a ü 'b' \"c\" {d} %e \\f"], ids=["the workspace", "another directory"])
-def test_a_forked_kernel_looks_as_one_that_was_started(start_server, tmp_path, name):
+def test_a_forked_kernel_looks_like_one_started_by_exec(start_server, tmp_path, name):
     workspace = tmp_path / "workspace"
     (workspace / name).mkdir(parents=True)
-    # What was loaded beforehand is there, of course: nothing is here.
+    # Preloaded modules would be visible: here there are none.
     forking = start_server("--warm", "0", "--preload", "", workspace=workspace)
     spawning = start_server("--warm", "0", "--no-fork-server", workspace=workspace)
     forking.wait_until_forking()
@@ -70,12 +70,12 @@ def test_a_forked_kernel_looks_as_one_that_was_started(start_server, tmp_path, n
         portrait(server.client, server.client.create_context(cwd=str(workspace / name))) for server in (forking, spawning)
     ]
     assert set(seen.pop("modules")) >= set(expected.pop("modules"))
-    # Its log is another kind of pipe; what else it holds is looked at below.
+    # Its log is a FIFO; other descriptors are checked below.
     assert seen.pop("descriptors") and expected.pop("descriptors")
     assert seen == expected
 
 
-def test_a_forked_kernel_holds_nothing_that_is_the_fork_servers(forking):
+def test_a_forked_kernel_has_no_descriptors_of_the_fork_server(forking):
     contexts = [forking.client.create_context() for _ in range(2)]
 
     def held(pid):
@@ -107,7 +107,7 @@ print(len(loaded), time.perf_counter() - begun)
 """.replace("NAMES", str(PRELOADED))  # fmt: skip
 
 
-def test_modules_are_there_before_they_are_imported_and_in_nobodys_way(forking, spawning):
+def test_preloaded_modules_are_imported_fast_and_without_side_effects(forking, spawning):
     def imported(server):
         context = server.client.create_context()
         names = server.client.execute("'numpy' in globals() or 'np' in globals()", context_id=context["id"]).succeeded()
@@ -121,14 +121,14 @@ def test_modules_are_there_before_they_are_imported_and_in_nobodys_way(forking, 
     assert seconds < seconds_without / 10, f"{seconds} s in place of {seconds_without} s"
 
 
-def test_what_was_loaded_beforehand_works_as_ever(forking):
+def test_preloaded_modules_work(forking):
     context = forking.client.create_context()
     code = "import matplotlib.pyplot as plt, numpy as np, pandas\nplt.plot(np.arange(9) ** 2)\nplt.show()\npandas.DataFrame({'a': [1]})"
     picture, frame = forking.client.execute(code, context_id=context["id"]).succeeded().results
     assert picture["png"] and "<table" in frame["html"]
 
 
-def test_what_to_load_can_be_chosen(start_server):
+def test_the_preloaded_modules_can_be_chosen(start_server):
     server = start_server("--warm", "0", "--preload", " wave, no_such_module ,json.tool")
     server.wait_until_forking()
     context = server.client.create_context()
@@ -140,7 +140,7 @@ def test_what_to_load_can_be_chosen(start_server):
     "code", ["1 / 0", "import os; os._exit(3)", "import sys; sys.exit(3)", "import os; os.kill(os.getpid(), 9)"],
     ids=["error", "exit", "sys.exit", "SIGKILL"],
 )  # fmt: skip
-def test_a_module_that_does_not_bear_to_be_loaded_harms_nobody(start_server, tmp_path, code):
+def test_a_module_that_fails_to_preload_harms_nobody(start_server, tmp_path, code):
     (tmp_path / "unbearable.py").write_text(code)
     server = start_server("--preload", "unbearable", environment={"PYTHONPATH": str(tmp_path)})
     context = server.client.create_context()
@@ -152,7 +152,7 @@ def test_a_module_that_does_not_bear_to_be_loaded_harms_nobody(start_server, tmp
 
 
 @each_end_of_a_kernel
-def test_the_end_of_a_kernel_that_has_outlived_its_fork_server_is_told_in_so_many_words(expendable, code, value):
+def test_the_end_of_a_kernel_that_outlived_its_fork_server_is_described(expendable, code, value):
     client = expendable.client
     context = client.create_context()
     os.kill(expendable.fork_server(), signal.SIGKILL)
@@ -170,7 +170,7 @@ def test_the_end_of_the_fork_server_harms_no_kernel(expendable):
     stream.until("number_of_executions")
     old = expendable.fork_server()
     os.kill(old, signal.SIGKILL)
-    # Whoever comes before there is another gets a kernel too.
+    # Contexts created before the next fork server is ready get kernels too.
     context = client.create_context()
     assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
     assert client.execute("kept", context_id=idle["id"]).succeeded().text == "kept"
@@ -185,7 +185,7 @@ def test_the_end_of_the_fork_server_harms_no_kernel(expendable):
     expendable.wait_until_forking(other_than=old)
 
 
-def test_contexts_that_are_made_while_the_fork_server_ends_are_made(expendable):
+def test_contexts_can_be_created_while_the_fork_server_ends(expendable):
     client = expendable.client
 
     def work(index):
@@ -202,7 +202,7 @@ def test_contexts_that_are_made_while_the_fork_server_ends_are_made(expendable):
 
 
 def test_all_kernels_and_the_fork_server_may_die_together(start_server):
-    """As when code kills all that is called python."""
+    """As when code kills all processes named python."""
     server = start_server("--warm", "2")
     client = server.client
     fork_server = server.wait_until_forking()
@@ -217,7 +217,7 @@ def test_all_kernels_and_the_fork_server_may_die_together(start_server):
     server.wait_until_forking(other_than=fork_server)
 
 
-def test_a_fork_server_that_hangs_is_given_up(expendable):
+def test_a_fork_server_that_hangs_is_replaced(expendable):
     fork_server = expendable.fork_server()
     os.kill(fork_server, signal.SIGSTOP)
     context = expendable.client.create_context()
@@ -227,7 +227,7 @@ def test_a_fork_server_that_hangs_is_given_up(expendable):
 
 @pytest.fixture
 def own_packages(tmp_path):
-    """A virtual environment like that of the kernels, whose packages may be changed: (it, the directory of them)."""
+    """A virtual environment like the kernels', with packages that may be changed, and its package directory."""
     original = KERNEL_ENVIRONMENT.resolve()
     (site,) = original.glob("lib/python3*/site-packages")
     copy = tmp_path / "environment"
@@ -240,8 +240,8 @@ def own_packages(tmp_path):
     return copy, packages
 
 
-def test_packages_that_have_changed_are_loaded_anew(start_server, own_packages):
-    """As `%pip install -U` and a restart should have it, also where the module has been preloaded."""
+def test_changed_packages_are_loaded_again(start_server, own_packages):
+    """As after `%pip install -U` and a restart, even if the module was preloaded."""
     environment, packages = own_packages
 
     def install(version):
@@ -268,7 +268,7 @@ def test_nothing_of_forked_kernels_is_left_when_the_server_ends(expendable, numb
     code = "import subprocess; subprocess.Popen('sleep 1000 & sleep 1000', shell=True, start_new_session=True)"
     context = expendable.client.create_context()
     expendable.client.execute(code, context_id=context["id"]).succeeded()
-    # The shell that the code has started has yet to start what it is to start.
+    # The shell may not have started its child yet.
     wait_until(lambda: len(expendable.leftovers()) >= 6, "all processes are there")
     expendable.signal(number)
     expendable.wait()

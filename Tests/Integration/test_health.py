@@ -5,7 +5,7 @@ from support.client import check_error
 from support.waiting import wait_until
 
 
-def test_a_healthy_server_says_ok_in_json(client):
+def test_a_healthy_server_responds_ok_in_json(client):
     response = client.get("/health").expect(200)
     assert response.headers["Content-Type"] == "application/json"
     assert response.json == "OK"
@@ -35,7 +35,7 @@ def test_the_default_kernel_is_up_when_healthy(client, server):
     assert [context["language"] for context in client.contexts()] == ["python"]
 
 
-def test_a_server_that_has_been_asked_in_quick_succession_goes_to_sleep_again(client, server):
+def test_a_server_sleeps_again_after_many_requests(client, server):
     for _ in range(500):
         client.get("/health").expect(200)
     wait_until(lambda: processes.state(server.pid) == "S", "it sleeps")

@@ -1,4 +1,4 @@
-"""Text that would cost the square of its length, wherever a cell or a client can put some: nobody else waits for it."""
+"""Text with quadratic cost, wherever a cell or a client can put it: nobody else waits."""
 
 import contextlib
 import subprocess
@@ -11,11 +11,13 @@ import pytest
 from support.raw import RawConnection
 
 LONGEST_WAIT = 2.0
-"""Seconds that an answer of `/health` may take: on a loaded machine it takes some hundredths, behind such text many."""
+"""The longest response time of `/health` in seconds. On a loaded machine it takes some hundredths, behind such text many
+seconds.
+"""
 
 SEND = """
 k = get_ipython().kernel
-# 240 KB: to bring it into a normal form, as Swift does to compare it, takes some nine seconds.
+# 240 KB: normalization, which Swift does to compare strings, takes some nine seconds.
 S = "a" + "\\u0301\\u0316" * 60_000
 mine = {"header": k.get_parent()["header"] if hasattr(k, "get_parent") else k._parent_header["header"]}
 mine["msg_id"] = mine["header"]["msg_id"]
@@ -60,12 +62,12 @@ while not stop.is_set():
     time.sleep(0.005)
 print(longest)
 """
-"""A process of its own: what the tests make of long answers keeps all threads of theirs."""
+"""A separate process: parsing long responses in the tests would delay a thread."""
 
 
 @contextlib.contextmanager
 def health_watched(server):
-    """Asks for `/health` all the while, and fails where an answer took too long."""
+    """Requests `/health` continuously, and fails if a response takes too long."""
     command = [sys.executable, "-c", WATCH, str(server.port)]
     watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -78,7 +80,7 @@ def health_watched(server):
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-def test_what_a_cell_sends_keeps_nobody_waiting(server, run, cell):
+def test_text_of_a_cell_delays_nobody(server, run, cell):
     run(SEND).succeeded()
     with health_watched(server):
         start = time.monotonic()
@@ -93,7 +95,7 @@ def test_what_a_cell_sends_keeps_nobody_waiting(server, run, cell):
     ["Content-Type", "Host", "Connection", "Transfer-Encoding", "Content-Length", "Expect", "Range", "If-Range",
      "If-Match", "If-None-Match", "If-Modified-Since", "Accept", "Origin", "X-Request-ID"],
 )  # fmt: skip
-def test_header_fields_of_clients_keep_nobody_waiting(server, name):
+def test_header_fields_delay_nobody(server, name):
     server.workspace.joinpath("file").write_text("x")
     marks = ("a" + "\u0301\u0316" * 7_700).encode()
     start = b"" if name == "Host" else b"Host: localhost\r\n"
@@ -106,7 +108,7 @@ def test_header_fields_of_clients_keep_nobody_waiting(server, name):
         for head in heads:
             with RawConnection(server.port) as connection:
                 connection.send_quietly(head).finish_sending()
-                # 415 and the like, or what the request is answered with where the field does not matter.
+                # 415 or similar, or the normal status if the field is ignored.
                 assert connection.response().status < 500 or name == "Transfer-Encoding"
 
     with health_watched(server):
@@ -119,7 +121,7 @@ def test_header_fields_of_clients_keep_nobody_waiting(server, name):
 
 @pytest.mark.backends("any")
 @pytest.mark.parametrize("target", ["/", "/files/", "/files/x.", "/files?path=", "/contexts/", "http://", "/?"])
-def test_targets_keep_nobody_waiting(server, target):
+def test_request_targets_delay_nobody(server, target):
     marks = ("a" + "\u0301\u0316" * 3_900).encode()
     encoded = b"".join(b"%%%02x" % byte for byte in marks[:5000])
     with health_watched(server):
@@ -130,7 +132,7 @@ def test_targets_keep_nobody_waiting(server, target):
                     assert 400 <= connection.send_quietly(request).response().status < 500
 
 
-def test_large_bodies_and_outputs_keep_nobody_waiting(server, run):
+def test_large_bodies_and_outputs_delay_nobody(server, run):
     """24 MiB each way: neither their JSON nor what is looked for in their text is the loop's to read."""
     size = 24 << 20
     with health_watched(server):

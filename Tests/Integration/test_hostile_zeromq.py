@@ -1,4 +1,4 @@
-"""Kernels that speak nonsense, and a server that runs out of descriptors: neither ends the server."""
+"""Kernels that violate the protocol, and a server without free descriptors: the server survives both."""
 
 import json
 import resource
@@ -110,7 +110,7 @@ def hostile_server(request, tmp_path_factory):
 
 
 def start(server, number):
-    """Those that seem to speak ZMTP are waited for as long as any kernel: nobody needs to see the end of that here."""
+    """The server waits for those that seem to speak ZMTP as for any kernel; these tests do not wait for that."""
     connection = server.client.connect()
     connection.timeout = 10
     connection.request("POST", "/contexts", body=json.dumps({"language": f"hostile{number}"}),
@@ -123,7 +123,7 @@ def start(server, number):
         connection.close()
 
 
-def test_kernels_that_speak_nonsense_harm_nobody(hostile_server):
+def test_kernels_that_violate_the_protocol_harm_nobody(hostile_server):
     client = hostile_server.client
     statuses = dict(zip(PLANS, at_once(len(PLANS), lambda number: start(hostile_server, number))))
     assert set(statuses.values()) <= {None, 500, 503}, statuses
@@ -132,7 +132,7 @@ def test_kernels_that_speak_nonsense_harm_nobody(hostile_server):
 
 
 @pytest.mark.backends("local")
-def test_a_server_without_descriptors_lives_on(start_server):
+def test_a_server_without_descriptors_survives(start_server):
     server = start_server("--warm", "0", "--zeromq", "library", "--no-fork-server")
     hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[1]
     statuses = {}

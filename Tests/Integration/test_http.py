@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: what is well formed is understood however it is cut, what is not is refused and nothing follows it."""
+"""HTTP/1.1 as bytes: valid requests are understood however they are split, and after an invalid one nothing is read."""
 
 import json
 
@@ -42,12 +42,12 @@ def types_in(response):
         b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_what_is_well_formed_is_understood(server, request_bytes):
+def test_a_well_formed_request_is_answered(server, request_bytes):
     response = exchange(server.port, request_bytes)
     assert (response.version, response.status, response.body) == ("HTTP/1.1", 200, b'"OK"')
 
 
-def test_a_request_may_come_byte_by_byte(server):
+def test_a_request_may_arrive_byte_by_byte(server):
     with RawConnection(server.port) as connection:
         for index in range(len(HEALTH)):
             connection.send(HEALTH[index : index + 1])
@@ -58,7 +58,7 @@ def test_a_request_may_come_byte_by_byte(server):
         assert types_in(connection.response())[-1] == "end_of_execution"
 
 
-def test_a_chunked_request_body_is_understood(server):
+def test_a_chunked_request_body_is_read(server):
     body = json.dumps({"code": "6 * 7"}).encode()
     chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[index : index + 1]) for index in range(len(body)))
     with RawConnection(server.port) as connection:
@@ -67,7 +67,7 @@ def test_a_chunked_request_body_is_understood(server):
         assert connection.response().body == b'"OK"'
 
 
-def test_a_connection_is_kept_until_the_client_says_otherwise(server):
+def test_a_connection_is_kept_until_the_client_closes_it(server):
     with RawConnection(server.port) as connection:
         for _ in range(5):
             assert connection.send(HEALTH).response().status == 200
@@ -97,7 +97,7 @@ def test_a_hundred_pipelined_requests_are_all_answered(server):
             assert connection.response().body == b'"OK"'
 
 
-def test_a_client_that_only_closes_its_sending_side_still_gets_its_answer(server):
+def test_a_client_that_sends_fin_still_gets_its_response(server):
     assert exchange(server.port, HEALTH, finish=True).body == b'"OK"'
 
 
@@ -113,7 +113,7 @@ def test_http_1_0_is_answered_without_chunks_and_then_closed(server):
         assert types_in(response) == ["number_of_executions", "stdout", "result", "end_of_execution"]
 
 
-def test_a_body_that_nobody_reads_is_never_taken_for_a_request(server):
+def test_an_unread_body_is_never_parsed_as_a_request(server):
     for path, status in (("/nowhere", 404), ("/health", 405)):
         with RawConnection(server.port) as connection:
             connection.send(post(SMUGGLED, f"Content-Length: {len(SMUGGLED)}", path=path))
@@ -122,10 +122,10 @@ def test_a_body_that_nobody_reads_is_never_taken_for_a_request(server):
             try:
                 assert connection.response().body == b'"OK"'
             except EOFError:
-                pass  # To close is the other way that is right.
+                pass  # Closing is the other valid behaviour.
 
 
-def test_a_failed_request_does_not_end_the_connection_where_the_framing_is_sound(server):
+def test_a_failed_request_keeps_the_connection_if_the_framing_is_valid(server):
     with RawConnection(server.port) as connection:
         for _ in range(3):
             connection.send(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -188,12 +188,12 @@ MALFORMED = {
 def allowed_statuses(request_bytes):
     if b"99999" in request_bytes or b"fffff" in request_bytes:
         return (400, 413)
-    # 501 is RFC 9112's answer to a transfer coding that is not known.
+    # RFC 9112 requires 501 for an unknown transfer coding.
     return (400, 501) if b"oding:" in request_bytes else (400,)
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_malformed_is_refused_and_nothing_after_it_is_heard(server, request_bytes):
+def test_a_malformed_request_is_refused_and_nothing_after_it_is_read(server, request_bytes):
     with RawConnection(server.port) as connection:
         connection.send_quietly(request_bytes + SMUGGLED)
         response = connection.response()
@@ -236,7 +236,7 @@ def test_a_head_over_its_limit_is_refused(server, fields):
     assert exchange(server.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n").status == 431
 
 
-def test_endless_heads_bodies_and_trailers_are_cut(server):
+def test_endless_heads_bodies_and_trailers_are_refused(server):
     endless = {
         b"GET /health HTTP/1.1\r\nHost: localhost\r\n": b"X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
         b"": b"\r\n",
@@ -261,19 +261,21 @@ OTHER_HOSTS = ["evil.example", "evil.example:49999", "evil.example.", "localhost
 
 
 @pytest.mark.parametrize("host", LOCAL_HOSTS)
-def test_each_name_that_nobody_else_can_own_is_served(server, host):
+def test_each_local_host_name_is_served(server, host):
     assert exchange(server.port, f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status == 200
 
 
 @pytest.mark.parametrize("host", OTHER_HOSTS)
-def test_a_host_elsewhere_is_misdirected(server, host):
+def test_another_host_is_misdirected(server, host):
     for request in (f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n", f"GET http://{host}/health HTTP/1.1\r\nHost: {host}\r\n\r\n"):
         response = exchange(server.port, request.encode())
         assert response.status == 421 and "--allowed-host" in response.text
 
 
 def test_hosts_are_checked_wherever_the_server_listens(start_server):
-    """A page that has its own name lead here (DNS rebinding) cannot run code, also in a container, which listens on all addresses."""
+    """A page whose name resolves to this server (DNS rebinding) cannot run code, even in a container, which listens on
+    all addresses.
+    """
     server = start_server("--host", "0.0.0.0", "--allowed-host", "box.example", "--allowed-host", "*.apps.example")
     body = json.dumps({"code": "1"}).encode()
 
@@ -298,7 +300,7 @@ def test_allowed_hosts_come_from_the_environment_too(start_server):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1", "https://localhost", "file://"])
-def test_pages_of_other_sites_can_do_nothing(server, client, origin):
+def test_pages_of_other_sites_are_refused(server, client, origin):
     context = client.create_context()
     requests = [("POST", "/execute", b'{"code": "1"}'), ("POST", "/contexts", None), ("POST", f"/contexts/{context['id']}/restart", None),
                 ("DELETE", f"/contexts/{context['id']}", None), ("PUT", "/files/a", b"a"), ("GET", "/files?path=.", None), ("OPTIONS", "/execute", None)]  # fmt: skip
@@ -310,7 +312,7 @@ def test_pages_of_other_sites_can_do_nothing(server, client, origin):
     client.request("POST", f"/contexts/{context['id']}/restart", headers=own).expect(200)
 
 
-# What Chromium 156 sends for a page: the fields by which it tells where the page is from.
+# The header fields of Chromium 156 that show where the page is from.
 CROSS_SITE = ["Origin: http://evil.example:8000", "Referer: http://evil.example:8000/", "Sec-Fetch-Site: cross-site"]
 SANDBOXED = ["Origin: null", "Sec-Fetch-Site: cross-site"]
 PREFLIGHT = ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type", "Sec-Fetch-Mode: cors"]
@@ -329,14 +331,14 @@ PREFLIGHT = ["Access-Control-Request-Method: POST", "Access-Control-Request-Head
     ],
     ids=["text form", "form", "multipart form", "fetch without cors, beacon", "fetch", "blob without a type"],
 )
-def test_what_a_browser_sends_for_a_page_runs_nothing(server, client, page, fields, body):
+def test_requests_of_a_page_in_a_browser_run_nothing(server, client, page, fields, body):
     for method in ("POST", "OPTIONS"):
         more = PREFLIGHT if method == "OPTIONS" else [*fields, f"Content-Length: {len(body)}"]
         head = [f"{method} /execute HTTP/1.1", f"Host: 127.0.0.1:{server.port}", "Connection: keep-alive", *page, *more]
         response = exchange(server.port, "\r\n".join(head).encode() + b"\r\n\r\n" + (body if method == "POST" else b""))
         assert response.status == 403
         assert not any(name.startswith("access-control-") for name in response.fields)
-    # Where the name of the page leads here itself, it is not even loaded; without an Origin either.
+    # If the page's name resolves to this server, the page is not even loaded; nor without an Origin.
     for host in ("evil.example", f"evil.example:{server.port}"):
         own = [f"Host: {host}", f"Origin: http://{host}", "Sec-Fetch-Site: same-origin", "Content-Type: application/json"]
         for lines in (own, [own[0], own[3]]):
@@ -345,7 +347,7 @@ def test_what_a_browser_sends_for_a_page_runs_nothing(server, client, page, fiel
     assert not (server.workspace / "owned").exists()
 
 
-def test_every_reply_has_the_name_of_its_request(server):
+def test_every_response_has_its_request_id(server):
     names = set()
     for request, status in ((b"GET /health", 200), (b"GET /nowhere", 404), (b"PATCH /health", 405), (b"GET /files/\0", 400), (b"nonsense", 400)):
         response = exchange(server.port, request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -363,7 +365,7 @@ def test_errors_of_every_route_are_one_line_of_plain_text(server):
         assert response.text.rstrip("\n") and "\n" not in response.text.rstrip("\n")
 
 
-def test_thousands_of_requests_at_once_are_all_answered_and_others_meanwhile(server):
+def test_thousands_of_concurrent_requests_are_all_answered(server):
     with RawConnection(server.port) as many, RawConnection(server.port) as one:
         many.send(HEALTH * 3000)
         one.send(HEALTH)

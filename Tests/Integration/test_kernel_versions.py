@@ -1,4 +1,4 @@
-"""A version of ipykernel that is not known to work: the kernel is a stock ipykernel, and the server asks no more of it."""
+"""An unsupported version of ipykernel: the kernel runs as a stock ipykernel, and the server adapts."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from support.waiting import wait_until
 MIB = 1 << 20
 
 FAKE = "import ipykernel\nipykernel.version_info = (99, 0, 0)\n"
-"""A version that there is not yet, for all Python programs that find this file."""
+"""A version that does not exist yet, for all Python programs that find this file."""
 
 
 @pytest.mark.parametrize("options", [[], ["--no-fork-server"]], ids=["forked", "spawned"])
 @pytest.mark.backends("local")
-def test_a_stock_kernel_takes_its_place_and_serves(start_server, tmp_path, options):
+def test_a_stock_kernel_is_used_instead(start_server, tmp_path, options):
     (tmp_path / "sitecustomize.py").write_text(FAKE)
     server = start_server("--warm", "0", *options, environment={"PYTHONPATH": str(tmp_path)})
     client = server.client
@@ -28,19 +28,19 @@ def test_a_stock_kernel_takes_its_place_and_serves(start_server, tmp_path, optio
     assert run("1 / 0").error["name"] == "ZeroDivisionError"
     context = client.create_context(cwd=str(tmp_path))
     assert run("os.getcwd() if 'os' in dir() else __import__('os').getcwd()").text == str(tmp_path)
-    # What a kernel says that was started otherwise is in its own log.
+    # The output of a kernel started by exec is in its own log.
     assert options or any("99.0.0 is not one of" in line for line in server.log_lines)
 
 
-def test_what_it_prints_without_end_fills_neither_the_server_nor_the_kernel(start_server, tmp_path):
-    """It drops what nobody takes, so the server takes it, and stops it where that is too much."""
+def test_endless_output_fills_neither_the_server_nor_the_kernel(start_server, tmp_path):
+    """The kernel drops unread output, so the server reads everything, and interrupts code that prints too much."""
     (tmp_path / "sitecustomize.py").write_text(FAKE)
     server = start_server("--max-unread-output", str(4 * MIB), environment={"PYTHONPATH": str(tmp_path)})
     client = server.client
     context = client.create_context()
     kernel = int(client.execute("import os; os.getpid()", context_id=context["id"]).text)
     before = [processes.resident_bytes(pid) for pid in (server.pid, kernel)]
-    # It sends five times a second what was printed since, however long, where it is not told to.
+    # Unless flushed, it sends its output five times a second, however long.
     stream = client.stream("kept = 1\nwhile True: print('x' * 1000, flush=True)", context_id=context["id"])
     stream.until("stdout")
     wait_until(lambda: "output is dropped" in server.log, "output is dropped")

@@ -1,4 +1,4 @@
-"""How the server starts, drains and ends, and what it leaves behind: nothing."""
+"""How the server starts, drains and ends, without leaving anything behind."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from support.waiting import wait_until
 
 
 def command(*arguments, **environment):
-    """Runs the program to its end."""
+    """Runs the program until it exits."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODE_INTERPRETER_")}
     return subprocess.run([BINARY, *arguments], env={**inherited, **environment}, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=60)  # fmt: skip
 
 
 def jupyter_of(server):
-    """The Jupyter Server that our server has started."""
+    """The Jupyter Server of the server."""
 
     def found():
         return processes.running(processes.descendants(server.pid), "code_interpreter_kernel.jupyter")
@@ -33,7 +33,7 @@ def jupyter_of(server):
 # The command line
 
 
-def test_help_names_every_option_and_how_its_variable_is_called():
+def test_help_lists_every_option_and_its_variable():
     text = command("serve", "--help").stdout
     options = ["zeromq", "max-message", "max-unread-output", "host", "port", "workspace", "jupyter-url", "jupyter-token", "kernel-env", "max-contexts", "max-body",
                "max-queued", "grace", "log-level", "log-format", "python-environment", "backend", "warm"]  # fmt: skip
@@ -54,7 +54,7 @@ def test_version_is_a_version():
      ["--max-contexts", "-1"], ["--kernel-env", "NOEQUALS"], ["--jupyter-url", "no url"], ["--log-level", "loud"]],
     ids=" ".join,
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_with_a_reason(arguments, tmp_path):
+def test_invalid_options_are_refused_with_a_reason(arguments, tmp_path):
     result = command("serve", "--workspace", str(tmp_path), *arguments)
     assert result.returncode != 0
     assert arguments[0] in result.stderr or arguments[-1] in result.stderr
@@ -74,7 +74,7 @@ ELSEWHERE = ["--jupyter-url", "http://127.0.0.1:1"]
      (["--backend", "jupyter", "--zeromq", "auto"], "zeromq")],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )  # fmt: skip
-def test_options_that_make_no_sense_together_are_refused(arguments, option, tmp_path):
+def test_conflicting_options_are_refused(arguments, option, tmp_path):
     result = command("serve", "--workspace", str(tmp_path), "--port", "0", *arguments)
     assert result.returncode != 0
     assert f"--{option} is for" in result.stderr, result.stderr
@@ -87,7 +87,7 @@ def test_options_that_make_no_sense_together_are_refused(arguments, option, tmp_
      ({"ZEROMQ": "direct"}, "zeromq")],
     ids=str,
 )  # fmt: skip
-def test_variables_that_make_no_sense_together_are_refused(variables, option, tmp_path):
+def test_conflicting_variables_are_refused(variables, option, tmp_path):
     variables = {f"CODE_INTERPRETER_{name}": value for name, value in {**variables, "JUPYTER_URL": "http://127.0.0.1:1"}.items()}
     result = command("serve", "--workspace", str(tmp_path), "--port", "0", **variables)
     assert result.returncode != 0
@@ -95,18 +95,18 @@ def test_variables_that_make_no_sense_together_are_refused(variables, option, tm
     assert f"--{option} is for" in result.stderr and name in result.stderr and "--jupyter-url" in result.stderr, result.stderr
 
 
-def test_to_ask_for_no_reserve_is_fine_with_a_jupyter_server(start_server):
+def test_no_warm_kernels_is_accepted_with_a_jupyter_server(start_server):
     assert start_server("--warm", "0", "--preload", "").client.execute("1").succeeded().text == "1"
 
 
 @pytest.mark.backends("any")
-def test_a_port_that_is_taken_is_a_clear_error(server, tmp_path):
+def test_a_port_in_use_is_a_clear_error(server, tmp_path):
     result = command("serve", "--port", str(server.port), "--workspace", str(tmp_path), "--python-environment", str(KERNEL_ENVIRONMENT))
     assert result.returncode != 0
     assert str(server.port) in result.stderr + result.stdout
 
 
-def test_a_workspace_that_cannot_be_is_a_clear_error(tmp_path):
+def test_an_invalid_workspace_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     result = command("serve", "--port", "0", "--workspace", str(tmp_path / "file"))
     assert result.returncode != 0
@@ -114,7 +114,7 @@ def test_a_workspace_that_cannot_be_is_a_clear_error(tmp_path):
 
 
 @pytest.mark.backends("any")
-def test_options_can_be_given_by_variables(start_server):
+def test_options_can_be_set_by_variables(start_server):
     server = start_server(environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1", "CODE_INTERPRETER_LOG_FORMAT": "json"})
     server.client.execute("1").succeeded()
     check_error(server.client.post("/contexts", {}), 429)
@@ -122,7 +122,7 @@ def test_options_can_be_given_by_variables(start_server):
 
 
 @pytest.mark.backends("any")
-def test_an_option_wins_over_its_variable(start_server):
+def test_an_option_overrides_its_variable(start_server):
     server = start_server("--max-contexts", "3", environment={"CODE_INTERPRETER_MAX_CONTEXTS": "1"})
     server.client.create_context()
 
@@ -150,7 +150,7 @@ def test_a_signal_during_the_start_ends_it_with_nothing_left(start_server):
         server.check_nothing_is_left()
 
 
-def test_what_runs_is_let_finish(start_server, gate):
+def test_running_executions_may_finish(start_server, gate):
     server = start_server("--grace", "60")
     idle = RawConnection(server.port)
     stream = server.client.stream(gate.code + "'finished'")
@@ -164,13 +164,13 @@ def test_what_runs_is_let_finish(start_server, gate):
     check_error(server.client.post("/contexts", {}), 503)
     gate.open()
     assert stream.finish().succeeded().text == "finished"
-    # A connection that idles holds nobody up.
+    # An idle connection does not delay the shutdown.
     assert server.wait(30) == 0
     assert idle.is_closed()
     server.check_nothing_is_left()
 
 
-def test_what_waited_before_the_signal_still_runs(start_server, gate):
+def test_executions_queued_before_the_signal_still_run(start_server, gate):
     server = start_server("--grace", "60")
     streams = [server.client.stream(gate.code), server.client.stream("'waited'")]
     streams[0].until("number_of_executions")
@@ -181,7 +181,7 @@ def test_what_waited_before_the_signal_still_runs(start_server, gate):
     assert server.wait() == 0
 
 
-def test_what_runs_longer_than_the_grace_is_interrupted_and_told(start_server):
+def test_an_execution_longer_than_the_grace_period_is_interrupted(start_server):
     server = start_server("--grace", "1")
     streams = [server.client.stream(ENDLESS), server.client.stream("'never'")]
     streams[0].until("number_of_executions")
@@ -192,7 +192,7 @@ def test_what_runs_longer_than_the_grace_is_interrupted_and_told(start_server):
     server.check_nothing_is_left()
 
 
-def test_code_that_refuses_the_interrupt_does_not_hold_the_server(start_server):
+def test_code_that_ignores_the_interrupt_does_not_block_the_shutdown(start_server):
     server = start_server("--grace", "1")
     code = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
     stream = server.client.stream(code)
@@ -228,7 +228,7 @@ def test_sigkill_leaves_no_process_behind(start_server):
     server.check_nothing_is_left()
 
 
-def test_sigkill_leaves_nothing_behind_that_kernels_have_started(start_server):
+def test_sigkill_leaves_no_descendants_of_kernels(start_server):
     server = start_server()
     code = """
 import subprocess
@@ -244,7 +244,7 @@ stray = subprocess.Popen("sleep 1000 & sleep 1000", shell=True, start_new_sessio
     server.check_nothing_is_left()
 
 
-def test_sigkill_in_mid_execution_leaves_no_process_behind(start_server):
+def test_sigkill_during_an_execution_leaves_no_process(start_server):
     server = start_server()
     server.client.stream(ENDLESS).until("number_of_executions")
     server.process.kill()
@@ -253,7 +253,7 @@ def test_sigkill_in_mid_execution_leaves_no_process_behind(start_server):
 
 
 @pytest.mark.backends("any")
-def test_the_socket_is_free_for_the_next_one_at_once(start_server):
+def test_the_port_is_free_for_the_next_server_at_once(start_server):
     first = start_server()
     with RawConnection(first.port) as connection:
         connection.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").response()
@@ -266,7 +266,7 @@ def test_the_socket_is_free_for_the_next_one_at_once(start_server):
 
 
 @pytest.mark.backends("jupyter")
-def test_a_jupyter_server_that_dies_is_started_again(start_server):
+def test_a_jupyter_server_that_dies_is_restarted(start_server):
     server = start_server()
     client = server.client
     context = client.create_context()
@@ -285,7 +285,7 @@ def test_a_jupyter_server_that_dies_is_started_again(start_server):
 
 
 @pytest.mark.backends("jupyter")
-def test_a_jupyter_server_that_dies_while_idle_is_started_again(start_server):
+def test_a_jupyter_server_that_dies_while_idle_is_restarted(start_server):
     server = start_server()
     client = server.client
     client.execute("x = 1").succeeded()
@@ -302,7 +302,7 @@ def test_a_jupyter_server_that_dies_while_idle_is_started_again(start_server):
 
 
 @pytest.mark.backends("jupyter")
-def test_the_kernels_of_a_dead_jupyter_server_do_not_live_on(start_server):
+def test_the_kernels_of_a_dead_jupyter_server_end(start_server):
     server = start_server()
     pid = int(server.client.execute("import os; os.getpid()").text)
     os.kill(jupyter_of(server), signal.SIGKILL)

@@ -349,7 +349,7 @@ def test_downloads_and_answers_to_pipelined_requests_are_not_kept_for_ever(start
     stalled[1].send(get * 50)
     listing = b"GET /files HTTP/1.1\r\nHost: localhost\r\n\r\n"
     stalled[2].send_quietly(listing * 100_000)
-    wait_until(lambda: server.log.count("took nothing") == 3, "they are broken off")
+    wait_until(lambda: server.log.count("read nothing") == 3, "they are broken off")
     wait_until(lambda: processes.open_descriptors(server.pid) <= before, "and nothing of them is left")
     for connection in stalled:
         connection.close()

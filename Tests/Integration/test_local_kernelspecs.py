@@ -1,4 +1,4 @@
-"""Which kernels the local back end finds, and what it makes of their kernelspecs: what Jupyter would."""
+"""Which kernels the local back end finds, and how it uses their kernelspecs: as Jupyter does."""
 
 import json
 import os
@@ -18,7 +18,7 @@ IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
 def install(directory, name="tester", argv=IPYKERNEL, language="tester", **more):
-    """Puts a kernelspec into a directory of Jupyter's data; code can tell by FOUND_IN where its own was found."""
+    """Installs a kernelspec in a Jupyter data directory. In its kernels, FOUND_IN shows where it was found."""
     resources = directory / "kernels" / name
     resources.mkdir(parents=True)
     environment = {"FOUND_IN": directory.name, **more.pop("env", {})}
@@ -29,7 +29,7 @@ def install(directory, name="tester", argv=IPYKERNEL, language="tester", **more)
 
 @pytest.fixture
 def start_with(start_server, tmp_path):
-    """Starts a server whose only kernelspecs, beside those of its Python environment, are in these places."""
+    """Starts a server whose kernelspecs are only in these places and in its Python environment."""
 
     def start(*jupyter_path, options=(), **environment):
         path = os.pathsep.join(map(str, jupyter_path))
@@ -41,7 +41,7 @@ def start_with(start_server, tmp_path):
 
 @pytest.fixture
 def prefix(tmp_path):
-    """A virtual environment like that of the kernels, with a `share` of its own."""
+    """A virtual environment like the kernels', with its own `share`."""
     prefix = tmp_path / "prefix"
     prefix.mkdir()
     for entry in KERNEL_ENVIRONMENT.resolve().iterdir():
@@ -87,7 +87,7 @@ def test_the_environments_kernelspecs_come_first_then_jupyter_path_then_the_user
     assert [found_in(server, name) for name in ("all", "two", "one")] == [str(own), str(listed), str(user)]
 
 
-def test_the_kernel_of_our_package_is_python_whatever_else_is_installed(start_with, tmp_path):
+def test_python_is_the_kernel_of_our_package_whatever_is_installed(start_with, tmp_path):
     install(tmp_path / "listed", "python3", language="python")
     install(tmp_path / "listed", "another", language="python")
     server = start_with(tmp_path / "listed")
@@ -96,22 +96,22 @@ def test_the_kernel_of_our_package_is_python_whatever_else_is_installed(start_wi
     assert found_in(server, "another") == "listed"
 
 
-def test_a_kernelspec_is_asked_for_by_its_name_or_by_its_language(start_with, tmp_path):
+def test_a_kernelspec_is_found_by_its_name_or_language(start_with, tmp_path):
     install(tmp_path / "listed", "My-Kernel.1", language="Own Language")
     server = start_with(tmp_path / "listed")
     assert found_in(server, "my-kernel.1") == found_in(server, "own language") == "listed"
 
 
-def test_an_execution_ends_though_its_kernel_answers_nothing_more(start_with, tmp_path):
-    """Kernels of other languages are asked a question behind the code, so that late output is seen."""
+def test_an_execution_ends_though_its_kernel_stops_answering(start_with, tmp_path):
+    """The server sends kernels of other languages another request after the code, to get late output."""
     install(tmp_path / "listed")
     server = start_with(tmp_path / "listed")
     code = "import time\nget_ipython().kernel.shell_handlers['kernel_info_request'] = lambda *_: time.sleep(1000)\n1"
     assert server.client.execute(code, language="tester").succeeded().text == "1"
 
 
-def test_a_kernel_that_leaves_it_to_its_client_to_end_it_is_ended(start_with, tmp_path):
-    """As IRkernel does at `q()`: it only says so, in a payload."""
+def test_a_kernel_that_its_client_must_end_is_ended(start_with, tmp_path):
+    """As IRkernel does at `q()`: it only sends a payload."""
     install(tmp_path / "listed")
     client = start_with(tmp_path / "listed").client
     client.execute("x = 1", language="tester").succeeded()
@@ -124,7 +124,7 @@ def test_a_kernel_that_leaves_it_to_its_client_to_end_it_is_ended(start_with, tm
     assert execution.text == "False" and execution.count == 1
 
 
-def test_kernelspecs_that_are_installed_meanwhile_are_found(start_with, tmp_path):
+def test_kernelspecs_installed_later_are_found(start_with, tmp_path):
     server = start_with(tmp_path / "listed")
     for language in ("first", "second"):
         check_error(server.client.post("/execute", {"code": "1", "language": language}), 400, language)
@@ -137,7 +137,7 @@ def test_kernelspecs_that_are_installed_meanwhile_are_found(start_with, tmp_path
     wait_until(lambda: "javascript" in [context["language"] for context in server.client.contexts()], "it is listed")
 
 
-def test_what_is_no_kernelspec_disturbs_nobody(start_with, tmp_path):
+def test_invalid_kernelspecs_are_ignored(start_with, tmp_path):
     listed = tmp_path / "listed"
     install(listed)
     broken = {
@@ -156,8 +156,8 @@ def test_what_is_no_kernelspec_disturbs_nobody(start_with, tmp_path):
     assert not [name for name in [*broken, "bad-name", "file", "loop"] if name in refusal], refusal
 
 
-def test_what_a_kernelspec_leaves_open_is_filled_in(start_with, tmp_path):
-    """Names in braces in the command, variables in the values of variables, and `python` for the environment's."""
+def test_placeholders_in_a_kernelspec_are_filled_in(start_with, tmp_path):
+    """Placeholders in the command, variables in `env` values, and `python` for the environment's interpreter."""
     start = "import sys\nfrom ipykernel.kernelapp import launch_new_instance\nlaunch_new_instance(sys.argv[2:])"
     resources = install(
         tmp_path / "listed", argv=["python3", "{resource_dir}/start.py", "{odd}", "--f={connection_file}"],
@@ -172,14 +172,14 @@ def test_what_a_kernelspec_leaves_open_is_filled_in(start_with, tmp_path):
     assert (prefix, odd) == (str(KERNEL_ENVIRONMENT), "{odd}")
 
 
-def test_kernels_have_the_servers_variables_without_its_own_settings(start_with):
+def test_kernels_inherit_the_servers_variables_except_its_settings(start_with):
     client = start_with(GIVEN="a b", CODE_INTERPRETER_MAX_QUEUED="7").client
     code = "import os; (os.environ['GIVEN'], [n for n in os.environ if n.startswith('CODE_INTERPRETER_') and 'KERNEL' not in n])"
     assert client.execute(code).succeeded().text == str(("a b", []))
 
 
 @pytest.mark.parametrize("mode", ["signal", "message"])
-def test_code_is_interrupted_the_way_that_the_kernelspec_asks_for(start_with, tmp_path, mode):
+def test_code_is_interrupted_by_the_kernelspecs_interrupt_mode(start_with, tmp_path, mode):
     install(tmp_path / "listed", interrupt_mode=mode)
     client = start_with(tmp_path / "listed").client
     client.execute("kept = 'kept'", language="tester").succeeded()
@@ -189,8 +189,8 @@ def test_code_is_interrupted_the_way_that_the_kernelspec_asks_for(start_with, tm
     assert client.execute("kept", language="tester").succeeded().text == "kept"
 
 
-def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path):
-    """A stock ipykernel, which drops what is above its high-water mark: we take its output as fast as it comes."""
+def test_a_third_party_kernel_loses_no_output(start_with, tmp_path):
+    """A stock ipykernel, which drops messages above its high-water mark: its output is read at once."""
     install(tmp_path / "listed")
     client = start_with(tmp_path / "listed").client
     stream = client.stream("for index in range(5000): display(index)", language="tester")
@@ -199,7 +199,7 @@ def test_a_kernel_of_somebody_elses_loses_no_output_either(start_with, tmp_path)
     assert [result["text"] for result in execution.results] == [str(index) for index in range(5000)]
 
 
-# Where kernels are met
+# Sockets
 
 TRANSPORT = "from ipykernel import get_connection_info; get_connection_info(unpack=True)['transport']"
 
@@ -214,7 +214,7 @@ def test_a_python_kernel_behind_a_wrapper_script_has_unix_sockets(start_with, tm
     assert client.execute(TRANSPORT, language="tester").succeeded().text == "ipc"
 
 
-def test_a_kernel_that_takes_no_unix_sockets_gets_ports(start_with, tmp_path):
+def test_a_kernel_without_unix_sockets_gets_ports(start_with, tmp_path):
     wrapper = tmp_path / "wrapper"
     wrapper.write_text(
         f"#!{KERNEL_ENVIRONMENT}/bin/python\nimport json, sys\n"
@@ -230,14 +230,14 @@ def test_a_kernel_that_takes_no_unix_sockets_gets_ports(start_with, tmp_path):
     assert server.log.count("the kernel takes no Unix sockets") == 1
 
 
-def test_a_kernelspec_can_say_which_sockets_its_kernel_takes(start_with, tmp_path):
+def test_a_kernelspec_can_choose_the_sockets_of_its_kernel(start_with, tmp_path):
     install(tmp_path / "listed", metadata={"code_interpreter": {"transport": "tcp"}})
     client = start_with(tmp_path / "listed").client
     assert client.execute(TRANSPORT, language="tester").succeeded().text == "tcp"
 
 
-def test_ports_of_kernels_are_given_to_nobody_else(start_with, tmp_path):
-    """Many start at once, beside a process that takes any free ports all the time."""
+def test_ports_of_kernels_are_reserved(start_with, tmp_path):
+    """Many start at once, while another process binds all free ports."""
     install(tmp_path / "listed", metadata={"code_interpreter": {"transport": "tcp"}})
     client = start_with(tmp_path / "listed").client
     is_over = threading.Event()
@@ -273,7 +273,7 @@ def listen(port):
 listeners = [listen(connection[f"{name}_port"]) for name in ("iopub", "shell", "control")]
 accepted = [listeners[0].accept()[0]]
 """
-"""What has a kernel's sockets, and a client on the first of them: what it does next is the test's."""
+"""Fakes the sockets of a kernel. The test decides what happens to the first client."""
 
 
 HIDDEN = ("/usr/bin/env", "PYTHONHASHSEED=0")
@@ -301,7 +301,7 @@ def listener(then, *interpreter):
     ids=["no such path", "no such name", "exit 3", "SIGKILL", "reason", "traceback", "dies when spoken to", "… behind a wrapper", "… on TCP",
          "dies when greeted", "speaks HTTP"],
 )
-def test_a_kernel_that_does_not_start_says_why_and_harms_nobody(start_with, tmp_path, argv, words):
+def test_a_kernel_that_does_not_start_is_reported_with_a_reason(start_with, tmp_path, argv, words):
     metadata = {"code_interpreter": {"transport": "tcp"}} if HIDDEN[1] in argv else {}
     install(tmp_path / "listed", argv=argv, metadata=metadata)
     server = start_with(tmp_path / "listed")
@@ -314,7 +314,7 @@ def test_a_kernel_that_does_not_start_says_why_and_harms_nobody(start_with, tmp_
     wait_until(lambda: len(server.kernels()) == 1, "no other kernel is left")
 
 
-def test_a_start_that_fails_once_is_tried_again(start_with, tmp_path):
+def test_a_failed_start_is_retried(start_with, tmp_path):
     marker = tmp_path / "tried"
     command = f"if [ -e {marker} ]; then exec python3 -m ipykernel_launcher -f \"$1\"; fi; touch {marker}; exit 1"
     install(tmp_path / "listed", argv=["/bin/sh", "-c", command, "sh", "{connection_file}"])

@@ -1,4 +1,4 @@
-"""What the server writes down, and what it must not."""
+"""The log: what it contains, and what it must not contain."""
 
 import json
 
@@ -8,7 +8,7 @@ SECRETS = {"code": "secret-in-code", "value": "secret-in-value", "output": "secr
 
 
 def use(server):
-    """One of everything, with a secret in all that must not be logged."""
+    """One request of each kind, with a secret in everything that must not be logged."""
     client = server.client
     context = client.create_context()
     code = f"# {SECRETS['code']}\nprint('{SECRETS['output']}'.upper().lower())\nimport os; len(os.environ['NAME'])"
@@ -24,7 +24,7 @@ def use(server):
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("level", ["info", "debug", "trace"])
-def test_neither_code_nor_values_nor_output_are_logged(start_server, level, log_format):
+def test_code_values_and_output_are_not_logged(start_server, level, log_format):
     server = start_server("--log-level", level, "--log-format", log_format, "--kernel-env", "GIVEN=secret-in-kernel-env")
     use(server)
     server.stop()
@@ -48,7 +48,7 @@ def test_each_request_has_a_line(start_server, log_format, client):
     assert client in missing and client in upload
 
 
-def test_json_logs_are_one_object_a_line(start_server):
+def test_json_logs_are_one_object_per_line(start_server):
     server = start_server("--log-format", "json", "--log-level", "debug")
     server.client.execute("import sys; print('noise', file=sys.stderr)").succeeded()
     server.client.get("/no\"where\\").expect(404)
@@ -71,15 +71,15 @@ def test_a_request_cannot_forge_a_line(start_server):
 
 
 @pytest.mark.backends("any")
-def test_warnings_only_where_asked(start_server):
+def test_the_log_level_is_respected(start_server):
     server = start_server("--log-level", "error")
     server.client.execute("1").succeeded()
     assert "/execute" not in "".join(server.log_lines)
 
 
 @pytest.mark.backends("jupyter")
-def test_the_token_of_the_back_end_is_not_shown_to_other_processes(start_server):
-    """A command line is for all to read; the token of the Jupyter Server that we start must not stand in one."""
+def test_the_token_of_the_back_end_is_hidden_from_other_processes(start_server):
+    """Command lines are public: the token of the managed Jupyter Server must not be in one."""
     from pathlib import Path
 
     server = start_server("--log-level", "debug")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backends("local")
 
 
 class Pool:
-    """A server's warm kernels: those that belong to no context."""
+    """A server's warm kernels: those of no context."""
 
     def __init__(self, server, size):
         self.server, self.size = server, size
@@ -26,15 +26,15 @@ class Pool:
         return {kernel[0] for kernel in self.server.kernels()} - taken
 
     def full(self):
-        """Waits until as many are there as shall be; their process ids."""
-        return wait_until(lambda: pids if len(pids := self.pids()) == self.size else None, "the reserve is full", pause=0.1)
+        """Waits until the pool is full; returns their process ids."""
+        return wait_until(lambda: pids if len(pids := self.pids()) == self.size else None, "the pool is full", pause=0.1)
 
 
 @pytest.fixture
 def start_pool(start_server):
     def start(size, *options, **settings):
         server = start_server("--warm", str(size), *options, **settings)
-        # The default kernel may still be exchanged for one with everything loaded; here it would be counted twice.
+        # The default kernel may still be upgraded to one with preloaded modules, and would be counted twice.
         for context in server.client.contexts():
             server.client.delete_context(context["id"]).expect(200)
         return Pool(server, size)
@@ -42,16 +42,16 @@ def start_pool(start_server):
     return start
 
 
-def test_a_context_gets_a_kernel_that_was_there_before(start_pool):
+def test_a_context_gets_a_warm_kernel(start_pool):
     pool = start_pool(1)
     client = pool.server.client
-    (reserve,) = pool.full()
+    (warm,) = pool.full()
     context = client.create_context()
-    assert pid_of(client, context) == reserve
-    assert pool.full() != {reserve}
+    assert pid_of(client, context) == warm
+    assert pool.full() != {warm}
 
 
-def test_without_a_reserve_there_is_no_kernel_beside_those_of_contexts(start_server):
+def test_without_a_pool_only_contexts_have_kernels(start_server):
     server = start_server("--warm", "0")
     [default] = [context for context in server.client.contexts() if context["language"] == "python"]
     contexts = [default, server.client.create_context()]
@@ -63,7 +63,7 @@ def test_without_a_reserve_there_is_no_kernel_beside_those_of_contexts(start_ser
 
 
 @pytest.mark.parametrize("name", ["", "a ü 'b' \"c\" {d} %e \\f"], ids=["the same directory", "another directory"])
-def test_a_kernel_of_the_reserve_looks_as_a_fresh_one(start_pool, start_server, tmp_path, name):
+def test_a_warm_kernel_looks_like_a_new_one(start_pool, start_server, tmp_path, name):
     workspace = tmp_path / "workspace"
     directory = workspace / name
     directory.mkdir(parents=True)
@@ -72,17 +72,17 @@ def test_a_kernel_of_the_reserve_looks_as_a_fresh_one(start_pool, start_server, 
     fresh = start_server("--warm", "0", workspace=workspace)
     fresh.wait_until_forking()
     client = pool.server.client
-    (reserve,) = pool.full()
+    (warm,) = pool.full()
     context = client.create_context(cwd=str(directory))
     seen, expected = portrait(client, context), portrait(fresh.client, fresh.client.create_context(cwd=str(directory)))
     assert seen == expected
     assert seen["directory"] == seen["directories"][0] == str(directory).rstrip("/")
     execution = client.execute("import neighbour; neighbour.value", context_id=context["id"]).succeeded()
     assert (execution.count, execution.text) == (2, "imported")
-    assert pid_of(client, context) == reserve
+    assert pid_of(client, context) == warm
 
 
-def test_what_is_only_in_the_workspace_is_not_imported_elsewhere(start_pool, tmp_path):
+def test_modules_in_the_workspace_are_not_imported_elsewhere(start_pool, tmp_path):
     pool = start_pool(1)
     (pool.server.workspace / "neighbour.py").write_text("")
     pool.full()
@@ -101,7 +101,7 @@ def test_random_numbers_differ_from_context_to_context(start_pool):
         assert len(set(numbers)) == len(contexts), numbers
 
 
-def test_what_one_context_does_is_not_seen_in_the_next(start_pool):
+def test_contexts_do_not_see_each_others_state(start_pool):
     pool = start_pool(1)
     client = pool.server.client
     code = "import os, sys, builtins\nos.environ['LEFT'] = builtins.left = 'left'; os.chdir('/'); sys.path.append('/left'); left = 1"
@@ -113,28 +113,28 @@ def test_what_one_context_does_is_not_seen_in_the_next(start_pool):
     assert client.execute(code, context_id=context["id"]).succeeded().text == str((False,) * 5)
 
 
-def test_variables_for_all_kernels_reach_the_reserve(start_pool):
+def test_kernel_env_reaches_warm_kernels(start_pool):
     pool = start_pool(1, "--kernel-env", "GIVEN=a=b c")
-    (reserve,) = pool.full()
+    (warm,) = pool.full()
     context = pool.server.client.create_context()
     execution = pool.server.client.execute("import os; os.environ['GIVEN'], os.getpid()", context_id=context["id"])
-    assert execution.succeeded().text == str(("a=b c", reserve))
+    assert execution.succeeded().text == str(("a=b c", warm))
 
 
-def test_a_reserve_of_three_is_filled_again_each_time(start_pool):
+def test_a_pool_of_three_is_refilled(start_pool):
     pool = start_pool(3)
     client = pool.server.client
     for _ in range(2):
-        reserve = pool.full()
+        warm = pool.full()
         contexts = [client.create_context() for _ in range(3)]
-        assert {pid_of(client, context) for context in contexts} == reserve
-    assert not pool.full() & reserve
+        assert {pid_of(client, context) for context in contexts} == warm
+    assert not pool.full() & warm
     for context in client.contexts():
         client.delete_context(context["id"]).expect(200)
     assert len(pool.full()) == 3
 
 
-def test_more_contexts_at_once_than_there_are_in_reserve_all_get_a_kernel_each(start_pool):
+def test_more_contexts_than_warm_kernels_all_get_a_kernel(start_pool):
     pool = start_pool(2)
     client = pool.server.client
     pool.full()
@@ -147,14 +147,14 @@ def test_more_contexts_at_once_than_there_are_in_reserve_all_get_a_kernel_each(s
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_kernel_that_dies_in_reserve_is_replaced(start_pool, size):
+def test_a_warm_kernel_that_dies_is_replaced(start_pool, size):
     pool = start_pool(size)
     client = pool.server.client
     dead = pool.full()
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not any(map(processes.is_alive, dead)), "they are dead", pause=0)
-    # Who comes before there are others gets none of the dead.
+    # Contexts created before the replacements are ready do not get a dead kernel.
     context = client.create_context()
     assert client.execute("'alive'", context_id=context["id"]).succeeded().text == "alive"
     assert pid_of(client, context) not in dead
@@ -162,28 +162,28 @@ def test_a_kernel_that_dies_in_reserve_is_replaced(start_pool, size):
     assert client.is_healthy()
 
 
-def test_a_restart_takes_a_kernel_of_the_reserve(start_pool, tmp_path):
+def test_a_restart_takes_a_warm_kernel(start_pool, tmp_path):
     pool = start_pool(1)
     client = pool.server.client
     context = client.create_context(cwd=str(tmp_path))
     client.execute("left = 1", context_id=context["id"]).succeeded()
-    old, (reserve,) = pid_of(client, context), pool.full()
+    old, (warm,) = pid_of(client, context), pool.full()
     client.restart_context(context["id"]).expect(200)
     execution = client.execute("import os; print('left' in globals(), os.getcwd(), os.getpid())", context_id=context["id"])
-    assert (execution.succeeded().count, execution.stdout) == (1, f"False {tmp_path} {reserve}\n")
+    assert (execution.succeeded().count, execution.stdout) == (1, f"False {tmp_path} {warm}\n")
     assert not processes.is_alive(old)
 
 
-def test_a_kernel_that_died_is_replaced_from_the_reserve(start_pool):
+def test_a_dead_kernel_is_replaced_by_a_warm_one(start_pool):
     pool = start_pool(1)
     client = pool.server.client
     context = client.create_context()
-    (reserve,) = pool.full()
+    (warm,) = pool.full()
     assert client.execute("import os; os._exit(1)", context_id=context["id"]).error["name"] == "KernelDied"
-    assert pid_of(client, context) == reserve
+    assert pid_of(client, context) == warm
 
 
-def test_the_reserve_is_no_context(start_pool):
+def test_warm_kernels_are_not_contexts(start_pool):
     pool = start_pool(1, "--max-contexts", "1")
     client = pool.server.client
     pool.full()
@@ -193,22 +193,22 @@ def test_the_reserve_is_no_context(start_pool):
     check_error(client.post("/contexts", {}), 429)
 
 
-def test_other_languages_leave_the_reserve_alone(start_pool):
+def test_other_languages_take_no_warm_kernel(start_pool):
     pool = start_pool(1)
-    reserve = pool.full()
+    warm = pool.full()
     context = pool.server.client.create_context(language="bash")
-    assert reserve < pool.pids()
+    assert warm < pool.pids()
     pool.server.client.delete_context(context["id"]).expect(200)
-    assert pool.pids() == reserve
+    assert pool.pids() == warm
 
 
 @pytest.mark.parametrize("arguments", [["--warm", "-1"], ["--warm", "many"], ["--warm", "1000"]], ids=" ".join)
-def test_a_reserve_that_makes_no_sense_is_refused(start_server, arguments):
+def test_an_invalid_pool_size_is_refused(start_server, arguments):
     with pytest.raises(AssertionError, match="the server ended with [1-9]"):
         start_server(*arguments)
 
 
-def test_contexts_from_the_reserve_leave_no_descriptor_open(start_pool):
+def test_contexts_with_warm_kernels_leave_no_descriptor_open(start_pool):
     pool = start_pool(1)
     client = pool.server.client
 

@@ -1,1 +1,1 @@
-"""What the tests share: the server as a process, its clients, and what they look at on the machine."""
+"""Shared by the tests: the server's process, its clients, and views of the machine."""

@@ -1,4 +1,4 @@
-"""A plain client of the server: one connection a request, and nothing done to paths, so that hostile ones arrive."""
+"""A plain client: one connection per request, and paths unchanged, so that hostile ones arrive."""
 
 import contextlib
 import http.client
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .ndjson import Execution, LineReader
 
 TIMEOUT = 100.0
-"""Seconds without a byte before a read gives up: longer than any wait that a test provokes."""
+"""The read time-out in seconds: longer than any wait that a test causes."""
 
 
 @dataclass
@@ -29,13 +29,13 @@ class Response:
         return self.body.decode()
 
     def expect(self, status):
-        """Itself, where the status is as it should be."""
+        """Returns itself; fails for another status."""
         assert self.status == status, f"{self.status} in place of {status}: {self.body[:500]!r}"
         return self
 
 
 def check_error(response, status, *words):
-    """An error reply as the contract has it: one line of plain text that holds `words`."""
+    """Checks an error response: one line of plain text that contains `words`."""
     response.expect(status)
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8", response.headers["Content-Type"]
     line = response.text
@@ -46,7 +46,7 @@ def check_error(response, status, *words):
 
 
 class Stream:
-    """A running execution. Headers have arrived; lines are read as they come."""
+    """A running execution. Its headers have arrived; lines are read as they arrive."""
 
     def __init__(self, connection, response):
         self._connection = connection
@@ -64,21 +64,21 @@ class Stream:
         return line
 
     def until(self, kind):
-        """Reads up to a line of that type, and returns its value."""
+        """Reads up to a line of a type; returns its value."""
         while (line := self.next()) is not None:
             if line.type == kind:
                 return line.value
         raise AssertionError(f"no line {kind!r} in:\n{self.execution.brief()}")
 
     def finish(self):
-        """Reads the rest, and returns the execution, checked."""
+        """Reads the rest; returns the checked execution."""
         while self.next() is not None:
             pass
         self._connection.close()
         return self.execution.check()
 
     def vanish(self, reset=False):
-        """The client goes away: with a FIN, or with a reset."""
+        """Disconnects, with FIN or with a reset."""
         connection = self._connection.sock or self.response.fp.raw._sock
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -96,14 +96,14 @@ class Client:
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT)
 
     def request(self, method, path, body=None, headers=None):
-        """One request on a connection of its own; the whole reply."""
+        """Sends a request on a new connection; returns the whole response."""
         with contextlib.closing(self.connect()) as connection:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             return Response(response.status, response.headers, response.read())
 
     def post(self, path, value=None, headers=None):
-        """POST of a JSON value; without one, of nothing at all."""
+        """POSTs a JSON value, or an empty body."""
         body = None if value is None else json.dumps(value).encode()
         return self.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})})
 
@@ -122,7 +122,7 @@ class Client:
     # Executions
 
     def stream(self, code, **fields):
-        """Starts an execution, and returns when its headers have arrived."""
+        """Starts an execution; returns when its headers have arrived."""
         connection = self.connect()
         body = json.dumps({"code": code, **fields}).encode()
         connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
@@ -134,7 +134,7 @@ class Client:
         return Stream(connection, response)
 
     def execute(self, code, **fields):
-        """Runs code to its end."""
+        """Runs code until the execution ends."""
         return self.stream(code, **fields).finish()
 
     # Contexts
@@ -159,7 +159,7 @@ class Client:
 
 
 def at_once(count, work):
-    """Runs `work(index)` on so many threads at the same time; returns the results in order, or raises the first error."""
+    """Runs `work(index)` on several threads at once; returns the results in order, or raises the first error."""
     barrier = threading.Barrier(count)
     results, errors = [None] * count, []
 

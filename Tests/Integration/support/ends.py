@@ -1,4 +1,4 @@
-"""Ways in which a kernel's process ends, and how they are told."""
+"""Ways in which a kernel's process ends, and how they are reported."""
 
 import pytest
 
@@ -11,4 +11,4 @@ each_end_of_a_kernel = pytest.mark.parametrize(
     ],
     ids=["exit 3", "SIGKILL", "segfault"],
 )
-"""The test gets `code`, which ends its kernel, and the `value` of the error that says how."""
+"""Parametrizes a test with `code`, which ends its kernel, and `value`, the text of the error."""

@@ -1,4 +1,4 @@
-"""The stream of an execution: read as it arrives, and held against what every stream promises."""
+"""The stream of an execution: read as it arrives, and checked against the contract."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 @dataclass
 class Line:
-    """One line: its bytes, its object, and when its last byte arrived (monotonic seconds)."""
+    """A line: its bytes, its object, and its time of arrival (monotonic seconds)."""
 
     raw: bytes
     value: dict
@@ -63,7 +63,7 @@ class Execution:
 
     @property
     def main(self):
-        """The cell's value: the only result that says it is the main one."""
+        """The cell's value: the only result with `is_main_result`."""
         found = [value for value in self.results if value["is_main_result"]]
         assert len(found) == 1, f"{len(found)} main results in {self.brief()}"
         return found[0]
@@ -74,7 +74,7 @@ class Execution:
 
     @property
     def restart(self):
-        """Why the context's memory is gone; None where nothing was said of that."""
+        """Why the context's memory was lost; None if that was not reported."""
         found = self.of("context_restarted")
         return found[0]["reason"] if found else None
 
@@ -89,16 +89,16 @@ class Execution:
         return self.of("number_of_executions")[0]["execution_count"]
 
     def succeeded(self):
-        """Itself, where no error was reported."""
+        """Returns itself; fails if an error was reported."""
         assert not self.of("error"), self.brief()
         return self
 
     def brief(self):
-        """For messages: every line, cut."""
+        """For messages: the beginning of every line."""
         return "\n".join(line.raw[:300].decode(errors="replace") for line in self.lines)
 
     def check(self):
-        """What holds for every stream, whatever ran."""
+        """Checks the rules for every stream."""
         assert self.types[-1:] == ["end_of_execution"], self.brief()
         assert self.types.count("end_of_execution") == 1, self.brief()
         types = self.types[1:] if self.types[0] == "context_restarted" else self.types
@@ -139,7 +139,7 @@ def check_line(value):
 
 
 class LineReader:
-    """Cuts what `read` returns into lines. `read` gives the next bytes, and b"" at the end."""
+    """Splits the input into lines. `read` returns the next bytes, and b"" at the end."""
 
     def __init__(self, read):
         self._read = read
@@ -147,7 +147,7 @@ class LineReader:
         self._ready = []
 
     def next(self):
-        """The next Line, or None at the end of the stream, where nothing may be left over."""
+        """The next Line; None at the end of the stream, which must not be inside a line."""
         while not self._ready:
             piece = self._read()
             if not piece:

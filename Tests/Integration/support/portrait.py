@@ -1,4 +1,4 @@
-"""What code can see of the kernel that it runs in, for tests in which two of them shall be alike."""
+"""The properties of a kernel that code can observe, for tests that compare two kernels."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them. A process that nobody has reaped yet (a zombie) counts as gone."""
+"""Processes in /proc. Zombies count as gone."""
 
 import contextlib
 import os
@@ -9,16 +9,17 @@ from pathlib import Path
 from .waiting import wait_until
 
 MARK = "INTEGRATION_TEST_MARK"
-"""Each server gets a value of its own in this variable, and what it starts inherits it. (The server keeps variables
-that begin with CODE_INTERPRETER_ to itself.)"""
+"""Each server has its own value of this variable, which its descendants inherit. (The server does not pass on variables
+that begin with CODE_INTERPRETER_.)
+"""
 
 
 KERNEL_MARK = "CODE_INTERPRETER_KERNEL"
-"""The server gives each kernel a value of its own in this variable: SERVER/KERNEL, where a KERNEL of zeros is none."""
+"""The server's mark of each kernel, SERVER/KERNEL. A KERNEL of zeros is none."""
 
 
 def state(pid):
-    """The state letter in /proc/PID/stat, or None where there is no such process."""
+    """The state letter in /proc/PID/stat; None if there is no such process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -53,7 +54,7 @@ def wait_until_still(*pids):
 
 
 def started(pid):
-    """When it was started, in ticks of the machine's clock."""
+    """The start time in clock ticks."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except OSError:
@@ -72,7 +73,7 @@ def everyone():
 
 
 def descendants(pid):
-    """The living children of `pid`, theirs, and so on."""
+    """The live descendants of `pid`."""
     children = {}
     for one in everyone():
         children.setdefault(parent(one), []).append(one)
@@ -85,7 +86,7 @@ def descendants(pid):
 
 
 def variable(pid, name):
-    """A variable that the process was started with, or None."""
+    """A variable in the environment of the process; None if it is not set."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
@@ -96,12 +97,14 @@ def variable(pid, name):
 
 
 def marked(mark):
-    """The living processes that carry `mark` in their environment, wherever they hang in the tree."""
+    """The live processes with `mark` in their environment, anywhere in the process tree."""
     return [pid for pid in everyone() if variable(pid, MARK) == mark and is_alive(pid)]
 
 
 def kernels(pids):
-    """Of these processes those of kernels: for each kernel its own, which is the oldest, and those that it started."""
+    """The kernels among these processes: for each kernel a list of its own process, which is the oldest, and its
+    descendants.
+    """
     found = {}
     for pid in sorted(pids, key=started):
         if (mark := variable(pid, KERNEL_MARK)) and mark.rpartition("/")[2].strip("0-"):
@@ -110,7 +113,7 @@ def kernels(pids):
 
 
 def arguments(pid):
-    """The command line, its program first; empty where there is no such process."""
+    """The command line; empty if there is no such process."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -119,12 +122,12 @@ def arguments(pid):
 
 
 def running(pids, module):
-    """Of these processes those that were started as `python -m module`."""
+    """The processes that were started as `python -m module`."""
     return [pid for pid in pids if ["-m", module] in map(list, pairwise(arguments(pid)))]
 
 
 def describe(pids):
-    """For messages alone, as paths can hold any word: each process with its command line."""
+    """For messages only, as paths can contain any word: each process with its command line."""
     return "\n".join(f"{pid} {state(pid)} {' '.join(arguments(pid))[:200]}" for pid in pids)
 
 

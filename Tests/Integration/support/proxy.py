@@ -41,7 +41,7 @@ class Proxy:
         self._frozen.set()
 
     def thaw(self):
-        """Lets new connections through; those that were frozen are lost."""
+        """Forwards new connections; frozen ones are lost."""
         self.cut()
         self._frozen.clear()
 

@@ -1,4 +1,4 @@
-"""Bytes to the server as they are, well formed or not, and its replies read without help from a library."""
+"""Sends raw bytes to the server, well formed or not, and reads responses without a library."""
 
 import socket
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class RawConnection:
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_buffer:
-            # Before it connects: later the system has promised more to the other side.
+            # Before the connection: later the system has advertised a larger window.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect((host, port))
         self.buffer = b""
@@ -40,7 +40,7 @@ class RawConnection:
         return self
 
     def send_quietly(self, data):
-        """Sends as far as the server still listens: it may refuse what it has seen and close."""
+        """Sends until the server closes, which it may do after a refusal."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -74,14 +74,14 @@ class RawConnection:
         return data
 
     def rest(self):
-        """Everything up to the end of the connection."""
+        """Reads until the end of the connection."""
         while self._more():
             pass
         data, self.buffer = self.buffer, b""
         return data
 
     def is_closed(self):
-        """Waits for the server to close; anything it still sends is a failure."""
+        """Waits for the server to close; fails if it sends anything."""
         data = self.rest()
         assert data == b"", f"sent in place of closing: {data[:500]!r}"
         return True
@@ -128,7 +128,7 @@ class RawConnection:
 
 
 def exchange(port, data, method="GET", finish=False):
-    """One reply to these bytes."""
+    """Sends these bytes; returns the response."""
     with RawConnection(port) as connection:
         connection.send_quietly(data)
         if finish:

@@ -1,4 +1,4 @@
-"""The real server as a process."""
+"""The server's process."""
 
 import os
 import re
@@ -21,7 +21,7 @@ LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|0\.0\.0\.0|\[::1\]|
 
 
 class Server:
-    """Started at once; `client` speaks to it; `stop` ends it as an operator would, and looks at what is left."""
+    """Starts the server. `client` is its client; `stop` ends it as an operator would, and checks what is left."""
 
     def __init__(self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None):
         self.workspace = Path(workspace)
@@ -53,7 +53,7 @@ class Server:
             raise
 
     def _environment(self, extra):
-        # ipykernel leaves the file descriptors of its output alone where it sees PYTEST_CURRENT_TEST.
+        # ipykernel does not capture file descriptors if PYTEST_CURRENT_TEST is set.
         ours = ("CODE_INTERPRETER_", "PYTEST_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         kernelspecs = str(TEST_ENVIRONMENT / "share/jupyter")
@@ -80,11 +80,11 @@ class Server:
 
     @property
     def log(self):
-        """All that it wrote, on both outputs."""
+        """Its standard output and error."""
         return "".join(self.output) + "".join(self.log_lines)
 
     def join_readers(self):
-        """Waits for the rest of its output. Whoever inherited the pipes must be gone for that."""
+        """Waits for the rest of its output. Processes that inherited the pipes must have ended."""
         for reader in self._readers:
             reader.join(10)
 
@@ -100,7 +100,7 @@ class Server:
         self.process.send_signal(number)
 
     def wait(self, seconds=HANG):
-        """The exit code; a server that hangs is killed, and fails the test."""
+        """Waits for the exit code; a server that hangs is killed, and the test fails."""
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -112,16 +112,16 @@ class Server:
         return [pid for pid in processes.marked(self.mark) if pid != self.pid]
 
     def kernels(self):
-        """The living kernels, warm ones too, and what they have started: each kernel has a list of its own."""
+        """The live kernels, including warm ones, with their descendants: a list for each kernel."""
         return processes.kernels(self.leftovers())
 
     def fork_server(self):
-        """The process that kernels are forked from, or None."""
+        """The process id of the fork server, or None."""
         found = processes.running(processes.descendants(self.pid), "code_interpreter_kernel.fork_server")
         return found[0] if found else None
 
     def wait_until_forking(self, other_than=None):
-        """Waits until the kernels of new contexts are forked, not started; the process id of what forks them."""
+        """Waits until new kernels are forked; returns the process id of the fork server."""
 
         def forked():
             fork_server = self.fork_server()
@@ -135,7 +135,7 @@ class Server:
         return wait_until(forked, "kernels are forked", pause=0.1)
 
     def check_nothing_is_left(self):
-        """No process of the server's, or started by it, lives on."""
+        """Checks that no process of the server or its descendants is left."""
         try:
             wait_until(lambda: not self.leftovers(), "its processes are gone")
         except AssertionError:
@@ -144,7 +144,7 @@ class Server:
             raise AssertionError(f"left behind:\n{left}") from None
 
     def stop(self):
-        """SIGTERM: exit code 0, and nothing left."""
+        """Sends SIGTERM; checks exit code 0 and that nothing is left."""
         if self.process.poll() is None:
             self.signal()
         code = self.wait()
@@ -160,7 +160,7 @@ class Server:
                 pass
 
     def kill(self):
-        """Ends it and all that it started, whatever state it is in."""
+        """Kills the server and its descendants, in any state."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -1,13 +1,13 @@
-"""Waiting for something to become true, with a bound that only tells a hang."""
+"""Waiting for a condition, with a limit that only detects a hang."""
 
 import time
 
 HANG = 60.0
-"""Seconds after which something that takes well under one counts as hung."""
+"""The limit in seconds for conditions that take well under one."""
 
 
 def wait_until(condition, what, seconds=HANG, pause=0.02):
-    """Asks `condition` until it gives something true, and returns that."""
+    """Waits until `condition` returns a true value; returns that."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
