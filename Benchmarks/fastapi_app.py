@@ -1,4 +1,4 @@
-"""The opponent for the HTTP part: FastAPI on uvicorn, each route in the quickest way that its documentation shows.
+"""The opponent for HTTP: FastAPI on uvicorn, each route in the fastest way in its documentation.
 
 Uploads go to a temporary file that is synced and renamed, as ours do, so that both make the same promise. They are
 written from the event loop: handing each block to a thread is slower.

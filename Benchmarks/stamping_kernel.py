@@ -1,4 +1,4 @@
-"""A Jupyter kernel on plain sockets that has the system tell when a request arrived and when its last message left.
+"""A Jupyter kernel on plain sockets. The system stamps when a request arrives and when its last message is sent.
 
 Of an execution it says what ipykernel says of `1+1`. The code is a number: how many microseconds it computes before
 each message, as a kernel does. What it has to tell is a `TIMES` in the file that STAMPS names. It is started with the
@@ -19,14 +19,14 @@ from harness.stamps import StampedSocket
 from harness.zmtp import COMMAND, GREETING, LONG, MORE, message, ready
 
 TIMES = struct.Struct("=QQQ")
-"""How many executions there were; of the last one, when the request arrived and when the last message left."""
+"""The number of executions, and the times at which the last request arrived and its last message was sent."""
 
 DELIMITER = b"<IDS|MSG>"
 KINDS = {"shell": b"ROUTER", "control": b"ROUTER", "iopub": b"PUB"}
 
 
 class Connection:
-    """A client's connection to one of the kernel's sockets; it has shaken hands."""
+    """A client's connection to one of the kernel's sockets, after the handshake."""
 
     def __init__(self, connection, kind):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -45,7 +45,7 @@ class Connection:
         self.read += piece
 
     def messages(self):
-        """What has arrived, whole messages in frames; commands and what is not whole yet are left out."""
+        """The complete messages that have arrived, as frames; without commands."""
         parts = []
         taken = at = 0
         while (found := next_frame(self.read, at)) is not None:
@@ -64,7 +64,7 @@ class Connection:
 
 
 def next_frame(read, at):
-    """(flags, body, where the next begins), or None where it is not there."""
+    """(flags, body, offset of the next frame); None if the frame is incomplete."""
     if len(read) < at + 2:
         return None
     flags = read[at]

@@ -1,1 +1,1 @@
-"""Measures the server beside its opponents: one run, one machine, the contestants taking turns."""
+"""Measures the server and its opponents: one run, one machine, in turns."""

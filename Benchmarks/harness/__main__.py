@@ -18,23 +18,23 @@ from .report import write
 def options():
     parser = argparse.ArgumentParser(prog="Benchmarks/run", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="few rounds: shows that everything works, not how fast it is"
+        "--quick", action="store_true", help="few rounds: a functional test, not a measurement"
     )
     parser.add_argument(
         "--only",
         action="append",
         choices=MEASUREMENTS,
         metavar="NAME",
-        help="this measurement alone (may be given again)",
+        help="run only this measurement (may be repeated)",
     )
-    parser.add_argument("--list", action="store_true", help="name the measurements and stop")
+    parser.add_argument("--list", action="store_true", help="list the measurements and exit")
     parser.add_argument(
         "--output",
         type=Path,
-        help="where the results go (default: beside this program; with --only or --quick: only to the terminal)",
+        help="the directory of the results (default: this program's; with --only or --quick: the terminal only)",
     )
     parser.add_argument(
-        "--scratch", type=Path, help="where files are uploaded to (default: /dev/shm, so that no disk is measured)"
+        "--scratch", type=Path, help="the directory of uploads (default: /dev/shm, so that no disk is measured)"
     )
     return parser.parse_args()
 
@@ -47,7 +47,7 @@ def main():
                 f"{name:12} {act.__doc__.splitlines()[0] if act.__doc__ else ''}" for name, act in MEASUREMENTS.items()
             )
         )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that child processes are stopped.
     allow_open_files()
     results = measured(given)
     whole = not (given.only or given.quick)
@@ -75,7 +75,7 @@ def measured(given):
             say(f"{time.monotonic() - begin:4.0f} s  {name}")
             try:
                 results["measurements"][name] = act(arena)
-            except Exception as error:  # One contestant's failure must not cost the other measurements.
+            except Exception as error:  # One contestant's failure must not stop the other measurements.
                 say(f"        failed: {error!r}")
                 results["measurements"][name] = {"failed": repr(error)[:500]}
     results["seconds"] = time.monotonic() - begin

@@ -1,4 +1,4 @@
-"""Who takes part: the contestants that run code, each under the name that stands in the tables."""
+"""The contestants that run code, by their names in the tables."""
 
 import sys
 import tempfile
@@ -32,7 +32,7 @@ STALE = 5  # Seconds after which a server may have closed a connection for being
 
 @dataclass
 class Lane:
-    """A contestant that runs code. `make(number)`: a client of a kernel of its own, the first of them number 0.
+    """A contestant that runs code. `make(number)` returns a client with a kernel of its own, starting with number 0.
 
     `server` is ours, where the lane leads over it.
     """
@@ -48,14 +48,14 @@ class Lane:
         return self.server is not None
 
     def several(self, count):
-        """The clients of that many kernels, when all is quiet again after the making of them."""
+        """Clients with `count` kernels, once the system is idle again."""
         found = [self.client(number) for number in range(count)]
         if self.server:
             self.server.family.settle()
         return found
 
     def client(self, number=0):
-        """The client of that kernel, connected anew where it may have been idle for long."""
+        """The client of a kernel, reconnected if it may have been idle for long."""
         while len(self.clients) <= number:
             self.clients.append(self.make(len(self.clients)))
         if monotonic() - self.given.get(number, monotonic()) > STALE:
@@ -65,7 +65,7 @@ class Lane:
 
 
 class Arena:
-    """Starts contestants when they are first asked for, and stops all of them at the end."""
+    """Starts contestants on first use, and stops all of them at the end."""
 
     def __init__(self, quick, directory):
         self.quick = quick
@@ -80,7 +80,7 @@ class Arena:
         self.stack.close()
 
     def keep(self, program):
-        """Has `program` stopped at the end."""
+        """Registers `program` to be stopped at the end."""
         self.stack.callback(program.stop)
         return program
 
@@ -94,7 +94,9 @@ class Arena:
         return CodeInterpreter.LOCAL if mode == OURS else CodeInterpreter.OVER_JUPYTER
 
     def server(self, mode):
-        """Ours in one of `MODES`; None where it does not come up, which is said once, and the others run without."""
+        """Our server in one of `MODES`. If it does not start, prints that once and returns None; the others run without
+        it.
+        """
         return self._once(mode, lambda: self._started(mode))
 
     def _started(self, mode):
@@ -108,7 +110,7 @@ class Arena:
 
     @property
     def modes(self):
-        """Those of `MODES` in which ours is there."""
+        """The `MODES` in which our server starts."""
         return [mode for mode in MODES if self.server(mode)]
 
     def _once(self, name, make):
@@ -141,13 +143,13 @@ class Arena:
 
     @property
     def web_servers(self):
-        """All that serve files and /health, and are there."""
+        """The available servers of files and /health."""
         servers = {FASTAPI: self.fastapi, OURS_SAME: self.server(OURS_SAME), FLOOR: self.floor}
         return {name: server for name, server in servers.items() if server}
 
     @property
     def lanes(self):
-        """All that run code, in the order in which they take turns."""
+        """The contestants that run code, in order of their turns."""
         if "lanes" not in self.made:
             self.made["lanes"] = self._lanes()
         return self.made["lanes"]
@@ -165,7 +167,7 @@ class Arena:
         def ours(server):
             return lambda number: server.client(server.new_context() if number else None)
 
-        # A kernel for each client: what it says would go to all that listen, and burden the one who is measured.
+        # One kernel per client: its output would go to all listeners, and slow the one that is measured.
         lanes = [
             Lane(ZEROMQ, kernel(stock_kernel)),
             Lane(ZEROMQ_VERIFIED, kernel(partial(stock_kernel, verify=True))),

@@ -1,4 +1,4 @@
-"""The latency of `1+1` by percentile, as one light picture."""
+"""The latency of `1+1` by percentile, as a light chart."""
 
 import matplotlib
 
@@ -17,7 +17,7 @@ from .arena import (  # noqa: E402
     ZEROMQ_OURS,
 )
 
-# Ours warm and wide, others cold and narrow; in the order of the legend.
+# Ours in warm colours and wide lines, others cold and narrow, in the order of the legend.
 STYLES = {
     OURS: ("#c2410c", 2.6, "-"),
     OURS_OWN: ("#ea8a3a", 2.0, "-"),
@@ -31,11 +31,11 @@ MARKS = (0, 50, 90, 99, 99.9)
 
 
 def draw(results, directory):
-    """Writes latency.svg and latency.png; nothing where latency was not measured."""
+    """Writes latency.svg and latency.png, if latency was measured."""
     curves = results["measurements"].get("latency", {})
     if not any(name in curves for name in STYLES):
         return
-    # Text as text, and the same file for the same numbers.
+    # Text stays text, and the file is reproducible.
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latency", "font.family": "sans-serif"}):
         figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
         for name, (colour, width, dashes) in STYLES.items():
@@ -49,7 +49,7 @@ def draw(results, directory):
 
 
 def plot(axes, curve, name, style):
-    """The percentiles stretched towards 100, so that the tail can be seen: 90, 99 and 99.9 stand equally far apart."""
+    """Percentiles, stretched towards 100 to show the tail: 90, 99 and 99.9 are equidistant."""
     across = [100 / (100 - share) for share, _ in curve]
     median = next(value for share, value in curve if share == 50)
     axes.plot(across, [value for _, value in curve], label=f"{name}: {median:.1f} ms", **style)

@@ -1,4 +1,4 @@
-"""What a server has started: how many processes, whether they rest, and what memory they have."""
+"""A server's descendants: their number, activity and memory."""
 
 import time
 from pathlib import Path
@@ -9,12 +9,12 @@ STEP = 0.1  # Seconds.
 RESTING_STEPS = 6  # Longer than the server waits before it begins to fill its pool again, also on a busy machine.
 RESTING_STEPS_OF_ALL = 2  # When it is known how many there are in the end: until the last of them has started.
 RESTING_TIME = 0.011  # Seconds of processor time a step: one tick of the counter, which is more than idle kernels use.
-LIMIT = 15  # Seconds; a machine that does other things may never rest.
+LIMIT = 15  # Seconds; a busy machine may never be idle.
 FORK_SERVER = b"code_interpreter_kernel.fork_server"
 
 
 class Family:
-    """All processes that descend from one, which is not counted."""
+    """All descendants of a process, without itself."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -32,7 +32,7 @@ class Family:
         return found
 
     def settle(self, count=None):
-        """Waits until nobody is born, dies or works any more, and there are `count` of them where it is given.
+        """Waits until no process starts, ends or works any more, and there are `count` of them if it is given.
 
         So a pool of kernels can be seen to be full, by whatever way they are made. Answers how many there are.
         """
@@ -48,7 +48,7 @@ class Family:
         return len(self.members())
 
     def proportional_memory(self):
-        """Bytes of memory, of each shared page its share (PSS)."""
+        """The memory in bytes, with each process's share of shared pages (PSS)."""
         return sum(map(proportional_memory, self.members()))
 
     @property
@@ -61,7 +61,7 @@ def parent_of(directory):
     try:
         return int((directory / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, IndexError):
-        return None  # Gone meanwhile.
+        return None  # The process has ended.
 
 
 def used_time(pid):

@@ -1,4 +1,4 @@
-"""The figures to reach: ratios and differences within one run."""
+"""The target figures: ratios and differences within one run."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ MIB, KIB, MB = 1 << 20, 1 << 10, 10**6
 
 @dataclass
 class Figure:
-    """What was aimed at, what came out, and whether that will do; `reached` is None where it was not measured."""
+    """A target, the result, and whether it is reached; `reached` is None if it was not measured."""
 
     aim: str
     found: str = "not measured"
@@ -52,7 +52,7 @@ def judge(aim, look, measured):
 
 
 class NotThere(Exception):
-    """What a figure speaks of is not part of this build; the message says what."""
+    """This build lacks what the figure measures; the message says what."""
 
 
 def execution_excess(measured):
@@ -160,7 +160,7 @@ def imports(measured):
 
 
 def against(found, name, kind, most):
-    """A median of ours beside the time that a raw kernel takes to start."""
+    """Our median, relative to the start of a raw kernel."""
     ours, raw = found[name][kind], found[ZEROMQ]["new"]["p50"]
     ratio = f"{ours['p50'] / raw:.3f} of raw ZeroMQ's {raw:.0f}"
     return f"{ours['p50']:.1f} ms ({ratio}; p95 {ours['p95']:.1f})", ours["p50"] <= most

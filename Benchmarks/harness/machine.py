@@ -1,4 +1,4 @@
-"""On what the numbers were taken: without it they mean little."""
+"""Describes the machine on which the numbers were taken."""
 
 import os
 import platform

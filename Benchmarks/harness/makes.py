@@ -1,4 +1,4 @@
-"""Kernels of other makes, each written against another ZeroMQ: those of them that the tests have installed."""
+"""Third-party kernels, each with another implementation of ZeroMQ, if the tests have installed them."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from .contestants import REPOSITORY
 
 @dataclass(frozen=True)
 class Make:
-    """A kernel by the name of its kernelspec; `sum` is `1+1` in its language, `flood` prints without end."""
+    """A kernel by the name of its kernelspec; `sum` is `1+1` in its language, `flood` prints forever."""
 
     kernelspec: str
     title: str
@@ -19,10 +19,10 @@ class Make:
 
     @property
     def command(self):
-        """What starts it, without the connection file."""
+        """The command, without the connection file."""
         folder = self.folder
         described = json.loads((folder / "kernel.json").read_text())
-        # Java's names the folder in what starts it.
+        # Java's command contains the folder.
         return [part.replace("{resource_dir}", str(folder)) for part in described["argv"]], described.get("env", {})
 
     @property
@@ -31,22 +31,22 @@ class Make:
 
     @property
     def folder(self):
-        """Where its kernelspec is; None where it is not installed."""
+        """The path of its kernelspec; None if it is not installed."""
         folders = (directory / self.kernelspec for directory in directories())
         return next((folder for folder in folders if (folder / "kernel.json").exists()), None)
 
 
 def directories():
-    """The folders of kernelspecs: those of `Tests/Integration/environments`, and of Debian's packages."""
+    """The folders of kernelspecs: of `Tests/Integration/environments` and of Debian's packages."""
     ours = os.environ.get("CODE_INTERPRETER_KERNELSPECS", REPOSITORY / ".venv-tests/share/jupyter/kernels")
     return [Path(ours), Path("/usr/share/jupyter/kernels")]
 
 
 def variables():
-    """The variables of a server that is to find them."""
+    """The environment of a server that finds them."""
     return {
         "JUPYTER_PATH": str(directories()[0].parent),
-        # Java collects no garbage while there is memory: with little, what waits in the kernel shows.
+        # Java does not collect garbage while it has memory. With little memory, unread messages in the kernel show.
         "JDK_JAVA_OPTIONS": "-Xmx96m",
     }
 

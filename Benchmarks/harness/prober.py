@@ -1,4 +1,4 @@
-"""Asks a server for /health every 5 ms, until its standard input ends: `python -m harness.prober PORT`.
+"""Requests /health every 5 ms, until its standard input ends: `python -m harness.prober PORT`.
 
 It says when it begins, and in the end, as JSON, how many milliseconds each answer took.
 """
@@ -34,7 +34,7 @@ def ask(client):
 
 
 def come_first():
-    """Before all others, where that is allowed: what is measured is not when this process has its turn."""
+    """Raises the priority, if allowed: the scheduling of this process must not be measured."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:

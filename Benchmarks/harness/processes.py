@@ -1,4 +1,4 @@
-"""Starting programs, reading what they cost, and stopping them by their process ids."""
+"""Starts programs, reads their resource usage, and stops them by process id."""
 
 import os
 import selectors
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class StartFailed(Exception):
-    """A contestant did not come up; the message holds the end of what it wrote."""
+    """A contestant did not start; the message has the end of its output."""
 
 
 class Program:
-    """A child process in a group of its own, whose output goes to a file in the scratch directory."""
+    """A child process in its own group, with its output in a file in the scratch directory."""
 
     def __init__(self, name, command, scratch, environment=None, announce=None, directory=None):
         self.name = name
@@ -65,7 +65,7 @@ class Program:
         return self.log.read_bytes()[-count:].decode(errors="replace")
 
     def stop(self, grace=15):
-        """SIGTERM to the process, then SIGKILL to what is left of its group."""
+        """Sends SIGTERM to the process, then SIGKILL to its group."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -88,12 +88,12 @@ class Program:
 
 
 def inherited_environment():
-    """Ours, without what `run` set for this program alone."""
+    """Our environment, without the variables that `run` has set for this program."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def memory(pid):
-    """Resident memory of a process in bytes: now, and the highest since `forget_peak`."""
+    """The resident memory of a process in bytes: now, and the highest since `forget_peak`."""
     fields = {}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")
@@ -103,18 +103,18 @@ def memory(pid):
 
 
 def forget_peak(pid):
-    """Sets VmHWM back to VmRSS, so that the next peak belongs to what follows."""
+    """Resets VmHWM to VmRSS before the next phase."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def processor_time(pid):
-    """Seconds of processor time, user and system, that all threads of a process have used."""
+    """The processor time of a process with all its threads, in seconds, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def output(*command):
-    """What a command says, or None where it cannot be run."""
+    """The output of a command; None if it cannot be run."""
     try:
         told = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
     except OSError as error:

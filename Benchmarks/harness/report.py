@@ -1,4 +1,4 @@
-"""RESULTS.md: the figures first, then a table for each measurement, then how far the numbers can be trusted."""
+"""Writes RESULTS.md: the figures, a table for each measurement, and how reliable the numbers are."""
 
 from .figures import figures
 from .sections import SECTIONS

@@ -1,4 +1,4 @@
-"""When packets pass: the system's own stamps on what goes through a TCP socket.
+"""Timestamps of packets by the system, for TCP sockets.
 
 https://docs.kernel.org/networking/timestamping.html
 """
@@ -12,7 +12,7 @@ NOTES_SIZE = 512
 
 
 class StampedSocket:
-    """A connection that knows when the last bytes arrived at it, and when the last left: nanoseconds of CLOCK_REALTIME.
+    """A connection with the times at which its last bytes arrived and were sent: nanoseconds of CLOCK_REALTIME.
 
     On loopback both ends of a connection have the same stamp, but for the microsecond that it takes: what leaves one has
     arrived at the other, whether its reader runs yet or not.

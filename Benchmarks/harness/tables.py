@@ -1,4 +1,4 @@
-"""Tables in Markdown, and how numbers are written in them."""
+"""Formats Markdown tables and their numbers."""
 
 from .figures import MIB
 

@@ -1,11 +1,11 @@
-"""How it is known that the load generator is not what was measured."""
+"""Shows that the load generator is not what was measured."""
 
 from .arena import FLOOR, MODES
 from .tables import percent
 
 
 def generator_section(measured):
-    """The limits of the load generator itself, and its share of the machine while it measured."""
+    """The limits of the load generator, and its share of the machine during the measurements."""
     lines = [line for told in (calls, streams, transfers, requests) for line in told(measured)]
     return "## Why the load generator is not the bottleneck\n\n" + "\n\n".join(lines) if lines else ""
 

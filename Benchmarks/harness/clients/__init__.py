@@ -1,4 +1,4 @@
-"""Clients that cost some 20 microseconds a call, all written the same way, so that none is favoured.
+"""Clients that take some 20 microseconds per call, all written in the same way, so that none has an advantage.
 
 Those that run code have the same few methods:
 

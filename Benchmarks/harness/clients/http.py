@@ -1,20 +1,20 @@
-"""An HTTP/1.1 client on a bare socket."""
+"""An HTTP/1.1 client on a plain socket."""
 
 import json
 from time import perf_counter_ns
 
 from .sockets import RECEIVE_SIZE, connect
 
-# The last chunk. Our lines end in a newline that is not preceded by CR, so it cannot come up inside the body.
+# The last chunk. Our lines end in LF without CR, so this cannot occur in the body.
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 class HTTPFailed(Exception):
-    """The answer was not the one that was expected; the message holds its beginning."""
+    """The response was not the expected one; the message has its beginning."""
 
 
 class HTTPClient:
-    """One connection; requests are given as bytes. The answers are framed, and otherwise not looked into."""
+    """A connection. Requests are bytes; responses are framed and otherwise not parsed."""
 
     def __init__(self, port, block_length=RECEIVE_SIZE):
         self.port = port
@@ -29,12 +29,12 @@ class HTTPClient:
         self.socket.close()
 
     def request(self, method, target, body=None, fields=()):
-        """(status, body), for what takes so long that to look closely costs nothing."""
+        """Returns (status, body), for requests that take so long that parsing costs nothing."""
         self.send(encode(method, target, body, fields))
         return self.answer()
 
     def send(self, request):
-        """Sends a request whose `answer` is asked for later."""
+        """Sends a request. `answer` reads the response later."""
         self.socket.sendall(request)
 
     def answer(self):
@@ -64,7 +64,7 @@ class HTTPClient:
         return head, rest
 
     def timed(self, request, expected):
-        """One small request whose whole answer ends with `expected`: nanoseconds to its end."""
+        """Sends a small request whose response ends with `expected`; returns the nanoseconds to its end."""
         begin = perf_counter_ns()
         self.socket.sendall(request)
         read = self.socket.recv(65536)
@@ -77,7 +77,7 @@ class HTTPClient:
         return end - begin
 
     def upload(self, target, blocks):
-        """PUTs the blocks as one body of known length: seconds from the first byte to the answer."""
+        """PUTs the blocks as a body of known length; returns the seconds from the first byte to the response."""
         length = sum(len(block) for block in blocks)
         begin = perf_counter_ns()
         self.socket.sendall(encode("PUT", target, None, [("Content-Length", str(length))]))
@@ -90,7 +90,7 @@ class HTTPClient:
         return seconds
 
     def download(self, target, expected):
-        """GETs a file of `expected` bytes, and drops them: seconds to the last of them."""
+        """GETs a file of `expected` bytes and drops them; returns the seconds to the last byte."""
         request = encode("GET", target)
         begin = perf_counter_ns()
         self.socket.sendall(request)
@@ -107,7 +107,7 @@ class HTTPClient:
 
 
 class ExecuteClient(HTTPClient):
-    """Runs code by POST /execute, in a context of its own or in the default one."""
+    """Runs code with POST /execute, in its own context or in the default one."""
 
     def __init__(self, port, context_id=None):
         super().__init__(port)
@@ -129,12 +129,12 @@ class ExecuteClient(HTTPClient):
             more = self.socket.recv(65536)
             if not more:
                 raise ConnectionError("the server closed the connection")
-            # An end may be cut in two.
+            # The end may be split.
             piece = more if len(more) >= len(LAST_CHUNK) else piece[-len(LAST_CHUNK) :] + more
         return first - begin, perf_counter_ns() - begin
 
     def execute_anew(self, prepared):
-        """`execute` on a new connection, the time to connect counted."""
+        """`execute` on a new connection, including the time to connect."""
         self.close()
         begin = perf_counter_ns()
         self.reconnect()

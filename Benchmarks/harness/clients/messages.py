@@ -1,4 +1,4 @@
-"""Jupyter's messages, as far as a client needs them that runs one piece of code after the other."""
+"""The Jupyter messages that a client needs to run code sequentially."""
 
 import json
 import uuid
@@ -8,7 +8,7 @@ ID_LENGTH = 12
 
 
 class ExecuteRequest:
-    """An `execute_request` whose parts are made beforehand; only its id, of fixed length, is filled in each time."""
+    """An `execute_request` with prepared parts; only the id, of fixed length, changes."""
 
     def __init__(self, code, session):
         header = header_for("execute_request", session, "\0" * ID_LENGTH)
@@ -29,7 +29,7 @@ class ExecuteRequest:
 
 
 class Identifiers:
-    """Message ids of one fixed length, none twice in a session."""
+    """Unique message ids of fixed length."""
 
     def __init__(self):
         self.count = 0

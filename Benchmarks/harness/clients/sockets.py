@@ -1,14 +1,14 @@
-"""What the clients on TCP share: the connection, and a buffer that is received into."""
+"""Shared by the TCP clients: the connection and the receive buffer."""
 
 import socket
 
-TIMEOUT = 120  # Seconds; far above anything that is measured, so that a hang is an error and not an endless run.
+TIMEOUT = 120  # Seconds; far above every measurement, so that a hang is an error.
 RECEIVE_SIZE = 1 << 20
 
 
 def connect(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
-    # A Python time-out makes every call poll() first. The kernel's own costs nothing.
+    # A Python time-out adds a poll() to every call. SO_RCVTIMEO costs nothing.
     connection.settimeout(None)
     seconds = TIMEOUT.to_bytes(8, "little") + bytes(8)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
@@ -18,7 +18,7 @@ def connect(port):
 
 
 class ReceiveBuffer:
-    """One block of memory with what has arrived and was not taken yet, between `start` and `end`."""
+    """The received bytes, in one block of memory between `start` and `end`."""
 
     def __init__(self, capacity=4 << 20):
         self.bytes = bytearray(capacity)
@@ -29,7 +29,7 @@ class ReceiveBuffer:
         self.start = self.end = 0
 
     def receive(self, connection, total=0):
-        """Receives once. `total`: how long the run at `start` has to be able to get."""
+        """Receives once. `total` is the length that the run at `start` may reach."""
         if self.start == self.end:
             self.start = self.end = 0
         room = max(total, self.end - self.start + 1)
@@ -41,7 +41,7 @@ class ReceiveBuffer:
         self.end += count
 
     def _move(self, room):
-        """Puts what is there at the front, of a longer block if need be."""
+        """Moves the bytes to the front, into a longer block if necessary."""
         held = bytes(self.view[self.start : self.end])
         if room > len(self.bytes):
             self.bytes = bytearray(room + RECEIVE_SIZE)

@@ -1,4 +1,4 @@
-"""A client of a Jupyter Server's kernel WebSocket, on a bare socket so that TCP_QUICKACK can be set after each read.
+"""A client of a Jupyter Server's kernel WebSocket on a plain socket, so that TCP_QUICKACK can be set after each read.
 
 Frames are masked with a key of zeros, which leaves their bytes as they are: nothing that a server could tell from a
 client with any other key, and no cost here.
@@ -25,7 +25,7 @@ class WebSocketFailed(Exception):
 
 
 class WebSocketClient:
-    """One kernel's channels. Answers are looked at no closer than it takes to know when an execution is over."""
+    """The channels of a kernel. Messages are parsed only as far as the end of an execution requires."""
 
     def __init__(self, port, token, kernel, quick_acknowledge=True):
         self.port, self.token, self.kernel = port, token, kernel
@@ -35,7 +35,7 @@ class WebSocketClient:
         self._open()
 
     def _open(self):
-        # A new session each time: of a known one the server replays what it missed.
+        # A new session each time: the server replays missed messages of a known one.
         self.session = new_session()
         self.buffer.clear()
         self.socket = connect(self.port)
@@ -64,13 +64,15 @@ class WebSocketClient:
         self._open()
 
     def close(self):
-        """Says so first, as a browser would: else the server is busy with a lost client while the next is timed."""
+        """Sends a close frame first, as a browser does: otherwise the server is busy with the lost client while the next
+        one is timed.
+        """
         try:
             self.socket.sendall(frame_head(CLOSE, 0))
             while self.socket.recv(65536):
                 pass
         except OSError:
-            pass  # Closed already, by either side.
+            pass  # Already closed.
         self.socket.close()
 
     def prepare(self, code):
@@ -80,7 +82,7 @@ class WebSocketClient:
         return self._run(prepared, ignore)
 
     def execute_anew(self, prepared):
-        """`execute` on a new WebSocket, with all that it takes until the kernel answers on it."""
+        """`execute` on a new WebSocket, including everything until the kernel replies on it."""
         self.close()
         begin = perf_counter_ns()
         self.reconnect()
@@ -108,19 +110,19 @@ class WebSocketClient:
         self.socket.sendall(frame_head(BINARY, len(payload)) + payload)
 
     def _until_idle_and_reply(self, identifier, on_bytes):
-        """Reads messages until both ends of the execution were seen; answers when the first of its bytes came."""
+        """Reads messages until reply and idle have arrived; returns when the first byte arrived."""
         first, idle, replied = None, False, False
         while not (idle and replied):
             first_byte_at, message = self._next_message()
             if first is None:
                 if bytes(message[:4096]).find(identifier) < 0:
-                    continue  # Said to somebody else, or when the kernel started.
+                    continue  # For another client, or from the kernel's start.
                 first = first_byte_at
             if on_bytes is not ignore:
                 on_bytes(message)
             if len(message) > 4096:
                 continue
-            # The table has 7 numbers, so the channel stands at 56.
+            # The table has 7 numbers, so the channel begins at 56.
             if message.startswith(SHELL, 56):
                 replied = replied or message.find(identifier) > 0
             elif message.find(b'"idle"', 300) > 0 and message.find(identifier) > 0:
@@ -128,7 +130,7 @@ class WebSocketClient:
         return first
 
     def _next_message(self):
-        """(when it began to be there, the payload of one whole frame)"""
+        """Returns (time of the first byte, payload of one complete frame)."""
         for _ in range(SILENT_PINGS):
             opcode, payload, arrived = self._next_frame()
             if opcode == BINARY:
@@ -157,7 +159,7 @@ class WebSocketClient:
         begin = buffer.start + size
         buffer.start = begin + length
         payload = buffer.view[begin : begin + length]
-        # A long payload is not copied: it is looked at before the next frame is received over it.
+        # A long payload is not copied: it is read before the next frame overwrites it.
         return first & 0x0F, bytes(payload) if length < COPIED_LENGTH else payload, arrived
 
     def _need(self, count, arrived):
@@ -171,7 +173,7 @@ class WebSocketClient:
 
 
 def ignore(_):
-    """The `on_bytes` of a caller who does not want to know."""
+    """An `on_bytes` that does nothing."""
 
 
 def frame_head(opcode, length):

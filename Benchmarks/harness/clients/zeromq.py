@@ -1,4 +1,4 @@
-"""A client that speaks ZeroMQ to one kernel, with nothing between: the floor for everything that has a server."""
+"""A ZeroMQ client of one kernel, with nothing in between: the lower bound for every server."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ class SignatureWrong(Exception):
 
 
 class ZeroMQClient:
-    """Shell and iopub of a kernel, given as the contents of its connection file.
+    """Shell and iopub of a kernel, from its connection file.
 
     `verify`: whether the signatures of the kernel's messages are checked, which a client should and the floor need not.
     """
@@ -36,9 +36,9 @@ class ZeroMQClient:
         self.iopub = self._connect(zmq.SUB, "iopub_port")
         self.iopub.setsockopt(zmq.SUBSCRIBE, b"")
         self.shell = self._connect(zmq.DEALER, "shell_port")
-        # A SUB misses what was said before it was heard of, so ask until iopub has spoken too.
+        # A SUB misses messages from before its subscription arrived, so ask until iopub has answered too.
         for number in range(int(TIMEOUT / 0.2)):
-            # An id of its own each time: a kernel refuses the same signature twice.
+            # A new id each time: a kernel refuses a repeated signature.
             self._send(header_for("kernel_info_request", self.session, f"info {number}"), b"{}")
             if self.shell.poll(TIMEOUT * 1000) and self.shell.recv_multipart() and self.iopub.poll(200):
                 break
@@ -55,7 +55,7 @@ class ZeroMQClient:
         return made
 
     def reconnect(self):
-        """Nothing to do: nobody closes these sockets for being idle."""
+        """Does nothing: these sockets have no idle time-out."""
 
     def close(self):
         self.shell.close()
@@ -77,7 +77,7 @@ class ZeroMQClient:
         self._send(prepared.header(identifier), prepared.content)
         first = None
         while True:
-            # Frames that are not copied cost more when they are small.
+            # Uncopied frames cost more if they are small.
             parts = self.iopub.recv_multipart(copy=on_bytes is ignore)
             first = first or perf_counter_ns()
             if on_bytes is not ignore:

@@ -1,4 +1,4 @@
-"""The same client on plain sockets, without libzmq and its thread: the least that a client of a kernel can take."""
+"""The same client on plain sockets, without libzmq and its thread: the minimum for a client of a kernel."""
 
 import select
 import socket
@@ -23,7 +23,7 @@ class ZMTPClient(ZeroMQClient):
 
 
 class ZMTPSocket:
-    """One connection, with as much of a ZeroMQ socket's manner as the client needs."""
+    """A connection with the part of a ZeroMQ socket's interface that the client needs."""
 
     def __init__(self, path, kind):
         self.connection = connect(path)
@@ -69,7 +69,7 @@ class ZMTPSocket:
 
 
 def connect(path):
-    """libzmq tries again by itself until the kernel is there."""
+    """libzmq retries by itself until the kernel listens."""
     connection = socket.socket(socket.AF_UNIX)
     for _ in range(int(TIMEOUT / PAUSE)):
         try:

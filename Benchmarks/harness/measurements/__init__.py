@@ -1,4 +1,4 @@
-"""What is measured. Each function takes the arena and answers plain data: {contestant: {figure: number}}."""
+"""The measurements. Each function takes the arena and returns plain data: {contestant: {figure: number}}."""
 
 from .burst import burst
 from .contexts import contexts

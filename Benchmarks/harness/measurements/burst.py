@@ -1,4 +1,4 @@
-"""Many contexts posted at once: when they are there, and whether the server answers others meanwhile."""
+"""Many contexts created at once: when they are ready, and whether the server answers others meanwhile."""
 
 import json
 import subprocess
@@ -15,14 +15,14 @@ AT_ONCE = 30
 
 
 def burst(arena):
-    """Seconds until the last of 30 contexts is there, and milliseconds of /health meanwhile."""
+    """Seconds until the last of 30 contexts is ready, and milliseconds of /health meanwhile."""
     if not arena.server(OURS):
         return {"missing": "the server does not start with --backend local"}
     return with_server(arena, (), lambda server: in_rounds(arena, server))
 
 
 def in_rounds(arena, server):
-    # The bare C server shows what the scheduler of a busy machine does to any server.
+    # The bare C server shows the effect of a busy machine's scheduler on any server.
     asked = {OURS: server, FLOOR: arena.floor}
     asked = {name: one for name, one in asked.items() if one}
     rounds = [once(server, asked) for _ in range(arena.count(full=3, quick=1))]
@@ -67,7 +67,7 @@ def extremes(times):
 
 
 class Prober:
-    """Asks for /health again and again, from a process of its own, so that the load of this one delays nothing."""
+    """Requests /health repeatedly from another process, so that the load of this one delays nothing."""
 
     def __init__(self, port):
         command = [sys.executable, "-m", "harness.prober", str(port)]
@@ -75,6 +75,6 @@ class Prober:
         self.process.stdout.readline()
 
     def stop(self):
-        """Milliseconds that each answer took."""
+        """Milliseconds of each response."""
         told, _ = self.process.communicate(timeout=60)
         return json.loads(told)

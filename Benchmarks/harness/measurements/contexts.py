@@ -1,4 +1,4 @@
-"""New contexts, restarts, and what a new context can do at once."""
+"""New contexts, restarts, and imports in a new context."""
 
 import json
 from time import perf_counter_ns
@@ -17,7 +17,7 @@ NEW_CONTEXT = encode("POST", "/contexts", b"{}", JSON_FIELDS)
 
 
 def contexts(arena):
-    """Milliseconds until a new kernel takes code, for the imports in it, and from a restart to the answer of `1+1`."""
+    """Milliseconds until a new kernel takes code, of the imports in it, and from a restart to the result of `1+1`."""
     few, many = arena.count(full=3, quick=1), arena.count(full=12, quick=2)
     results = {
         ZEROMQ: {"new": recorded(stock_start(arena) for _ in range(few))},
@@ -33,7 +33,7 @@ def contexts(arena):
 
 
 def without_pool(arena, few, many):
-    """Local kernels that are made when they are asked for: forked where there is a fork server, and started whole."""
+    """Local kernels started on demand: forked if there is a fork server, and started by exec."""
     results = {}
     if arena.server(OURS).family.forks:
         results[OURS_FORKED] = of_fresh_server(arena, (), many)
@@ -42,7 +42,7 @@ def without_pool(arena, few, many):
 
 
 def spawning():
-    """The option with which nothing is forked, where the server has it."""
+    """The option that disables the fork server, if the server has it."""
     return (NO_FORK_SERVER,) if knows_option(NO_FORK_SERVER) else ()
 
 
@@ -55,13 +55,13 @@ def of_fresh_server(arena, options, count):
 
 
 class ContextTimes:
-    """One server's times, each taken when the server has come to rest: a pool is full then."""
+    """The times of a server, each taken when the server is idle: a pool is full then."""
 
     def __init__(self, server):
         self.server = server
         self.recordings = {kind: Recording() for kind in ("new", "imports", "restart")}
         self.count = server.family.settle()
-        # One process for a kernel of the server's own; a Jupyter Server that is not its own has them all.
+        # A local kernel is one process; a separate Jupyter Server has all of its kernels.
         self.grown = 1 if server.family.members() else 0
 
     def all(self, rounds):
@@ -93,7 +93,7 @@ class ContextTimes:
 
 
 def expect_success(client, request=b""):
-    """The body of the answer to a request, or to the one that was sent before."""
+    """The body of the response to a request, or to the one sent before."""
     client.send(request)
     status, body = client.answer()
     if status != 200:
@@ -102,7 +102,7 @@ def expect_success(client, request=b""):
 
 
 def successful(client, code):
-    """Nanoseconds for code that must not fail."""
+    """The nanoseconds of code that must succeed."""
     pieces = []
     _, nanoseconds = client.collect(code, lambda piece: pieces.append(bytes(piece)))
     if b'"error"' in b"".join(pieces):

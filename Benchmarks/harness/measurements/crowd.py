@@ -1,4 +1,4 @@
-"""Many contexts: what memory each of them costs."""
+"""The memory of many contexts."""
 
 import json
 
@@ -12,7 +12,7 @@ SPAWNED_CONTEXTS = 5  # Each costs much the same.
 
 
 def crowd(arena):
-    """Bytes that each further context costs, as it is made and when it has imported what many import."""
+    """Bytes of each further context, when new and after common imports."""
     if not arena.server(OURS):
         return {"missing": "the server does not start with --backend local"}
     count = arena.count(full=CONTEXTS, quick=5)
@@ -25,7 +25,7 @@ def crowd(arena):
 
 
 def with_server(arena, options, act):
-    """What `act` answers for a fresh server with local kernels."""
+    """The result of `act` for a new server with local kernels."""
     server = CodeInterpreter(arena.scratch, (*CodeInterpreter.LOCAL, *options))
     try:
         return act(server)

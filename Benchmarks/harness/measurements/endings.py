@@ -1,4 +1,4 @@
-"""Contexts that are deleted: how long until their kernels are gone."""
+"""Deleted contexts: the time until their kernels are gone."""
 
 import json
 from time import perf_counter, perf_counter_ns
@@ -16,7 +16,7 @@ MODES = {OURS: CodeInterpreter.LOCAL, OURS_OWN: CodeInterpreter.OVER_JUPYTER}
 
 
 def endings(arena):
-    """Milliseconds until an idle context is deleted, seconds for 64 at once and for 200 one after another."""
+    """Milliseconds to delete an idle context; seconds for 64 at once and for 200 in a row."""
     results = {WEBSOCKET: {"one": jupyter_endings(arena)}}
     for name, options in MODES.items():
         if arena.server(name):
@@ -25,7 +25,7 @@ def endings(arena):
 
 
 def jupyter_endings(arena):
-    """What Jupyter Server itself takes to end a kernel that does nothing."""
+    """The time in which Jupyter Server ends an idle kernel."""
     recording = Recording()
     for _ in range(arena.count(full=10, quick=2)):
         kernel = arena.jupyter.start_kernel()
@@ -40,7 +40,7 @@ def of_fresh_server(arena, options, forks):
     server = CodeInterpreter(arena.scratch, (*options, "--max-contexts", str(IN_A_ROW + 10)), "ours endings")
     try:
         found = {"one": one_after_rest(server, arena.count(full=20, quick=2))}
-        # Two hundred kernels that are started whole would need more memory and time than there is.
+        # Two hundred kernels started by exec would need more memory and time than available.
         if forks:
             rounds = [at_once(server, AT_ONCE) for _ in range(arena.count(full=3, quick=1))]
             found |= {"at_once": middle(rounds), "at_once_all": rounds}
@@ -67,7 +67,7 @@ def one_after_rest(server, rounds):
 
 
 def at_once(server, count):
-    """Seconds from the first request to the last answer."""
+    """Seconds from the first request to the last response."""
     clients = [HTTPClient(server.port) for _ in range(count)]
     identifiers = [json.loads(answer)["id"] for answer in all_at_once(clients, [NEW_CONTEXT] * count)]
     server.family.settle()
@@ -82,7 +82,7 @@ def at_once(server, count):
 
 
 def in_a_row(server, count):
-    """Seconds for all, with no pause between them."""
+    """Seconds for all, without pauses."""
     client = HTTPClient(server.port)
     identifiers = [new_context(client) for _ in range(count)]
     server.family.settle()

@@ -1,4 +1,4 @@
-"""Streams, long messages, several contexts: what a kernel says, and how quickly the client has it."""
+"""Streams, long messages and several contexts: how fast output reaches the client."""
 
 import re
 import threading
@@ -19,16 +19,16 @@ SHOW_PICTURE = "display({'image/png': picture}, raw=True)"
 
 
 class Incomplete(Exception):
-    """Something that the kernel said did not arrive."""
+    """Output of the kernel did not arrive."""
 
 
 def prints(arena):
-    """From `print` in a running cell to the client: as it comes, and with flush=True, which shows the way alone."""
+    """From `print` in a running cell to the client: unflushed, and with flush=True, which shows only the path."""
     results = {}
     for lane in arena.lanes:
         if lane.name == ZEROMQ_VERIFIED:
             continue
-        # Pauses longer than the 200 ms for which ipykernel holds output back: each print waits in full.
+        # Pauses longer than ipykernel's flush interval of 200 ms: each print waits for all of it.
         plain = PRINT.format(count=arena.count(10, 3), flush="", pause=0.25)
         flushed = PRINT.format(count=arena.count(100, 10), flush=", flush=True", pause=0.01)
         results[lane.name] = {"plain": delays(lane, plain), "flushed": delays(lane, flushed)}
@@ -47,9 +47,9 @@ def delays(lane, code):
 
 
 def displays(arena):
-    """Displays a second, all of them counted."""
+    """Displays per second."""
     lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
-    # Over a Jupyter Server one and the same lane's differ by a half from round to round.
+    # Over a Jupyter Server, one lane's rates differ by half between rounds.
     return rounds(lanes, display_once, arena.count(full=15, quick=1))
 
 
@@ -67,7 +67,7 @@ def message(arena):
     """MB/s of one message of 64 MiB, from the request to the end of the execution."""
     for lane in arena.lanes:
         lane.client().collect(MAKE_PICTURE, len)
-    # One and the same lane's differ by a fifth from round to round.
+    # One lane's rates differ by a fifth between rounds.
     return rounds(arena.lanes, message_once, arena.count(full=15, quick=1))
 
 
@@ -99,7 +99,7 @@ def rounds(lanes, once, count):
 
 
 def parallel(arena):
-    """Executions of `1+1` a second over 1, 2 and 6 contexts, a connection and a thread for each."""
+    """Executions of `1+1` per second in 1, 2 and 6 contexts, with a connection and a thread each."""
     lanes = [lane for lane in arena.lanes if lane.name not in (ZEROMQ_VERIFIED, WEBSOCKET)]
     results = {lane.name: {} for lane in lanes}
     for count in (1, 2, 6):

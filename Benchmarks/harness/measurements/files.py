@@ -1,4 +1,4 @@
-"""Whole files, up and down."""
+"""Uploads and downloads of files."""
 
 import os
 from time import perf_counter, process_time
@@ -27,7 +27,7 @@ def files(arena):
 
 
 class Transfers:
-    """One server's uploads and downloads: rates, shares of the processor, and by how much its memory grew."""
+    """The uploads and downloads of one server: rates, processor shares, and growth in memory."""
 
     def __init__(self, name, server):
         self.pid = server.pid
@@ -37,7 +37,7 @@ class Transfers:
         self.found = {"upload": [], "download": []}
 
     def upload(self, blocks):
-        if self.workspace:  # Always a new file: to free the blocks of an old one takes long, and is not asked about.
+        if self.workspace:  # Always a new file: freeing the blocks of an old one takes long and is not measured.
             (self.workspace / NAME).unlink(missing_ok=True)
         self._measure("upload", lambda: self.client.upload(f"/files/{NAME}", blocks))
 

@@ -1,4 +1,4 @@
-"""Kernels that print without end, to a client that has stopped reading."""
+"""Kernels that print forever to a client that does not read."""
 
 from time import sleep
 
@@ -9,13 +9,13 @@ from ..makes import LINE, MAKES, variables
 from ..processes import forget_peak, memory
 from .burst import Prober, extremes
 
-SECONDS, STEPS = 8, 4  # How long each flood lasts, and how often a second memory is looked at.
+SECONDS, STEPS = 8, 4  # The duration of each flood, and the samples of memory per second.
 JUPYTER_SERVER = b"code_interpreter_kernel.jupyter"
 OUR_FLOOD = f"while True: print('x' * {LINE})"
 
 
 def floods(arena):
-    """How much memory the server and the kernel take meanwhile, and how long /health takes."""
+    """The memory that the server and the kernel take meanwhile, and the latency of /health."""
     results = {}
     for name, options in ((OURS, CodeInterpreter.LOCAL), (OURS_OWN, CodeInterpreter.OVER_JUPYTER)):
         if arena.server(name):
@@ -39,7 +39,7 @@ def of_kernel(arena, options, wanted, code):
 
 
 def flood(server, client, code, seconds, floor):
-    """Bytes by which our process and the others grow at most; milliseconds of /health."""
+    """The growth of our process and of the others in bytes; milliseconds of /health."""
     forget_peak(server.pid)
     own, growth = memory(server.pid)[0], Growth(server.family)
     asked = {OURS: server, **({FLOOR: floor} if floor else {})}
@@ -54,7 +54,7 @@ def flood(server, client, code, seconds, floor):
 
 
 class Growth:
-    """By how much one of the processes of a server has grown at most: a kernel, or a Jupyter Server."""
+    """The growth of one of a server's other processes: a kernel or a Jupyter Server."""
 
     def __init__(self, family):
         self.family = family

@@ -1,4 +1,4 @@
-"""Requests of /health a second, by wrk, on 1 and on 64 connections."""
+"""Requests of /health per second, by wrk, on 1 and on 64 connections."""
 
 import os
 import re
@@ -19,11 +19,11 @@ MILLISECONDS = {"us": 1e-3, "ms": 1, "s": 1e3}
 
 
 class LoadFailed(Exception):
-    """wrk reported errors, or nothing that could be understood."""
+    """wrk reported errors, or its output could not be parsed."""
 
 
 def health(arena):
-    """Requests of /health a second on 1 and on 64 connections."""
+    """Requests of /health per second on 1 and on 64 connections."""
     if shutil.which("wrk") is None:
         return {"missing": "wrk is not installed (Debian: apt-get install wrk)"}
     servers = {FLOOR: arena.floor, FASTAPI: arena.fastapi}

@@ -1,4 +1,4 @@
-"""Hostile text: what others wait while a kernel and clients send what is slow to compare."""
+"""Hostile text: how long others wait while a kernel and clients send text that is slow to compare."""
 
 import threading
 from statistics import median
@@ -10,10 +10,10 @@ from .contexts import successful
 
 CLIENTS = 20
 MESSAGES = 100
-MARKS = "\u0301\u0316"  # Two combining marks that their canonical order puts the other way round.
+MARKS = "\u0301\u0316"  # Two combining marks, not in canonical order.
 LONG_HEADER = "a" + MARKS * (31_000 // 4)
 
-#: The parent of each message is a name of 240 KB, which a `String` of Swift compares at the square of its length.
+#: The parent of each message is a name of 240 KB, whose comparison as a Swift `String` takes quadratic time.
 HOSTILE_CELL = f"""
 kernel = get_ipython().kernel
 name = "a" + {MARKS!r} * 60_000
@@ -60,7 +60,7 @@ def once(server, contestants):
 
 
 def send_headers(port, is_over):
-    """One request after the other until all is over; each is refused, on a connection of its own."""
+    """Sends requests until the end; each is refused, on a new connection."""
     request = encode("POST", "/execute", b"{}", [("Content-Type", LONG_HEADER)])
     while not is_over.is_set():
         client = HTTPClient(port, block_length=4096)
@@ -68,6 +68,6 @@ def send_headers(port, is_over):
             client.send(request)
             client.answer()
         except OSError:
-            pass  # Refused without an answer.
+            pass  # Refused without a response.
         finally:
             client.close()

@@ -1,4 +1,4 @@
-"""`1+1`: how long to the first byte and to the end, on kept and on new connections."""
+"""`1+1`: the time to the first byte and to the end, on kept and on new connections."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,13 +10,13 @@ from .recording import Recording
 
 CODE = "1+1"
 HEALTH, HEALTHY = encode("GET", "/health"), b'"OK"'
-BLOCK = 50  # Calls in a row before it is the next one's turn: short against drift, long against cold caches.
-SLOW = {WEBSOCKET: 5}  # Calls a block for whom each takes over 40 ms.
+BLOCK = 50  # Calls per turn: few because of drift, many because of cold caches.
+SLOW = {WEBSOCKET: 5}  # Calls per turn if each takes over 40 ms.
 
 
 @dataclass
 class Turns:
-    """What one contestant has been measured at so far."""
+    """The measurements of one contestant so far."""
 
     first: Recording = field(default_factory=Recording)
     end: Recording = field(default_factory=Recording)
@@ -26,7 +26,7 @@ class Turns:
 
     def take(self, call, argument, count):
         for _ in range(3):
-            call(argument)  # The others had the caches.
+            call(argument)  # Warms the caches.
         wall, processor = perf_counter(), process_time()
         times = [call(argument) for _ in range(count)]
         self.processor += process_time() - processor
@@ -46,7 +46,7 @@ class Turns:
 
 
 def latency(arena):
-    """`1+1` on kept connections, in turns of a block each."""
+    """`1+1` on kept connections, in turns."""
     lanes = [lane for lane in arena.lanes if lane.name != ZEROMQ_VERIFIED]
     calls = {lane.name: (lane.client().execute, lane.client().prepare(CODE)) for lane in lanes}
     for name, server in ((WEBSOCKET_RELAYED, arena.relay), (FLOOR, arena.floor)):
@@ -57,7 +57,7 @@ def latency(arena):
 
 
 def connections(arena):
-    """On new connections: `1+1` where there is a server; /health on both kinds."""
+    """On new connections: `1+1` if there is a server; /health on both kinds."""
     rounds = arena.count(full=10, quick=2)
     return {
         "execute_new": in_turns(executing_anew(arena), rounds, 10, slow={WEBSOCKET_QUICK: 2}),

@@ -1,4 +1,4 @@
-"""Resident memory of the server's own process, phase by phase, on a process that has served nothing before."""
+"""Resident memory of the server's process in several phases, in a new process."""
 
 import os
 from contextlib import ExitStack
@@ -12,8 +12,8 @@ from .executions import MAKE_PICTURE, SHOW_PICTURE
 from .files import BLOCK_LENGTH, FILE_LENGTH
 
 IDLE_CONNECTIONS = 1000
-SETTLING = 0.5  # Seconds, for what is freed after the last byte.
-KEEPING = 6  # Seconds, after which the memory of a long message is not kept for another one any more.
+SETTLING = 0.5  # Seconds, until memory is freed after the last byte.
+KEEPING = 6  # Seconds, after which the memory of a long message is freed.
 
 
 def memory_use(arena):
@@ -33,14 +33,14 @@ def memory_use(arena):
 def of_fresh_server(arena, mode, act):
     server = CodeInterpreter(arena.scratch, arena.options_of(mode), name="ours memory")
     try:
-        server.family.settle()  # What a pool of kernels costs belongs to no phase.
+        server.family.settle()  # The pool's start belongs to no phase.
         return act(Phases(server))
     finally:
         server.stop()
 
 
 class Phases:
-    """Each phase's resident memory before, at its peak and after it, in bytes."""
+    """The resident memory before each phase, at its peak and after it, in bytes."""
 
     def __init__(self, server):
         self.server = server
@@ -83,10 +83,10 @@ class Phases:
             self.found[name]["each"] = held
 
     def _hold_connections(self):
-        """1,000 connections that were served once and are kept: bytes that each one costs."""
+        """The bytes of each of 1,000 kept connections that were served once."""
         request = encode("GET", "/health")
         with ExitStack() as stack:
-            # The first few bring what is made once, whoever comes.
+            # The first connections also pay for one-time allocations.
             for _ in range(10):
                 self._served(stack, request)
             before, _ = memory(self.server.pid)

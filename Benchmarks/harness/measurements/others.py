@@ -1,4 +1,4 @@
-"""`1+1` in kernels of other makes: by a raw client, and by the server over libzmq and without it."""
+"""`1+1` in third-party kernels: by a raw client, and by the server over libzmq and without it."""
 
 from contextlib import ExitStack
 
@@ -14,7 +14,7 @@ BLOCK = 10
 
 
 def others(arena):
-    """`1+1` in kernels of five other makes."""
+    """`1+1` in five third-party kernels."""
     if not knows_option(OPTION):
         return {"missing": f"this build has no {OPTION}"}
     return {make.title: of_make(arena, make) for make in MAKES if make.is_there}

@@ -1,4 +1,4 @@
-"""What a server adds to an execution, told by the packets that come to it and go from it."""
+"""The time that a server adds to an execution, from the timestamps of its packets."""
 
 import mmap
 import time
@@ -17,7 +17,7 @@ BLOCK = 50
 
 
 def own_share(arena):
-    """Microseconds from packet to packet, both ways: of the server alone."""
+    """Microseconds between packets in both directions: of the server only."""
     if not arena.server(OURS):
         return {"missing": f"{OURS} are not part of this build"}
     with ExitStack() as stack:
@@ -39,7 +39,7 @@ def own_share(arena):
 
 
 class Journey:
-    """Executions over one connection, whose both ends tell when packets pass."""
+    """Executions over one connection with packet timestamps at both ends."""
 
     def __init__(self, client, stamps):
         self.client, self.stamps = client, stamps
@@ -52,7 +52,7 @@ class Journey:
             recording.add(there=received - self.client.socket.left, back=self.client.socket.arrived - last)
 
     def _of_kernel(self):
-        """It writes them down when its last message has left, which may be after we have it."""
+        """The kernel writes the times after its last message is sent, which may be after the client has it."""
         self.count += 1
         while True:
             count, *times = TIMES.unpack(self.stamps[:])

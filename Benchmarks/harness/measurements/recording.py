@@ -1,4 +1,4 @@
-"""Many times, few numbers."""
+"""Summarizes many durations."""
 
 from statistics import median
 
@@ -8,7 +8,7 @@ PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
 class Recording:
-    """Durations of one kind, given in nanoseconds, told in milliseconds."""
+    """Durations of one kind, recorded in nanoseconds, reported in milliseconds."""
 
     def __init__(self):
         self.histogram = HdrHistogram(100, 600 * 10**9, 3)
@@ -28,7 +28,7 @@ class Recording:
 
 
 class BothWays:
-    """Durations of the way there, of the way back, and of both together."""
+    """Durations of the request path, of the response path, and of both."""
 
     def __init__(self):
         self.recordings = {part: Recording() for part in ("both", "there", "back")}

@@ -1,4 +1,5 @@
-"""From the client to the kernel and back, told by a kernel that knows when it was spoken to and when it had said all."""
+"""From the client to the kernel and back, measured by a kernel that records when a request arrives and when it is done.
+"""
 
 import mmap
 import struct
@@ -20,7 +21,7 @@ STAMPS = struct.Struct("=QQ")
 
 
 def round_trip(arena):
-    """Microseconds between client and kernel, both ways: of the server, and of ZeroMQ alone."""
+    """Microseconds between client and kernel in both directions: of the server, and of ZeroMQ alone."""
     if arena.probe is None:
         return {"missing": "the probe cannot be built (Debian: apt-get install gcc libzmq3-dev libssl-dev)"}
     with ExitStack() as stack:
@@ -54,7 +55,7 @@ def contestants(arena, stack):
 
 
 class Stopwatch:
-    """One client and its probe: what was not the kernel's time, on the way there and on the way back."""
+    """A client and its probe: the time outside of the kernel, in both directions."""
 
     def __init__(self, name, client, stamps):
         self.name, self.client = name, client
@@ -66,7 +67,7 @@ class Stopwatch:
     def take(self, count):
         for kind, prepared in self.prepared.items():
             for _ in range(3):
-                self.client.execute(prepared)  # The others had the caches.
+                self.client.execute(prepared)  # Warms the caches.
             for _ in range(count):
                 self._execute(prepared, self.recordings[kind])
 

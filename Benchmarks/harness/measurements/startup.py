@@ -15,7 +15,7 @@ def startup(arena):
     Ours answers it only when its first kernel is ready, so Jupyter Server is timed to that point, too.
     """
     found = {name: [] for name in (JUPYTER, JUPYTER_KERNEL, *arena.modes)}
-    arena.jupyter.client().close()  # Reads from disk what all of them need.
+    arena.jupyter.client().close()  # Reads the common files from disk.
     for _ in range(arena.count(full=3, quick=1)):
         jupyter = JupyterServer(arena.scratch)
         found[JUPYTER].append(jupyter.start_seconds)
