@@ -3,12 +3,12 @@ import Testing
 @testable import Bytes
 
 @Suite struct BlockCacheTests {
-  /// A block that is never touched.
+  /// A block that is never read or written.
   private func block(_ length: Int) -> Block {
     Block(base: .allocate(byteCount: 1, alignment: 1), length: length)
   }
 
-  @Test func `Blocks are kept while somebody holds on to them, and given back with the last holder`() {
+  @Test func `Blocks are kept while a cache exists, and freed with the last one`() {
     var spare = SpareBlocks(maximumCount: 2, longest: 10)
     let blocks = [block(10), block(10)]
     defer { for block in blocks { block.base.deallocate() } }
@@ -36,7 +36,7 @@ import Testing
     #expect(used == blocks.dropFirst().reversed() + [nil])
   }
 
-  @Test func `What is too long is not kept`() {
+  @Test func `A block that is too long is not kept`() {
     var spare = SpareBlocks(maximumCount: 2, longest: 10)
     spare.addHolder()
     let blocks = [block(10), block(11)]
@@ -45,14 +45,14 @@ import Testing
     #expect(freed == [nil, blocks[1]])
   }
 
-  @Test func `Long blocks are whole huge pages, and none is too large for that`() {
+  @Test func `Long blocks are whole huge pages, at any length`() {
     let lengths = [1, 256 << 10, 8 << 20, (8 << 20) + 1, .max].map { BlockCache.blockLength($0) }
     #expect(lengths == [1, 256 << 10, 8 << 20, 10 << 20, .max])
   }
 
   @Test
   func
-    `Blocks of transfers that are used again are as long as was asked for, and those in use are left alone`()
+    `Reused transfer blocks have at least the requested length, and blocks in use are not touched`()
   {
     let cache = BlockCache(.transfer)
     let size = BlockCache.transferLength
@@ -68,8 +68,7 @@ import Testing
     withExtendedLifetime(cache) {}
   }
 
-  @Test func `Long blocks that are used again are as long as was asked for, and those in use are left alone`()
-  {
+  @Test func `Reused long blocks have at least the requested length, and blocks in use are not touched`() {
     let cache = BlockCache(.longMessage)
     let size = BlockCache.smallestLong
     func bytes(_ number: Int) -> Bytes { Bytes(sharing: storage(size + number, filled: UInt8(number))) }

@@ -2,7 +2,7 @@ import Bytes
 import Testing
 
 @Suite struct ByteBufferTests {
-  @Test func takenBytesKeepTheirContentWhileTheBufferGoesOn() {
+  @Test func takenBytesAreUnchangedByLaterAppends() {
     var buffer = ByteBuffer("hello world".utf8)
     let hello = buffer.take(5)
     buffer.append(", again")
@@ -14,7 +14,7 @@ import Testing
     #expect(left == 0)
   }
 
-  @Test func reserveMovesWhatCanBeTakenIntoRoomForAll() {
+  @Test func reserveMovesReadableBytesToNewMemory() {
     var buffer = ByteBuffer("ab".utf8)
     buffer.reserve(1 << 20)
     let room = buffer.withFreeTail { $0.count }
@@ -38,7 +38,7 @@ import Testing
     #expect([UInt8](all) == (0..<1000).map { UInt8(truncatingIfNeeded: $0) } + [1, 2, 3])
   }
 
-  @Test func textThatIsNotUTF8IsRefusedWhereItMustBe() {
+  @Test func textThatIsNotUTF8IsRefusedOnValidation() {
     #expect(String(validating: Bytes([0xFF])) == nil)
     #expect(String(validating: "é") == "é")
   }

@@ -7,18 +7,18 @@ import Testing
     EnvironmentArguments.inserted(into: arguments, environment: environment)
   }
 
-  @Test func `without variables the command line is as it was`() {
+  @Test func `without variables the command line is unchanged`() {
     #expect(inserted() == ["serve"])
     #expect(inserted("--port", "1", environment: ["PATH": "/bin"]) == ["serve", "--port", "1"])
     #expect(inserted("serve", "--port", "1") == ["serve", "--port", "1"])
   }
 
-  @Test func `another command is left alone`() {
+  @Test func `another command is unchanged`() {
     #expect(inserted("help", environment: ["CODE_INTERPRETER_PORT": "1"]) == ["help"])
     #expect(inserted("help", "serve", environment: ["CODE_INTERPRETER_PORT": "1"]) == ["help", "serve"])
   }
 
-  @Test func `options of the command line come last and so count`() {
+  @Test func `options of the command line come last and override`() {
     #expect(
       inserted("--port", "2", environment: ["CODE_INTERPRETER_PORT": "1"]) == [
         "serve", "--port=1", "--port", "2",
@@ -40,7 +40,7 @@ import Testing
     #expect(arguments == (isSet ? ["serve", "--no-fork-server"] : ["serve"]))
   }
 
-  @Test func `repeatable options take a line each, and names also a comma each`() {
+  @Test func `repeatable options are split at line breaks, and names also at commas`() {
     #expect(
       inserted(environment: ["CODE_INTERPRETER_KERNEL_ENV": "A=1,2\nB=-3"]) == [
         "serve", "--kernel-env=A=1,2", "--kernel-env=B=-3",
@@ -51,7 +51,7 @@ import Testing
       ])
   }
 
-  @Test func `an empty variable is none, but for the modules to preload`() {
+  @Test func `an empty variable counts as unset, except for the modules to preload`() {
     #expect(inserted(environment: ["CODE_INTERPRETER_HOST": ""]) == ["serve"])
     #expect(inserted(environment: ["CODE_INTERPRETER_PRELOAD": ""]) == ["serve", "--preload", ""])
   }

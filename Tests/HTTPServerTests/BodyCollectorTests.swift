@@ -17,19 +17,19 @@ import Testing
     return sums
   }
 
-  @Test func `what is short is not counted, what is longer is counted from its beginning`() {
+  @Test func `a short body is not counted, a longer one from its beginning`() {
     #expect(charges(length: nil, pieces: [10_000, 6384]) == [0, 0])
     #expect(charges(length: nil, pieces: [10_000, 6385, 1]) == [0, 16_385, 16_386])
     #expect(charges(length: 20_000, pieces: [16_384, 3616]) == [0, 20_000])
   }
 
-  @Test func `a long body is counted by the pages that the system gives it, and never above its length`() {
+  @Test func `a long body is counted in pages, and never above its length`() {
     let page = 2 << 20, length = 9 << 20
     #expect(charges(length: length, pieces: [100, 20_000, page - 20_100, 1]) == [0, page, page, 2 * page])
     #expect(charges(length: length, pieces: [length - 1, 1]) == [length, length])
   }
 
-  @Test func `all of it comes in one run, however it came`() async throws {
+  @Test func `a body is joined into one block, however it arrived`() async throws {
     for pieces in [[], [5], [3 << 20, 1], [Int](repeating: 300_000, count: 10)] {
       for isKnown in [true, false] {
         let bytes = pieces.enumerated().map { Bytes([UInt8](repeating: UInt8($0.offset), count: $0.element)) }

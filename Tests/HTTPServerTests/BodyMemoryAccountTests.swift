@@ -2,7 +2,7 @@ import Testing
 
 @testable import HTTPServer
 
-/// An account that can be changed within an expectation.
+/// An account that expectations can change.
 private final class SharedAccount {
   var account: BodyMemoryAccount
 
@@ -55,7 +55,7 @@ private final class SharedAccount {
     }
   }
 
-  @Test func `what is whole counts until it is answered`() {
+  @Test func `a complete body counts until its response`() {
     let account = SharedAccount(limit: 100, reserve: 50)
     #expect(account.take(50, for: 1) && account.end(1) == [])
     #expect(account.take(50, for: 2) && account.end(2) == [])
@@ -66,29 +66,29 @@ private final class SharedAccount {
     #expect(account.free(3) == [] && account.free(2) == [] && account.used == 0)
   }
 
-  @Test func `nobody overtakes`() {
+  @Test func `bodies are served in order`() {
     let account = SharedAccount(limit: 100, reserve: 0)
     #expect(account.take(90, for: 1))
     #expect(!account.take(20, for: 2) && !account.take(5, for: 3) && !account.take(90, for: 4))
     #expect(account.free(1) == [2, 3])
-    // A body that gives up makes room for those behind it.
+    // A body that gives up makes room for the next ones.
     #expect(!account.take(5, for: 5))
     #expect(account.free(4) == [5])
     #expect(account.used == 30)
   }
 
-  @Test func `the reserve is for one body at a time, and the next has it when that one ends`() {
+  @Test func `the reserve is for one body at a time, then for the next one`() {
     let account = SharedAccount(limit: 100, reserve: 60)
     #expect(account.take(40, for: 1) && account.take(10, for: 2))
     #expect(!account.take(10, for: 1) && !account.take(10, for: 3))
-    // 2 overtakes those that wait.
+    // 2 overtakes the waiting ones.
     #expect(account.take(40, for: 2) && account.used == 90)
     #expect(account.end(2) == [1])
     #expect(account.free(2) == [])
     #expect(account.free(1) == [3] && account.used == 10)
   }
 
-  @Test func `the one that the others wait for waits itself for what is whole`() {
+  @Test func `the body that others wait for waits for complete ones itself`() {
     let account = SharedAccount(limit: 100, reserve: 50)
     #expect(account.take(50, for: 1) && account.end(1) == [])
     #expect(account.take(30, for: 2) && !account.take(30, for: 3) && !account.take(30, for: 2))
@@ -96,7 +96,7 @@ private final class SharedAccount {
     #expect(account.end(2) == [3] && account.used == 90)
   }
 
-  @Test func `a body that was never counted is nothing to give back`() {
+  @Test func `a body that was never counted frees nothing`() {
     let account = SharedAccount(limit: 10, reserve: 100)
     #expect(account.account.reserve == 10 && account.free(7) == [] && account.end(7) == [])
     #expect(!account.take(11, for: 1) && account.take(10, for: 2) == false)

@@ -26,7 +26,7 @@ private func stream(_ request: Request, _ response: ResponseWriter) async throws
 
 extension HTTPServerTests {
   @Suite struct Answers {
-    @Test func anAnswerHasItsLengthItsDateAndItsName() async throws {
+    @Test func aResponseHasItsLengthDateAndRequestID() async throws {
       try await withHTTPServer(handler: echo) { server async throws in
         let client = try await server.connect()
         try await client.send("GET /health?a HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -53,7 +53,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func pipelinedRequestsAreAnsweredInTheirOrder() async throws {
+    @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
       try await withHTTPServer(handler: echo) { server async throws in
         let answer = try await server.exchange(
           "POST /1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n1\r\ny\r\n0\r\n\r\n"
@@ -82,7 +82,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aStreamIsChunkedAndEndsByItself() async throws {
+    @Test func aStreamIsChunked() async throws {
       try await withHTTPServer(handler: stream) { server async throws in
         let answer = try await server.exchange(
           "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -91,7 +91,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func anOlderPeerGetsAStreamWithoutChunks() async throws {
+    @Test func anHTTP10ClientGetsAStreamWithoutChunks() async throws {
       try await withHTTPServer(handler: stream) { server async throws in
         let answer = try await server.exchange("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         #expect(!answer.contains("chunked"))
@@ -99,7 +99,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func anOlderPeerKeepsItsConnectionIfItAsks() async throws {
+    @Test func anHTTP10ClientKeepsItsConnectionOnRequest() async throws {
       try await withHTTPServer(handler: echo) { server async throws in
         let answer = try await server.exchange(
           "GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\n\r\n")
@@ -108,7 +108,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func whatIsWrittenArrivesBeforeTheAnswerEnds() async throws {
+    @Test func writtenBytesArriveBeforeTheResponseEnds() async throws {
       let signal = TestSignal()
       try await withHTTPServer(handler: { _, response in
         try await response.start(200, fields: ["Content-Type": "application/x-ndjson"])
@@ -130,7 +130,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func theAnswerToHeadIsThatToGetWithoutBody() async throws {
+    @Test func theResponseToHeadIsThatToGetWithoutBody() async throws {
       try await withHTTPServer(handler: { _, response in
         #expect(!response.sendsBody)
         try await response.start(200, length: 5)
@@ -159,7 +159,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func largeBodiesGoBothWaysWhole() async throws {
+    @Test func largeBodiesArriveComplete() async throws {
       let size = 2 << 20
       try await withHTTPServer(handler: { request, response in
         var count = 0

@@ -54,7 +54,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func whoWaitsForTooLongIsRefused() async throws {
+    @Test func aBodyThatWaitsForTooLongIsRefused() async throws {
       var options = options
       options.bodyTimeout = .milliseconds(20)
       let signal = Promise<Void>()
@@ -85,7 +85,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aClientThatLeavesLeavesNothingBehind() async throws {
+    @Test func aClientThatDisconnectsFreesItsMemory() async throws {
       try await withHTTPServer(options: options, handler: handler()) { server async throws in
         let memory = server.server.bodyMemory
         for _ in 0..<10 {
@@ -98,7 +98,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func whatIsNotCollectedIsNotCounted() async throws {
+    @Test func aStreamedBodyIsNotCounted() async throws {
       try await withHTTPServer(
         options: options,
         handler: { request, response in

@@ -17,7 +17,7 @@ extension HTTPServerTests {
     private let expecting =
       "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n"
 
-    @Test func aClientThatWaitsIsToldToGoOn() async throws {
+    @Test func aClientThatWaitsGets100Continue() async throws {
       try await withHTTPServer(handler: count) { server async throws in
         let client = try await server.connect()
         try await client.send(expecting)
@@ -28,14 +28,14 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aClientThatDoesNotWaitIsNotTold() async throws {
+    @Test func aClientThatDoesNotWaitGetsNo100Continue() async throws {
       try await withHTTPServer(handler: count) { server async throws in
         let answer = try await server.exchange(expecting + "abcGET / HTTP/1.0\r\n\r\n")
         #expect(answer.hasPrefix("HTTP/1.1 200 OK") && !answer.contains("100 Continue"))
       }
     }
 
-    @Test func aRefusedBodyIsNotAskedFor() async throws {
+    @Test func aRefusedBodyIsNotRequested() async throws {
       try await withHTTPServer(handler: refuse) { server async throws in
         let answer = try await server.exchange(expecting)
         #expect(answer.hasPrefix("HTTP/1.1 404 ") && answer.contains("\r\nConnection: close\r\n"))
@@ -55,7 +55,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aBodyThatHasArrivedIsPassedOver() async throws {
+    @Test func anUnreadBodyThatHasArrivedIsDiscarded() async throws {
       try await withHTTPServer(handler: refuse) { server async throws in
         let client = try await server.connect()
         for _ in 0..<2 {
@@ -86,7 +86,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aBodyCutShortIsNotTakenForWhole() async throws {
+    @Test func aTruncatedBodyIsAnError() async throws {
       let failed = TestSignal()
       try await withHTTPServer(handler: { request, response in
         do {
@@ -125,7 +125,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aBodyThatStandsStillIsRefused() async throws {
+    @Test func aStalledBodyIsRefused() async throws {
       try await withHTTPServer(options: options, handler: count) { server async throws in
         let answer = try await server.exchange(
           "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabc")
@@ -146,7 +146,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aConnectionWithoutRequestsIsClosedInTheEnd() async throws {
+    @Test func anIdleConnectionIsClosed() async throws {
       var options = options
       options.idleTimeout = .milliseconds(20)
       try await withHTTPServer(options: options, handler: count) { server async throws in

@@ -35,7 +35,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func furtherConnectionsAreRefusedAndThoseThatThereAreGoOn() async throws {
+    @Test func furtherConnectionsAreRefusedAndExistingOnesContinue() async throws {
       try await withFullServer { server, clients async throws in
         let answer = try await server.exchange(Self.other)
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
@@ -55,7 +55,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func whoLeavesMakesRoom() async throws {
+    @Test func aClosedConnectionMakesRoom() async throws {
       try await withFullServer { server, clients async throws in
         await clients[0].close()
         while server.server.connectionCount > 1 { await Task.yield() }
@@ -84,7 +84,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func thoseThatSayNothingKeepNobodyFromAskingForOurHealth() async throws {
+    @Test func silentConnectionsDoNotBlockHealthChecks() async throws {
       try await withFullServer { server, _ async throws in
         var silent: [HTTPTestClient] = []
         for _ in 0..<HTTPServer.maximumConnectionsOverLimit + 10 { silent.append(try await server.connect()) }

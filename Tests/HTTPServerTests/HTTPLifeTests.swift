@@ -28,7 +28,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aClientThatPipelinesIsNotTakenForGone() async throws {
+    @Test func aClientThatPipelinesDoesNotCountAsGone() async throws {
       let began = TestSignal()
       let noticed = TestSignal()
       try await withHTTPServer(handler: { _, response in
@@ -51,7 +51,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func writingToAClientThatIsGoneSaysSo() async throws {
+    @Test func writingToADisconnectedClientThrows() async throws {
       let ended = TestSignal()
       try await withHTTPServer(handler: { _, response in
         defer { ended.set() }
@@ -68,7 +68,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aClientThatTakesNothingCountsAsGone() async throws {
+    @Test func aClientThatReadsNothingCountsAsGone() async throws {
       let ended = TestSignal()
       var options = HTTPServerOptions()
       options.writeTimeout = .milliseconds(20)
@@ -110,7 +110,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func drainingEndsIdleConnectionsAndLetsAnswersEnd() async throws {
+    @Test func drainingEndsIdleConnectionsAndFinishesResponses() async throws {
       let began = TestSignal()
       let mayEnd = TestSignal()
       try await withHTTPServer(handler: { request, response in
@@ -138,7 +138,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aServerThatIsCancelledBreaksOff() async throws {
+    @Test func aCancelledServerAbortsConnections() async throws {
       let began = TestSignal()
       try await withHTTPServer(handler: { _, response in
         try await response.start(200)
@@ -153,7 +153,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aTaskThatOutlivesItsRequestCannotTouchTheNextOne() async throws {
+    @Test func aTaskThatOutlivesItsRequestCannotAffectTheNextOne() async throws {
       let isLate = TestSignal()
       let mayEnd = TestSignal()
       let task = Late()

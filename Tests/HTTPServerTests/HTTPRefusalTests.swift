@@ -57,7 +57,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func whatRunsBeforeTheHandlerRefusesOrAdds() async throws {
+    @Test func theBeforeHookRefusesRequestsOrAddsFields() async throws {
       let before: HTTPServer.Handler = { request, response in
         response.standingFields = ["X-Before": "yes"]
         if request.fields.first("Authorization") != "Bearer a" { throw HTTPErrorResponse(401, "no token") }
@@ -76,7 +76,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aFaultOfOursIsNamedInTheAnswerAndInTheLog() async throws {
+    @Test func anInternalErrorHasTheRequestIDInResponseAndLog() async throws {
       struct Secret: Error {}
       try await withHTTPServer(handler: { _, _ in throw Secret() }) { server async throws in
         let client = try await server.connect()
@@ -91,7 +91,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func anAnswerThatIsNotGivenIsAFaultOfOurs() async throws {
+    @Test func aMissingResponseIsAnInternalError() async throws {
       try await withHTTPServer(handler: { _, _ in }) { server async throws in
         #expect(try await server.exchange("GET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 500 "))
       }
@@ -102,7 +102,7 @@ extension HTTPServerTests {
       }
     }
 
-    @Test func aStreamThatFailsDoesNotLookWhole() async throws {
+    @Test func aFailedStreamDoesNotLookComplete() async throws {
       try await withHTTPServer(handler: { request, response in
         try await response.start(200, length: request.target.path == "/length" ? 5 : nil)
         try await response.write(["abc"])

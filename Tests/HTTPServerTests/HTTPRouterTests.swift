@@ -70,7 +70,7 @@ extension HTTPServerTests {
       #expect(answer.hasPrefix("HTTP/1.1 405 ") && answer.contains("\r\nAllow: \(allowed)\r\n"))
     }
 
-    @Test func whatAnswersGetAnswersHead() async throws {
+    @Test func aHandlerOfGetAnswersHead() async throws {
       let answer = try await ask("HEAD", "/health")
       #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.hasSuffix("\r\n\r\n"))
     }

@@ -2,7 +2,7 @@ import Loop
 import TestLoop
 import Testing
 
-/// Runs `body` on the loop and checks that it leaves no more handles than there were.
+/// Runs `body` on the loop and checks that it leaves no further handles open.
 @discardableResult
 func onLoop<R: Sendable>(
   sourceLocation: SourceLocation = #_sourceLocation, _ body: @escaping @LoopActor () async throws -> R
@@ -16,5 +16,5 @@ func until(_ isDone: () -> Bool) async {
   while !isDone() { await LoopActor.task {}.value }
 }
 
-/// All tests of the loop stand in this suite, which runs one at a time.
+/// The suite of all tests of the loop, which run one at a time.
 @Suite(.serialized) enum LoopTests {}

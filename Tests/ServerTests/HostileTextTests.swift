@@ -6,7 +6,7 @@ import Wire
 
 @testable import Server
 
-/// Whatever text a client or a kernel sends, and wherever it puts it, the time that it takes grows as its length.
+/// Text from a client or a kernel takes linear time, wherever it is.
 @Suite struct HostileTextTests {
   @Test(arguments: ["code", "context_id", "language", "cwd", "env_vars", "unknown"])
   func `a member of a body`(name: String) {

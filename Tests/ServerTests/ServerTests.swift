@@ -1,4 +1,4 @@
 import Testing
 
-/// All tests that need the loop stand in this suite, which runs one at a time: each counts the loop's handles.
+/// The suite of all tests that need the loop. They run one at a time, as each counts the loop's handles.
 @Suite(.serialized) enum ServerTests {}

@@ -20,7 +20,7 @@ package struct HTTPTestServer {
     HTTPTestClient(try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10)))
   }
 
-  /// Sends `text`, and returns all that comes until the server closes the connection.
+  /// Sends `text`, and returns everything until the server closes the connection.
   package func exchange(_ text: String) async throws -> String {
     let client = try await connect()
     try await client.send(text)
@@ -104,7 +104,7 @@ package final class HTTPTestClient {
     }
   }
 
-  /// All that comes until the server closes the connection.
+  /// Everything until the server closes the connection.
   package func untilClosed() async throws -> String {
     while try await stream.fill() {}
     return String(stream.inbound.takeAll())

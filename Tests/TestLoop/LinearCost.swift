@@ -2,17 +2,17 @@ import Glibc
 public import Bytes
 public import Testing
 
-/// Text that costs the square of its length wherever Swift compares, hashes or searches it as a `String`: a letter with
-/// marks that combine with it, in an order that a normal form changes.
+/// Text with quadratic cost wherever Swift compares, hashes or searches it as a `String`: a letter with combining
+/// marks that are not in canonical order.
 public func marks(_ length: Int) -> Bytes {
   Bytes("a" + String(repeating: "\u{301}\u{316}", count: length / 4))
 }
 
-/// Expects that what `body` does with marks takes as long as there are many of them, and not the square of that.
+/// Expects that `body` takes linear, not quadratic, time in the number of marks.
 ///
-/// A multiple of eight of the length costs eight times as much where the cost is linear, and 64 times where it is not: the
-/// bound of 24 leaves room for both, and so does the floor, which the square of the length exceeds by far. It is the
-/// processor's time of this thread that is looked at, whatever else runs on the machine.
+/// Eight times the length costs eight times as much if the cost is linear, and 64 times if it is quadratic. The bound
+/// of 24 leaves room on both sides, as does the floor, which quadratic cost exceeds by far. Only this thread's
+/// processor time is measured, so other load on the machine does not matter.
 public func expectLinearCost(
   _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ body: (Bytes) throws -> Void
 ) rethrows {
@@ -24,7 +24,7 @@ public func expectLinearCost(
     sourceLocation: sourceLocation)
 }
 
-/// The processor's time in nanoseconds, of several tries the shortest, unless that takes too long.
+/// The shortest processor time of several tries in nanoseconds, unless that takes too long.
 private func leastCost(_ body: () throws -> Void) rethrows -> Int {
   var least = Int.max
   for _ in 0..<3 where least > 50_000 {

@@ -1,14 +1,14 @@
 import Glibc
 public import Loop
 
-/// Occupies all of libuv's threads, so that what is queued for them waits, and frees them one by one.
+/// Occupies all of libuv's threads, so that queued work waits, and frees them one by one.
 @LoopActor
 public final class PoolPlug {
   private let ends: (read: CInt, write: CInt)
   private var jobs: [Pending<Void>] = []
 
   /// Occupies the threads as soon as they are free.
-  /// - Throws: `UVError` where the process has no descriptors left.
+  /// - Throws: `UVError` if the process has no descriptors left.
   public init() throws(UVError) {
     var ends: [CInt] = [-1, -1]
     if pipe(&ends) != 0 { throw .tooManyOpenFiles }
@@ -23,7 +23,7 @@ public final class PoolPlug {
     }
   }
 
-  /// Frees one thread, which then does all the work that waits.
+  /// Frees one thread, which then does the queued work.
   public func releaseOne() { release(1) }
 
   /// Frees all threads and waits until they are free.

@@ -2,7 +2,7 @@ import Glibc
 import Loop
 public import Testing
 
-/// The one loop of the process on a thread of its own, for the tests of all modules: they share a process.
+/// The loop of the process, on its own thread, for the tests of all modules.
 public enum TestLoop {
   /// What the loop waits for. Kept, so that leak checkers find the task that waits.
   @LoopActor private static var forEver: UnsafeContinuation<Void, Never>?
@@ -27,8 +27,8 @@ public enum TestLoop {
   /// Starts the loop; it runs until the process ends.
   public static func start() { _ = started }
 
-  /// Runs `body` on the loop and checks that it leaves no more handles than there were. One at a time, whatever suites
-  /// run side by side: other tests' handles would be counted too.
+  /// Runs `body` on the loop and checks that it leaves no further handles open. One at a time, even if suites run in
+  /// parallel: otherwise handles of other tests would be counted.
   @discardableResult
   public static func run<R: Sendable>(
     sourceLocation: SourceLocation = #_sourceLocation, _ body: @escaping @LoopActor () async throws -> R

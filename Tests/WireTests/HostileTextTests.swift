@@ -4,9 +4,9 @@ import Testing
 
 @testable import Wire
 
-/// Whatever text a peer sends, and wherever it puts it, the time that it takes grows as its length.
+/// Text from a peer takes linear time, wherever it is.
 @Suite struct HostileTextTests {
-  /// Where there is a limit on a length, one that lets the marks in.
+  /// High limits, so that the text passes them.
   private var limits: HTTPLimits {
     var limits = HTTPLimits()
     (limits.fieldSectionLength, limits.targetLength) = (1 << 20, 1 << 20)

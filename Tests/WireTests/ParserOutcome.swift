@@ -1,12 +1,12 @@
 import Bytes
 
-/// What a parser made of some of what it was given.
+/// The result of a parser for some of its input.
 enum ParserOutcome<Event: Equatable, Kind: Equatable>: Equatable {
   case event(Event)
   case failure(Kind)
 }
 
-/// What becomes of `bytes` when at most `step` of them arrive at a time; an error is the last of it.
+/// The results for `bytes` when at most `step` bytes arrive at a time; an error comes last.
 func parserOutcomes<Event: Equatable, Failure: Error, Kind: Equatable>(
   of bytes: [UInt8], step: Int, kind: (Failure) -> Kind,
   next: (inout ByteBuffer) throws(Failure) -> Event?

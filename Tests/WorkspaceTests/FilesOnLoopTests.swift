@@ -10,11 +10,11 @@ extension WorkspaceTests {
   @Suite struct FilesOnLoop {
     let workplace = Workplace()
 
-    /// Numbers that tell where they stand; more of them than a backlog holds, than one job writes, and than the disk is
-    /// told of at once.
+    /// Numbers that identify their position: more than the queue holds, than one job writes, and than one write-back
+    /// covers.
     static let large = Array(0..<UInt32(2_200_001)).withUnsafeBytes { Bytes($0) }
 
-    @Test func `A large file goes in by pieces and comes out by blocks`() async throws {
+    @Test func `A large file is written in pieces and read in blocks`() async throws {
       let root = workplace.root
       try await TestLoop.run {
         let directory = try await Directory.open(root)
@@ -37,7 +37,7 @@ extension WorkspaceTests {
       }
     }
 
-    @Test func `A file that shrinks while it is read is an error, not a short answer`() async throws {
+    @Test func `A file that shrinks while it is read is an error`() async throws {
       let root = workplace.root
       workplace.write("0123456789", to: "file")
       try await TestLoop.run {
@@ -75,7 +75,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `A task that was cancelled before begins no call, and its upload can still be given up`()
+    @Test func `A cancelled task begins no call, and its upload can still be abandoned`()
       async throws
     {
       let root = workplace.root
@@ -94,7 +94,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `More calls at once than the pool has threads all come to their end`() async throws {
+    @Test func `More concurrent calls than threads all finish`() async throws {
       let root = workplace.root
       workplace.write("content", to: "file")
       try await TestLoop.run {
@@ -106,7 +106,7 @@ extension WorkspaceTests {
       }
     }
 
-    @Test func `What is done on the loop reports what the calls beneath say`() async throws {
+    @Test func `Errors of the blocking calls are thrown on the loop`() async throws {
       let root = workplace.root
       workplace.makeDirectory("directory")
       try await TestLoop.run {

@@ -18,7 +18,7 @@ import Testing
     #expect(try workplace.names(in: "a/b/c") == ["file"])
   }
 
-  @Test func `A file that was there keeps its permissions and is said to be overwritten`() throws {
+  @Test func `A replaced file keeps its permissions and is reported as overwritten`() throws {
     workplace.write("old and longer", to: "script")
     chmod(workplace.root + "/script", 0o750)
     #expect(try workplace.tree().replace("script", with: "new") == false)
@@ -27,7 +27,7 @@ import Testing
     #expect(try workplace.names() == ["script"])
   }
 
-  @Test func `Who reads the old file while it is overwritten reads on undisturbed`() throws {
+  @Test func `A reader of the old file is not affected by the replacement`() throws {
     workplace.write("old", to: "file")
     let tree = try workplace.tree()
     let (reader, _) = try tree.openFile(RelativePath("file"))
@@ -35,7 +35,7 @@ import Testing
     #expect(String(try reader.read(upTo: 10, at: 0)) == "old")
   }
 
-  @Test func `Nothing is to be seen before the end, and nothing stays of what is given up`()
+  @Test func `Nothing is visible before the commit, and nothing remains after an abandon`()
     throws
   {
     workplace.write("old", to: "file")
@@ -50,8 +50,7 @@ import Testing
     #expect(try workplace.names() == ["file"])
   }
 
-  @Test func `On file systems without unnamed files a hidden one stands in, and goes with the upload`() throws
-  {
+  @Test func `Without unnamed files, a hidden file is used and removed`() throws {
     var tree = try workplace.tree()
     tree.canLinkUnnamedFiles = false
     let replacement = try Replacement(tree, RelativePath("directory/new"))
@@ -65,7 +64,7 @@ import Testing
     #expect(try workplace.names() == ["directory"])
   }
 
-  @Test func `A link that stays inside is written through, also where it points to nothing yet`() throws {
+  @Test func `A link inside the root is written through, even if it dangles`() throws {
     workplace.makeDirectory("a")
     workplace.write("old", to: "a/file")
     workplace.link("link", to: "a/file")
@@ -77,7 +76,7 @@ import Testing
     #expect(workplace.read("a/file") == "new" && workplace.read("a/new") == "made")
   }
 
-  @Test func `A directory is no target, nor is anything below a file`() throws {
+  @Test func `A directory and a path below a file are no targets`() throws {
     workplace.makeDirectory("directory")
     workplace.write("old", to: "file")
     let tree = try workplace.tree()
@@ -107,7 +106,7 @@ import Testing
     #expect(try workplace.names(in: "b") == [])
   }
 
-  @Test func `Many pieces are written one after the other from where it is said`() throws {
+  @Test func `Many pieces are written in order from the given offset`() throws {
     let tree = try workplace.tree()
     let replacement = try Replacement(tree, RelativePath("file"))
     try replacement.file.write([Bytes("012"), Bytes(), Bytes("345")], at: 0)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct FilesTests {
   let workplace = Workplace()
 
-  @Test func `Reading takes what is asked for, and less only at the end`() throws {
+  @Test func `A read returns the requested bytes, and fewer only at the end`() throws {
     workplace.write("0123456789", to: "file")
     let (file, status) = try workplace.tree().openFile(RelativePath("file"))
     #expect(status.kind == .file && status.size == 10)
@@ -17,7 +17,7 @@ import Testing
     #expect(try file.read(upTo: 4, at: 10).isEmpty)
   }
 
-  @Test func `What is missing, a directory or below a file is told apart`() throws {
+  @Test func `A missing file, a directory and a path below a file are distinguished`() throws {
     workplace.makeDirectory("directory")
     workplace.write("x", to: "file")
     workplace.link("dangling", to: "nothing")
@@ -49,7 +49,7 @@ import Testing
     #expect(!workplace.exists("pipe"))
   }
 
-  @Test func `A listing has directories first, then names by their bytes, and what links lead to`() throws {
+  @Test func `A listing has directories first, then names by their bytes, and the targets of links`() throws {
     workplace.makeDirectory("b")
     workplace.makeDirectory("Z")
     workplace.write("12345", to: "a")
@@ -70,7 +70,7 @@ import Testing
     #expect(try entries == workplace.tree().list(RelativePath("")))
   }
 
-  @Test func `Times of change have parts of a second`() throws {
+  @Test func `Modification times have fractions of a second`() throws {
     workplace.write("x", to: "file")
     let times = [timespec(tv_sec: 5, tv_nsec: 0), timespec(tv_sec: 1_700_000_000, tv_nsec: 250_000_000)]
     utimensat(AT_FDCWD, workplace.root + "/file", times, 0)
@@ -79,7 +79,7 @@ import Testing
     #expect(try tree.status(RelativePath("file")).modifiedNanoseconds == 250_000_000)
   }
 
-  @Test func `A directory with all it holds is removed, and no link is followed on the way`() throws {
+  @Test func `A directory is removed recursively without following links`() throws {
     for name in ["d", "d/e", "d/e/f", "d/g", "kept"] { workplace.makeDirectory(name) }
     for name in ["d/1", "d/e/2", "d/e/f/3", "kept/file"] { workplace.write("x", to: name) }
     workplace.link("d/out", to: "../kept")
@@ -92,7 +92,7 @@ import Testing
     #expect(workplace.exists("kept/file") && workplace.exists("../root2/secret"))
   }
 
-  @Test func `The root, a file with a slash and what is not there are not removed`() throws {
+  @Test func `The root, a file with a slash and a missing file are not removed`() throws {
     workplace.makeDirectory("a")
     workplace.write("x", to: "file")
     workplace.link("top", to: workplace.root)
@@ -107,7 +107,7 @@ import Testing
     #expect(try workplace.names() == ["a", "file"])
   }
 
-  @Test func `A tree that is deeper than descriptors and path names reach is removed`() throws {
+  @Test func `A tree deeper than the limits of descriptors and paths is removed`() throws {
     var directory = try Descriptor.openDirectory(path: workplace.root)
     for _ in 0..<3000 {
       try directory.makeDirectory(PathName("d"))
@@ -118,7 +118,7 @@ import Testing
     #expect(try workplace.names() == [])
   }
 
-  @Test func `A path that is too deep is refused, not walked until descriptors end`() throws {
+  @Test func `A path that is too deep is refused before descriptors run out`() throws {
     let deep = Array(repeating: "d", count: 500).joined(separator: "/")
     #expect(throws: UVError.nameTooLong) { try workplace.tree().replace(deep + "/file", with: "x") }
     #expect(throws: UVError.nameTooLong) { try RelativePath(String(repeating: "d/", count: 2048)) }

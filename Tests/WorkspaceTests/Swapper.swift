@@ -24,7 +24,7 @@ private final class Swap {
 }
 
 extension Workplace {
-  /// A thread that puts a directory and a link under the same name in turns, until `stop` is not zero.
+  /// A thread that alternates a directory and a link under one name, until `stop` is not zero.
   func swap(_ first: String, with second: String) -> (pthread_t, UnsafeMutablePointer<Int32>) {
     let stop = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
     stop.pointee = 0

@@ -13,7 +13,7 @@ extension WorkspaceTests {
 
     let workplace = Workplace()
 
-    @Test func `Other work gets its turn while an upload always has more to write`() async throws {
+    @Test func `Other work runs while an upload always has more to write`() async throws {
       let tree = try workplace.tree()
       try await TestLoop.run {
         let plug = try PoolPlug()
@@ -48,7 +48,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `A full disk is told to who goes on writing`() async throws {
+    @Test func `A full disk is reported to later writes`() async throws {
       let tree = try workplace.tree()
       try await TestLoop.run {
         let upload = try fullUpload(tree)
@@ -62,7 +62,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `A full disk is told at the end where that is the first to come to it`() async throws {
+    @Test func `A full disk is reported by the commit if no later write follows`() async throws {
       let tree = try workplace.tree()
       try await TestLoop.run {
         let upload = try fullUpload(tree)
@@ -73,7 +73,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `What is given up while a job writes leaves neither a name nor an open file`() async throws {
+    @Test func `An upload abandoned while a job writes leaves no name and no open file`() async throws {
       var tree = try workplace.tree()
       tree.canLinkUnnamedFiles = false  // so that there is a name that could stay
       try await TestLoop.run { [tree] in
@@ -88,7 +88,7 @@ extension WorkspaceTests {
       #expect(try workplace.names() == [])
     }
 
-    @Test func `A commit that is cancelled does not wait for a thread, and what it was for can be given up`()
+    @Test func `A cancelled commit does not wait for a thread, and the upload can be abandoned`()
       async throws
     {
       let tree = try workplace.tree()
@@ -102,7 +102,7 @@ extension WorkspaceTests {
         let end = LoopActor.task { await upload.abandon() }
         plug.releaseOne()
         await end.value
-        // Who waited for room is told, although nothing was written.
+        // Waiting writers get the error, although nothing was written.
         for writer in writers { try await writer.value }
         await #expect(throws: UVError.cancelled) { try await upload.write(Self.block) }
         await plug.remove()
@@ -112,7 +112,7 @@ extension WorkspaceTests {
   }
 }
 
-/// Has `blocks` writers append a block each, of which those beyond the limit wait for room.
+/// Starts `blocks` writers that append a block each. Those beyond the limit wait for room.
 @LoopActor
 private func fill(_ upload: FileReplacement, blocks: Int) async -> [Task<Void, any Error>] {
   let writers = (0..<blocks).map { _ in
@@ -123,7 +123,7 @@ private func fill(_ upload: FileReplacement, blocks: Int) async -> [Task<Void, a
   return writers
 }
 
-/// One whose disk has no room.
+/// An upload to a full disk.
 @LoopActor
 private func fullUpload(_ tree: Tree) throws -> FileReplacement {
   let replacement = try Replacement(tree, RelativePath("file"))
@@ -131,7 +131,7 @@ private func fullUpload(_ tree: Tree) throws -> FileReplacement {
   return FileReplacement(replacement)
 }
 
-/// One of which can be seen whether somebody still has the file.
+/// An upload that shows whether its file is still open.
 @LoopActor
 private func watchedUpload(_ tree: Tree) throws -> (FileReplacement, WatchedFile) {
   let replacement = try Replacement(tree, RelativePath("file"))
@@ -147,7 +147,7 @@ private struct WatchedFile {
 }
 
 extension Descriptor {
-  /// From now on it is a device that never has room.
+  /// Replaces the file by a device without space.
   fileprivate func becomeFull() {
     let full = Descriptor(adopting: Glibc.open("/dev/full", O_WRONLY | O_CLOEXEC))
     dup2(full.number, number)

@@ -4,7 +4,7 @@ import Loop
 
 @testable import Workspace
 
-/// A directory for one test, with `root` in it, beside which lies what nobody may reach.
+/// A directory for one test. It contains `root`, and next to it files that must be unreachable.
 final class Workplace {
   let path: String
   var name: String { String(path.dropFirst("/tmp/".count)) }
@@ -52,7 +52,7 @@ final class Workplace {
     return lstat("\(root)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
   }
 
-  /// All names directly in a directory, hidden ones too.
+  /// All names in a directory, including hidden ones.
   func names(in name: String = ".") throws -> [String] {
     try Descriptor.openDirectory(path: "\(root)/\(name)").names().map {
       String(decoding: $0.bytes, as: UTF8.self)

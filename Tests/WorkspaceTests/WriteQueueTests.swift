@@ -10,19 +10,19 @@ import Testing
   let blocksOfJob = WriteQueue.jobSize / WriteQueue.blockSize
   let blocksOfLimit = WriteQueue.limit / WriteQueue.blockSize
 
-  /// True where one of the appended blocks was to start a job.
+  /// True if one of the appended blocks starts a job.
   func append(blocks count: Int) throws -> Bool {
     try (0..<count).map { _ in try queue.append(block) }.contains(true)
   }
 
-  @Test func `A job is started when there is enough for one, and once`() throws {
+  @Test func `A job starts once, when enough bytes are queued`() throws {
     #expect(try !append(blocks: blocksOfJob - 1))
     #expect(try queue.append(block))
     #expect(try !append(blocks: blocksOfJob))
     #expect(!queue.complete())
   }
 
-  @Test func `The job takes block after block, and goes on with what came meanwhile`() throws {
+  @Test func `The job takes block after block, including new ones`() throws {
     _ = try append(blocks: blocksOfJob)
     for number in 0..<(blocksOfJob + 2) {
       let taken = try #require(queue.nextBlock())
@@ -32,12 +32,12 @@ import Testing
     }
     #expect(queue.nextBlock() == nil)
     #expect(!queue.endJob() && !queue.hasJob)
-    // That job is over: what comes now wants another one.
+    // That job has ended: further bytes need another one.
     #expect(try !append(blocks: blocksOfJob - 1))
     #expect(try queue.append(block))
   }
 
-  @Test func `What is less than a block is written at the end`() throws {
+  @Test func `Less than a block is written at the end`() throws {
     #expect(try !queue.append("some"))
     #expect(try !queue.append("thing"))
     #expect(queue.complete())
@@ -50,7 +50,7 @@ import Testing
     #expect(!queue.complete())
   }
 
-  @Test func `A job that is under way writes the rest too`() throws {
+  @Test func `A running job also writes the rest`() throws {
     #expect(try append(blocks: blocksOfJob))
     #expect(try !queue.append("rest"))
     #expect(!queue.complete())
@@ -62,7 +62,7 @@ import Testing
     #expect(pieces.count == blocksOfJob + 1 && pieces.last == "rest")
   }
 
-  @Test func `A job ends after its quota, and says that another is needed`() throws {
+  @Test func `A job ends after its quota, and another one is needed`() throws {
     let total = WriteQueue.blocksPerJob + blocksOfJob
     _ = try append(blocks: total)
     for _ in 0..<WriteQueue.blocksPerJob {
@@ -83,7 +83,7 @@ import Testing
     #expect(!queue.endJob() && !queue.hasJob)
   }
 
-  @Test func `What comes while a job ends starts the next one, if it is enough for one`() throws {
+  @Test func `Bytes that arrive while a job ends start the next one, if they are enough`() throws {
     _ = try append(blocks: blocksOfJob)
     while queue.nextBlock() != nil { _ = queue.finishBlock() }
     #expect(try !append(blocks: blocksOfJob))
@@ -94,13 +94,13 @@ import Testing
     #expect(queue.complete())
   }
 
-  @Test func `Many small pieces are written before they are a block`() throws {
+  @Test func `Many small pieces are written before they fill a block`() throws {
     let startsJob = try (0..<WriteQueue.maximumPieces).map { _ in try queue.append("x") }
     #expect(startsJob.firstIndex(of: true) == WriteQueue.maximumPieces - 1)
     #expect(queue.nextBlock()?.count == WriteQueue.maximumPieces)
   }
 
-  @Test func `Who appends waits at the limit, and is told when half of that is written`() throws {
+  @Test func `Writers wait at the limit, and continue when half of it is written`() throws {
     _ = try append(blocks: blocksOfLimit - 1)
     #expect(queue.hasRoom())
     _ = try queue.append(block)
@@ -118,7 +118,7 @@ import Testing
     #expect(!queue.finishBlock())
   }
 
-  @Test func `Small pieces have a limit of their own`() throws {
+  @Test func `Small pieces have their own limit`() throws {
     var count = 0
     while queue.hasRoom() {
       _ = try queue.append("x")
@@ -129,7 +129,7 @@ import Testing
     #expect(queue.finishBlock())
   }
 
-  @Test func `What the job fails with is told to who waits and to who appends`() throws {
+  @Test func `An error of the job reaches waiting and later writers`() throws {
     _ = try append(blocks: blocksOfLimit)
     #expect(!queue.hasRoom())
     _ = queue.nextBlock()
@@ -142,7 +142,7 @@ import Testing
     #expect(queue.failure == .noSpace)
   }
 
-  @Test func `What is forgotten is not written`() throws {
+  @Test func `Discarded bytes are not written`() throws {
     _ = try append(blocks: blocksOfJob)
     _ = queue.nextBlock()
     queue.discard()

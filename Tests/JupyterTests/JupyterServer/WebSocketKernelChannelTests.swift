@@ -14,7 +14,7 @@ import Wire
     #expect(try WebSocketKernelChannel.end(in: JSONSlice.parse(Bytes(content)), hasStarted: true) == end)
   }
 
-  @Test func `a kernel that starts again has been restarted`() throws {
+  @Test func `a second starting status means a restart`() throws {
     let content = try JSONSlice.parse(#"{"execution_state": "starting"}"#)
     #expect(WebSocketKernelChannel.end(in: content, hasStarted: false) == nil)
     #expect(WebSocketKernelChannel.end(in: content, hasStarted: true) != nil)

@@ -37,8 +37,7 @@ import Testing
         let value = try await task.value
         #expect(value > 1)
       }
-      // What is being found out when somebody asks may have been looked at before that: hence another time, for all of
-      // those.
+      // A computation that is in progress may have begun before the call, so these callers share another one.
       #expect(counter.count <= 3)
     }
   }

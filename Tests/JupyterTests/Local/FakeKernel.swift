@@ -7,7 +7,7 @@ import Wire
 @testable import Jupyter
 @testable import Loop
 
-/// The kernel's end of the connections, for tests that say what it says.
+/// The kernel's end of the connections, controlled by tests.
 @LoopActor
 struct FakeKernel {
   let connection: ConnectionInfo
@@ -19,7 +19,7 @@ struct FakeKernel {
   private let directory: TemporaryDirectory
   private let authentication: MessageAuthentication
 
-  /// A kernel with a channel to it, which hears what is published from now on.
+  /// A kernel with a channel that receives what it publishes.
   init(
     _ implementation: ZeroMQImplementation, keepsOutput: Bool, lossLimit: Duration,
     limits: KernelLimits = KernelLimits()
@@ -46,7 +46,7 @@ struct FakeKernel {
     await sockets.close()
   }
 
-  /// Its end of one of the connections.
+  /// Its end of a connection.
   func connection(of channel: KernelChannelName) -> ZMTPConnection {
     switch channel {
     case .iopub: iopub
@@ -55,7 +55,7 @@ struct FakeKernel {
     }
   }
 
-  /// Takes a request and replies to it.
+  /// Receives a request and replies.
   func answer(on socket: ZMTPConnection) async throws {
     let parts = try await socket.next()
     let signed = try ZeroMQFraming.decode(parts, from: .shell)
@@ -96,7 +96,7 @@ private struct FakeKernelSockets {
     }
   }
 
-  /// Shakes hands with who connects, first on iopub, whose subscription is taken too.
+  /// Accepts connections and does their handshake, first on iopub with its subscription.
   func accept() async throws -> (iopub: ZMTPConnection, shell: ZMTPConnection, control: ZMTPConnection) {
     let iopub = try await accept(0, as: .publisher)
     #expect(try await iopub.next() == [[1]].map { Bytes($0 as [UInt8]) })
@@ -115,7 +115,7 @@ private struct FakeKernelSockets {
 }
 
 extension KernelEvent {
-  /// `iopub:stream`, by the identifier, which is the type here, or how the kernel died.
+  /// `iopub:stream`, from the identifier, which is the type here, or how the kernel died.
   var summary: String {
     switch self {
     case .message(let message): "\(message.channel):\(message.header.identifier)".replacing("_", with: " ")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Jupyter
 
-/// With an installation of Python that is a shell script.
+/// With a shell script as the Python installation.
 @Suite(.serialized) struct ForkLauncherTests {
   @Test func `the first kernel does not wait for the fork server, and later ones are forked`() async throws {
     try await withLauncher { launcher, workplace in
@@ -91,7 +91,7 @@ private final class Installation {
     python = PythonInstallation(interpreter, path: nil)
   }
 
-  /// A kernelspec whose arguments end in what the shell is to run, in place of the connection file.
+  /// A kernelspec with a shell command in place of the connection file.
   func spec(_ name: String = "python3") throws -> LocalKernelSpec {
     let json = #"{"argv":["python","-m","kernel","{connection_file}"],"language":"python"}"#
     return try #require(LocalKernelSpec(name: name, json: Bytes(json), resourceDirectory: "/nowhere"))

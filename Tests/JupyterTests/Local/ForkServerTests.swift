@@ -6,9 +6,9 @@ import Testing
 
 @testable import Jupyter
 
-/// Against a stand-in that speaks the protocol and forks shells.
+/// With a fake fork server that speaks the protocol and forks shells.
 @Suite(.serialized) struct ForkServerTests {
-  @Test func `a forked kernel tells how it ended, and its last lines`() async throws {
+  @Test func `a forked kernel reports its exit and its last lines`() async throws {
     try await withServer { server, workplace in
       let kernel = try #require(await workplace.fork("echo one; echo two >&2; exit 3", by: server))
       #expect(await kernel.exit() == .code(3))
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test func `kernels outlive the fork server, and it is known how they end`() async throws {
+  @Test func `kernels outlive the fork server, and their exit is known`() async throws {
     try await withServer { server, workplace in
       let first = try #require(await workplace.fork("sleep 1000", by: server))
       let second = try #require(await workplace.fork("sleep 1000", by: server))
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func `a fork that fails gives no kernel, and the next one does`() async throws {
+  @Test func `a failed fork returns no kernel, and the next one succeeds`() async throws {
     try await withServer { server, workplace in
       let failed = try await workplace.fork("FAIL", by: server)
       #expect(failed == nil)
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func `a fork server that does not get ready tells why`() async throws {
+  @Test func `a fork server that does not start reports the reason`() async throws {
     try await TestLoop.run {
       let subreaper = try Subreaper()
       let command = ForkServer.Command(
@@ -96,7 +96,7 @@ import Testing
     }
   }
 
-  /// Where logs are.
+  /// The directory of logs.
   @LoopActor
   private final class Workplace {
     let directory: TemporaryDirectory
@@ -119,11 +119,12 @@ import Testing
 }
 
 extension Logger {
-  /// Says nothing.
+  /// Never gets ready.
   static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
-/// Speaks as the fork server does, and forks shells that run the first argument; it hears of some words itself.
+/// Speaks the protocol of the fork server, and forks shells that run the first argument; some words are commands for
+/// itself.
 let standIn = """
   import json, os, select, signal, sys
   def say(**values): os.write(1, json.dumps(values).encode() + b"\\n")

@@ -7,7 +7,7 @@ import Testing
 @testable import Jupyter
 
 @Suite struct KernelSpecFinderTests {
-  @Test func `looks where Jupyter looks, in this order, each place once`() {
+  @Test func `searches Jupyter's directories in order, each one once`() {
     let finder = KernelSpecFinder(
       prefix: "/usr", environment: ["JUPYTER_PATH": "/a:/b:/a", "HOME": "/home/user"])
     #expect(

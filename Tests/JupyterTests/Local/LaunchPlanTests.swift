@@ -34,7 +34,7 @@ import Testing
     #expect(try plan("{\"argv\": [\"\(name)\"]}").executable == name)
   }
 
-  @Test func `the kernelspec's variables win, and may name others`() throws {
+  @Test func `the kernelspec's variables override others and may refer to them`() throws {
     let plan = try plan(
       "{\"argv\": [\"x\"], \"env\": {\"A\": \"own\", \"B\": \"${A}:$C\", \"D\": \"$$ $missing ${missing} $1 ${A\", \"E\": \"\"}}",
       environment: ["A": "ours", "C": "c", "PYTHONEXECUTABLE": "no"])
@@ -52,7 +52,7 @@ import Testing
     #expect(try plan("{\"argv\": [\"x\"]}", environment: ["PATH": path]).environment["PATH"] == path)
   }
 
-  @Test func `reads what a kernelspec says of itself`() throws {
+  @Test func `reads the members of a kernelspec`() throws {
     let spec = try spec(
       #"""
       {"argv": ["deno", "jupyter"], "display_name": "Deno", "language": "TypeScript", "interrupt_mode": "message",
@@ -83,7 +83,7 @@ import Testing
     #expect(python.prefix == "/env")
   }
 
-  @Test func `a name is looked for where programs are`() {
+  @Test func `a name is looked up in PATH`() {
     let python = PythonInstallation("python3", path: "/a/bin:/b/bin:/c/bin") { $0 != "/a/bin/python3" }
     #expect(python.interpreter == "/b/bin/python3")
     #expect(python.prefix == "/b")

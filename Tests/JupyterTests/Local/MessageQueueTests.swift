@@ -33,7 +33,7 @@ import Wire
     var outcomes: [MessageQueue.Outcome] = []
     for number in 0..<4 { outcomes.append(queue.append(try output("\(number)"), after: request)) }
     #expect(outcomes == [.kept, .kept, .overflowed, .dropped])
-    // What is taken meanwhile does not make the output begin again in the middle.
+    // Taking messages meanwhile does not resume the output in the middle.
     #expect(queue.popFirst()?.text == #"iopub {"text":"0"}"#)
     let late = queue.append(try output("late"), after: request)
     #expect(late == .dropped)
@@ -73,7 +73,7 @@ import Wire
     #expect(outcomes.last == .overrun)
   }
 
-  @Test func `a death comes behind the loss`() throws {
+  @Test func `a death comes after the loss`() throws {
     var queue = MessageQueue(limit: 1200)
     _ = queue.append(try output("0"), after: request)
     _ = queue.append(try output("1"), after: request)
@@ -81,7 +81,7 @@ import Wire
     #expect(drain(&queue) == [#"iopub {"text":"0"}"#, "lost 12", "killed by SIGKILL"])
   }
 
-  @Test func `a message alone may be longer than the limit`() throws {
+  @Test func `a single message may exceed the limit`() throws {
     var queue = MessageQueue(limit: 1200)
     let long = String(repeating: "x", count: 10_000)
     let first = queue.append(try output(long), after: request)

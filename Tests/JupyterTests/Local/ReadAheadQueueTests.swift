@@ -31,7 +31,7 @@ import Testing
     #expect(lengths(&queue).last == length)
   }
 
-  @Test func `a long message does not cost short ones their place`() throws {
+  @Test func `long messages do not displace short ones`() throws {
     var queue = ReadAheadQueue(limit: Self.limit)
     try queue.append(parts(2 << 20))
     for _ in 0..<500 { try queue.append(parts(100)) }

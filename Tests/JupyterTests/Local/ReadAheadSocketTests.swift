@@ -39,7 +39,7 @@ import Wire
     }
   }
 
-  @Test func `a message alone may be longer than the limit`() async throws {
+  @Test func `a single message may exceed the limit`() async throws {
     try await withSocket { publisher, socket in
       try await publisher.send([Bytes([UInt8](repeating: 0, count: 2 * Self.limit))])
       #expect(try await socket.next().map(\.count) == [2 * Self.limit])

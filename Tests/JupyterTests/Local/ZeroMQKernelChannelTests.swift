@@ -228,7 +228,7 @@ private let both = [ZeroMQImplementation.direct, .library]
     }
   }
 
-  @Test func `a message alone may be longer than what may wait`() async throws {
+  @Test func `a single message may exceed the limit`() async throws {
     try await withKernel(.library, limits: .of(unreadOutput: 1000)) { kernel, channel in
       let text = String(repeating: "x", count: 1_000_000)
       try await kernel.publish("stream", content: Bytes(#"{"text":"\#(text)"}"#))

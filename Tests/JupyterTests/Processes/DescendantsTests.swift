@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `Many searches run at once, and each ends after the processes that it is for`() async throws {
+  @Test func `Concurrent searches each wait for their own processes`() async throws {
     try await TestLoop.run {
       var series = ProcessTagSeries()
       var daemons: [Daemon] = []

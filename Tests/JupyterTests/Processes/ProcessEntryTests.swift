@@ -6,7 +6,7 @@ import Testing
 @testable import Jupyter
 
 @Suite struct ProcessEntryTests {
-  @Test func `A child is told from other processes`() async throws {
+  @Test func `A child is distinguished from other processes`() async throws {
     try await TestLoop.run {
       let child = try ChildProcess.spawn(executable: "cat", standardInput: .pipe)
       let process = try ProcessDescriptor(child.processIdentifier)
@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  @Test func `The fields are read behind the name, whatever that contains`() throws {
+  @Test func `The fields after the name are read, whatever the name contains`() throws {
     let rest = (4...52).map { "\($0)" }.joined(separator: " ")
     let entry = try #require(ProcessEntry(12, stat: Array("12 (a) Z 1 (b) S \(rest)\n".utf8)))
     #expect(!entry.hasEnded && entry.parent == 4 && entry.session == 6 && entry.start == 22)

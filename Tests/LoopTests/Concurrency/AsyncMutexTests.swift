@@ -33,7 +33,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A task that is cancelled while it waits is passed over`() async throws {
+    @Test func `A task that is cancelled while it waits is skipped`() async throws {
       try await onLoop {
         let mutex = AsyncMutex()
         try await mutex.lock()
@@ -71,7 +71,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `To end a wait is without effect once it has brought the mutex`() async throws {
+    @Test func `Cancelling a wait has no effect once it has the mutex`() async throws {
       try await onLoop {
         let mutex = AsyncMutex()
         for isWaitedFor in [false, true] {

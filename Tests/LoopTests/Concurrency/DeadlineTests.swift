@@ -41,7 +41,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a deadline passes on what came in time, and cancels what did not`() async throws {
+    @Test func `a deadline returns a result in time, and cancels late work`() async throws {
       try await onLoop {
         let answer = try await withDeadline(.seconds(1000)) { 42 }
         #expect(answer == 42)
@@ -96,7 +96,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `durations become milliseconds that are never too few`() {
+    @Test func `durations are rounded up to milliseconds`() {
       #expect(Duration.zero.milliseconds == 0)
       #expect(Duration.milliseconds(-5).milliseconds == 0)
       #expect(Duration.nanoseconds(1).milliseconds == 2)

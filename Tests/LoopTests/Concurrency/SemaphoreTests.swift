@@ -28,7 +28,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A permit that is given back belongs to the first that waits, and not to one that comes then`()
+    @Test func `A returned permit goes to the first waiter, not to a new caller`()
       async throws
     {
       try await onLoop {
@@ -53,7 +53,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A task that is cancelled before it waits gets no permit, though there is one`() async throws {
+    @Test func `A task that is cancelled before it waits gets no permit, even if one is free`() async throws {
       try await onLoop {
         let semaphore = Semaphore(permits: 1)
         let cancelled = LoopActor.task {
@@ -116,7 +116,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `What the work throws is thrown, and the permit given back`() async throws {
+    @Test func `An error of the work is rethrown, and the permit returned`() async throws {
       try await onLoop {
         let semaphore = Semaphore(permits: 1)
         await #expect(throws: UVError.busy) { try await semaphore.withPermit { throw UVError.busy } }

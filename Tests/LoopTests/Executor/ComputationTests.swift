@@ -17,7 +17,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `what the work throws is thrown`() async throws {
+    @Test func `an error of the work is rethrown`() async throws {
       struct Failure: Error {}
       try await onLoop {
         for length in [0, Self.long] {

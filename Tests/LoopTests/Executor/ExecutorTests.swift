@@ -18,7 +18,7 @@ extension LoopTests {
       #expect(elsewhere == false)
     }
 
-    @Test func `jobs run in the order in which they came`() async throws {
+    @Test func `jobs run in order of arrival`() async throws {
       try await onLoop {
         var order: [Int] = []
         let tasks = (0..<100).map { index in Task { @LoopActor in order.append(index) } }
@@ -27,7 +27,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `a job that queues jobs without end does not keep timers and sockets waiting`() async throws {
+    @Test func `a job that queues jobs forever does not block timers and sockets`() async throws {
       try await withPair { pair in
         var rounds = 0
         let busy = Task { @LoopActor in
@@ -37,7 +37,7 @@ extension LoopTests {
           }
         }
         try await EventLoop.sleep(for: .milliseconds(2))
-        // Where the machine is busy, 2 ms are over before the job has had many turns.
+        // On a busy machine, 2 ms pass before the job has had many turns.
         while rounds <= 10 { await Task.yield() }
         try await pair.near.write("through")
         #expect(try await pair.far.read(7) == "through")
@@ -83,7 +83,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `tasks that do not prefer the loop wait and call as others do`() async throws {
+    @Test func `tasks without the preference work too`() async throws {
       try await onLoop {
         let plain = Task { @LoopActor in
           for _ in 0..<10 {
@@ -110,7 +110,7 @@ extension LoopTests {
       #expect(await count.value == 8000)
     }
 
-    @Test func `a loop closes with nothing left, and its result is that of main`() async {
+    @Test func `a loop closes without open handles, and returns the result of main`() async {
       await #expect(processExitsWith: .exitCode(7)) {
         let reports = Mutex<[String]>([])
         Handle.onForgottenHandle { report in reports.withLock { $0.append(report) } }

@@ -4,7 +4,7 @@ import Testing
 @testable import Loop
 
 @Suite struct LogStreamTests {
-  @Test func `lines that nobody reads wait, and those beyond the limit are counted`() throws {
+  @Test func `unread lines are queued, and those beyond the limit are counted`() throws {
     let pipe = try Pipe()
     defer { pipe.close() }
     let log = LogStream(descriptor: pipe.writing)
@@ -27,7 +27,7 @@ import Testing
     #expect(others == ["(\(written - kept.count) lines were dropped here: nobody read the log)"])
   }
 
-  @Test func `lines for a reader that has gone do not wait`() throws {
+  @Test func `lines are dropped when the reader is gone`() throws {
     let pipe = try Pipe()
     signal(SIGPIPE, SIG_IGN)
     Glibc.close(pipe.reading)

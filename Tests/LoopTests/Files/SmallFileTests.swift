@@ -6,7 +6,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct SmallFiles {
-    @Test func `A directory is made with those above it, and errors say what is in the way`() async throws {
+    @Test func `A directory is created with its parents, and errors name the obstacle`() async throws {
       try await onLoop {
         let root = try TemporaryDirectory(prefix: "small-files-")
         let path = root.path + "/a/b/c"

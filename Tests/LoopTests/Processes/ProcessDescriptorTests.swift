@@ -4,7 +4,7 @@ import Testing
 
 @testable import Loop
 
-/// Names the number after which the next process is numbered; only who may restore processes can write it.
+/// The next process gets the number after this one. Writing it needs CAP_CHECKPOINT_RESTORE.
 private let lastNumber = "/proc/sys/kernel/ns_last_pid"
 
 extension LoopTests {

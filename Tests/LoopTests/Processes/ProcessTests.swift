@@ -6,7 +6,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct Processes {
-    @Test func `A process hands over its output and its status`() async throws {
+    @Test func `A process returns its output and status`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(
           executable: "sh", arguments: ["-c", "echo out; echo err >&2; exit 3"], standardOutput: .pipe,
@@ -18,7 +18,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `What is written to its input comes back, until that is closed`() async throws {
+    @Test func `Its input reaches the process until it is closed`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(executable: "cat", standardInput: .pipe, standardOutput: .pipe)
         let large = Bytes(repeatElement(UInt8(ascii: "x"), count: 1_000_000))
@@ -33,7 +33,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Its input is empty where none is given, and its pipes are real ones`() async throws {
+    @Test func `Its input is empty by default, and its pipes are real pipes`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(
           executable: "sh", arguments: ["-c", "cat; echo done > /dev/stdout"], standardOutput: .pipe)
@@ -42,7 +42,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `It gets the environment and the directory that were given, and no others`() async throws {
+    @Test func `It gets exactly the given environment and directory`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(
           executable: "/bin/sh", arguments: ["-c", "pwd; env | grep -v ^PWD= | grep -v ^_= | sort"],
@@ -54,7 +54,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A process that is killed says by which signal`() async throws {
+    @Test func `A killed process reports the signal`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(executable: "sleep", arguments: ["1000"])
         try child.kill(.kill)
@@ -100,7 +100,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A process that dies with its parent is under the number that we know`() async throws {
+    @Test func `A process that dies with its parent has the known identifier`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(
           executable: "sh", arguments: ["-c", "echo $$"], standardOutput: .pipe, diesWithParent: true)
@@ -109,7 +109,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `When the parent is killed, the child that dies with it is gone`() async throws {
+    @Test func `A killed parent takes its child along`() async throws {
       try await onLoop {
         // The kernel ties the signal to the parent, here a shell that is killed; its child holds the pipe open.
         let parent = try ChildProcess.spawn(
@@ -135,7 +135,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A process that nobody holds is watched to its end`() async throws {
+    @Test func `A released process is watched until its end`() async throws {
       try await onLoop {
         let before = EventLoop.shared.activeHandleCount
         let output = try ChildProcess.spawn(

@@ -6,7 +6,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct AdoptedProcesses {
-    @Test func `An orphan comes to us, and we hear how it ends`() async throws {
+    @Test func `An orphan is adopted, and its exit is reported`() async throws {
       try await onLoop {
         let subreaper = try Subreaper()
         let (child, orphan) = try await self.orphan(running: "read -r line; exit 7")
@@ -19,7 +19,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Children of libuv's are left to it, however many end at once`() async throws {
+    @Test func `Children of libuv are left to libuv, however many end at once`() async throws {
       try await onLoop {
         let subreaper = try Subreaper()
         let children = try (0..<20).map {
@@ -30,7 +30,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `A process that is no child of ours is watched to its end`() async throws {
+    @Test func `A process that is not a child is watched until its end`() async throws {
       try await onLoop {
         let subreaper = try Subreaper()
         let (child, orphan) = try await self.orphan(running: "exec sleep 1000")
@@ -52,17 +52,17 @@ extension LoopTests {
       }
     }
 
-    @Test func `The system knows of an end that nobody has waited for yet`() async throws {
+    @Test func `A pidfd shows the end of a zombie`() async throws {
       try await onLoop {
         let child = try ChildProcess.spawn(executable: "sh", arguments: ["-c", "kill -KILL $$"])
-        // The turn of the loop that would wait for it does not come.
+        // The loop's turn that would reap it does not come.
         while !child.hasEnded {}
         #expect(child.exitStatus == nil)
         #expect(await child.exit() == .signal(9))
       }
     }
 
-    @Test func `To wait for a watched process can be given up`() async throws {
+    @Test func `A wait for a watched process can be cancelled`() async throws {
       try await onLoop {
         let watch = try ProcessWatcher(ProcessDescriptor(getpid()))
         let waiting = LoopActor.task { try await watch.untilEnd() }
@@ -72,7 +72,7 @@ extension LoopTests {
       }
     }
 
-    /// A process whose parent, a child of ours, has ended. It reads what the child would.
+    /// A process whose parent, a child of this process, has ended. It reads the child's input.
     @LoopActor
     private func orphan(running script: String) async throws -> (ChildProcess, Int32) {
       let child = try ChildProcess.spawn(
@@ -88,7 +88,7 @@ extension LoopTests {
   }
 
   @Suite struct NamedPipes {
-    @Test func `What others write to a named pipe is read, until the last of them has gone`() async throws {
+    @Test func `A named pipe is read until its last writer closes it`() async throws {
       try await onLoop {
         let directory = try TemporaryDirectory(prefix: "fifo-")
         let path = "\(directory.path)/log"

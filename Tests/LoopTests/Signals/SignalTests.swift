@@ -5,7 +5,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct SignalTests {
-    @Test func `signals arrive in order, also those that came before next was called`() async throws {
+    @Test func `signals arrive in order, even those before next was called`() async throws {
       try await onLoop {
         let watcher = try SignalWatcher([.user1, .user2])
         kill(getpid(), SIGUSR2)

@@ -73,7 +73,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `unknown host names and invalid ones`() async throws {
+    @Test func `unknown and invalid host names are errors`() async throws {
       try await onLoop {
         await #expect(throws: UVError.self) {
           try await SocketStream.connect(host: "no-such-host.invalid", port: 1, timeout: .seconds(10))
@@ -154,7 +154,7 @@ extension SocketStream {
   }
 }
 
-/// A port that nobody listens on, and that no other test can get meanwhile.
+/// A port without a listener, which no other test can get meanwhile.
 private struct ClosedPort {
   let number: UInt16
   private let descriptor: CInt
@@ -178,7 +178,7 @@ private struct ClosedPort {
   func free() { close(descriptor) }
 }
 
-/// A listener whose backlog is full, so that the kernel ignores who else wants to connect.
+/// A listener with a full backlog, so that Linux ignores further connections.
 @LoopActor
 private struct SilentPeer {
   let listener: Listener

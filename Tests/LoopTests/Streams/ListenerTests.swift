@@ -51,7 +51,7 @@ extension LoopTests {
         await Task.yield()
         during.cancel()
         await #expect(throws: CancellationError.self) { try await during.value }
-        // Nobody accepts while this one comes; it is there later.
+        // This connection arrives while no task accepts.
         let far = try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10))
         for _ in 0..<5 { await Task.yield() }
         let near = try await listener.accept()
@@ -113,7 +113,7 @@ extension LoopTests {
       }
     }
 
-    /// Leaves a socket's file behind, as a server does that was killed.
+    /// Leaves a socket file behind, like a killed server.
     private nonisolated func abandon(_ path: String) -> Bool {
       guard let address = try? NativeAddress(path: path) else { return false }
       let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
@@ -132,7 +132,7 @@ extension LoopTests {
   }
 }
 
-/// Uses up the descriptors of this process, lets somebody connect, and gives one back.
+/// Uses up the descriptors of this process, makes a connection, and frees one descriptor.
 @LoopActor
 private func acceptWithoutDescriptors() async throws -> Int32 {
   let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
@@ -159,7 +159,7 @@ private func acceptWithoutDescriptors() async throws -> Int32 {
 }
 
 extension Listener {
-  /// True while connections wait in the kernel.
+  /// True while connections wait in the backlog.
   var hasPending: Bool {
     guard isOpen else { return false }
     var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

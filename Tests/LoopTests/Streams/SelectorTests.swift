@@ -5,7 +5,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct SelectorTests {
-    @Test func `news of any of several streams ends the wait`() async throws {
+    @Test func `an event of any stream ends the wait`() async throws {
       try await withPair { first in
         let second = try await SocketPair.tcp()
         let selector = Selector([first.near, second.near])
@@ -18,7 +18,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `news from before the wait ends it, once`() async throws {
+    @Test func `an event before the wait ends it, once`() async throws {
       try await withPair { pair in
         let selector = Selector([pair.near])
         try await pair.far.write("early")
@@ -31,7 +31,7 @@ extension LoopTests {
         let waiting = Task { @LoopActor in try await selector.wait() }
         await Task.yield()
         waiting.cancel()
-        // Either the wait had news left to tell, or it was cancelled; the next has none.
+        // Either the wait had an event left, or it was cancelled; the next has none.
         _ = try? await waiting.value
         let another = Task { @LoopActor in try await selector.wait() }
         await Task.yield()
@@ -41,7 +41,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `the end of a stream is news until the stream is removed`() async throws {
+    @Test func `the end of a stream counts as an event until the stream is removed`() async throws {
       try await withPair { pair in
         let selector = Selector([pair.near])
         try await pair.far.write("last words")

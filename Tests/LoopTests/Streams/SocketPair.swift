@@ -67,7 +67,7 @@ extension ByteStream {
   func write(_ text: StaticString) async throws { try await write([Bytes(stringLiteral: text)]) }
 }
 
-/// What `==` says, at the speed of `memcmp`: unoptimised tests compare tens of megabytes.
+/// As `==`, at the speed of `memcmp`: unoptimised tests compare tens of megabytes.
 func same(_ left: Bytes, _ right: Bytes) -> Bool {
   left.withUnsafeBytes { left in
     right.withUnsafeBytes { right in
@@ -78,7 +78,7 @@ func same(_ left: Bytes, _ right: Bytes) -> Bool {
   }
 }
 
-/// Bytes that are not the same anywhere near, so that a piece lost or swapped shows.
+/// Bytes without repetition nearby, so that a lost or swapped piece shows.
 func pattern(_ count: Int) -> Bytes {
   let words = [UInt32](unsafeUninitializedCapacity: count / 4 + 1) { words, used in
     used = count / 4 + 1

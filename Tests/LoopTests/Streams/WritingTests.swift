@@ -30,7 +30,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `writers that wait go on when the reader does, in the order of their calls`() async throws {
+    @Test func `waiting writers continue with the reader, in the order of their calls`() async throws {
       try await withPair { pair in
         let (near, far) = (pair.near, pair.far)
         let large = pattern(16 * 1024 * 1024)
@@ -158,7 +158,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `the rest of pieces after some bytes were written`() {
+    @Test func `the remaining pieces after a partial write`() {
       let pieces: [Bytes] = ["abc", "", "def", "g"]
       #expect(pieces.dropping(first: 0) == ["abc", "def", "g"])
       #expect(pieces.dropping(first: 2) == ["c", "def", "g"])

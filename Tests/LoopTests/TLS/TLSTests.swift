@@ -6,7 +6,7 @@ import Testing
 
 extension LoopTests {
   @Suite struct TLS {
-    @Test func `Bytes go both ways through a connection to the right host`() async throws {
+    @Test func `Bytes are sent both ways over a connection to the right host`() async throws {
       try await withSecurePair { near, far in
         try await far.write("GET / HTTP/1.1\r\n")
         #expect(try await near.read(16) == "GET / HTTP/1.1\r\n")
@@ -154,7 +154,7 @@ extension LoopTests {
       }
     }
 
-    @Test func `Bytes that were changed on the way are an error`() async throws {
+    @Test func `Altered bytes are an error`() async throws {
       try await withSecurePair { near, far in
         try await near.transport.write([Bytes([23, 3, 3, 0, 32] + Array(repeating: 7, count: 32))])
         await #expect(throws: TLSError.protocolViolation("decryption failed or bad record mac")) {

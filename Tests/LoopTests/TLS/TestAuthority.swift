@@ -4,7 +4,7 @@ import Testing
 
 @testable import Loop
 
-/// An authority of our own, made with OpenSSL's tool, and what it signs.
+/// A test authority, made with the openssl command, and its certificates.
 final class TestAuthority {
   private let path: String
 

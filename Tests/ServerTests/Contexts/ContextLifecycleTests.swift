@@ -19,7 +19,7 @@ import Testing
     #expect(context.isReady)
   }
 
-  @Test func `a kernel from an earlier request is not wanted`() throws {
+  @Test func `a kernel from an earlier start is discarded`() throws {
     var context = ContextLifecycle()
     _ = context.begin()
     #expect(try context.restart(after: nil) == .restart)
@@ -28,7 +28,7 @@ import Testing
     #expect(context.kernelReady(2) == true)
   }
 
-  @Test func `a kernel that dies is replaced, and its end told once`() {
+  @Test func `a kernel that dies is replaced, and its end reported once`() {
     var context = ready()
     #expect(context.kernelEnded(kernel, death) == .replace(death))
     #expect(context.state == .lost && context.takeLoss() == nil)
@@ -37,7 +37,7 @@ import Testing
     #expect(context.takeLoss() == nil)
   }
 
-  @Test func `a kernel's end that its own code asked for is told with that reason`() {
+  @Test func `an exit that code has asked for is reported with that reason`() {
     var context = ready()
     context.expectEnd(of: kernel, because: "exit() was called")
     _ = context.kernelEnded(kernel, death)
@@ -45,7 +45,7 @@ import Testing
     #expect(context.takeLoss() == "exit() was called")
   }
 
-  @Test func `a restart that a client asked for is not told, and one that was needed is`() throws {
+  @Test func `a requested restart is not reported, a necessary one is`() throws {
     var context = ready()
     _ = try context.restart(after: nil)
     #expect(context.kernelEnded(kernel, death) == .replace(death))
@@ -56,7 +56,7 @@ import Testing
     #expect(context.takeLoss() == "it did not obey")
   }
 
-  @Test func `a lost connection is told only if the kernel is lost with it`() {
+  @Test func `a lost connection is reported only if the kernel is lost with it`() {
     var context = ready()
     #expect(context.kernelEnded(kernel, disconnection) == .reconnect(disconnection))
     #expect(context.isDisconnected)

@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel that ends while it is connected to again is replaced by one, not two`() async throws {
+  @Test func `a kernel that ends during a reconnect is replaced by one kernel, not two`() async throws {
     try await withContext { provider, context in
       provider.onReconnect = { _ in FakeChannel(isDoomed: true) }
       provider.channels["kernel-1"]?.breakOff()
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel that dies as it is restarted is replaced by one, not two`() async throws {
+  @Test func `a kernel that dies during a restart is replaced by one kernel, not two`() async throws {
     try await withContext { provider, context in
       let restarts = (0..<3).map { _ in LoopActor.task { try await context.restart() } }
       provider.channels["kernel-1"]?.die()
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel's death is told once, when another kernel is ready`() async throws {
+  @Test func `a kernel's death is reported once, when another kernel is ready`() async throws {
     try await withContext { provider, context in
       #expect(context.takeLoss() == nil)
       let gate = Promise<Void>()
@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func `a restart that was asked for is not told, even if the kernel had died before`()
+  @Test func `a requested restart is not reported, even if the kernel had died before`()
     async throws
   {
     try await withContext { provider, context in
@@ -86,7 +86,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel that had to be replaced is told, and one that was asked to end with the reason`()
+  @Test func `a necessary replacement is reported, and an exit with its reason`()
     async throws
   {
     try await withContext { provider, context in
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func `a lost connection is told if the kernel is lost with it`() async throws {
+  @Test func `a lost connection is reported if the kernel is lost with it`() async throws {
     try await withContext { provider, context in
       provider.onReconnect = { _ in FakeChannel() }
       provider.channels["kernel-1"]?.breakOff()
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func `however many warm kernels have died, a context gets one that lives`() async throws {
+  @Test func `a context gets a live kernel, however many warm ones have died`() async throws {
     try await withContext { provider, context in
       provider.deadWarmKernels = 5
       try await context.restart()

@@ -5,26 +5,26 @@ import Wire
 
 @testable import Jupyter
 
-/// Makes kernels that answer questions and can be made to end, and counts them.
+/// Starts fake kernels that answer `kernel_info_request` and can be ended, and counts calls.
 @LoopActor
 final class FakeKernelProvider: KernelProvider {
   let sharesFileSystem = true
   let overlapsKernels = true
   let startsInDirectory = true
 
-  /// The channels of all kernels ever started, the latest channel of each.
+  /// The latest channel of each kernel ever started.
   private(set) var channels: [String: FakeChannel] = [:]
-  /// Those that have not been ended.
+  /// The kernels that have not been ended.
   private(set) var living: [String] = []
-  /// What starts wait for; nil for none.
+  /// Starts wait for this; nil for no wait.
   var gate: Promise<Void>?
-  /// How many warm kernels have died without its knowing.
+  /// The number of warm kernels that have died unnoticed.
   var deadWarmKernels = 0
-  /// How many kernels were asked for.
+  /// The number of starts.
   private(set) var startCount = 0
-  /// How many channels were asked for again.
+  /// The number of reconnects.
   private(set) var reconnectCount = 0
-  /// How many interrupts were asked for.
+  /// The number of interrupts.
   private(set) var interruptCount = 0
   /// What `interrupt` does.
   var onInterrupt: @LoopActor () -> Void = {}
@@ -36,7 +36,7 @@ final class FakeKernelProvider: KernelProvider {
   /// The session of the kernels' processes.
   var session = ""
 
-  /// What can be started.
+  /// The kernelspec.
   var installed = [spec]
 
   func specs(maximumAge: Duration) async throws -> [KernelSpec] { installed }
@@ -73,20 +73,20 @@ final class FakeKernelProvider: KernelProvider {
   func close() async { living = [] }
 }
 
-/// A channel to nobody, which answers `kernel_info_request` itself and leaves other requests to the test.
+/// A channel without a kernel. It answers `kernel_info_request` itself and leaves other requests to the test.
 @LoopActor
 final class FakeChannel: KernelChannel {
-  /// The requests to execute code, in order.
+  /// The execute requests, in order.
   private(set) var executions: [KernelRequest] = []
   /// Called with each of them.
   var onExecution: (@LoopActor (KernelRequest) throws -> Void)?
   /// The session of the kernel's process.
   var session = ""
-  /// How many events were taken.
+  /// The number of events taken.
   private(set) var takenCount = 0
   private var events: [Result<KernelEvent, UVError>] = []
   private var reader: CheckedContinuation<Void, Never>?
-  /// Tells the end of the kernel instead of its first answer.
+  /// Reports the end of the kernel instead of its first reply.
   private let isDoomed: Bool
 
   init(isDoomed: Bool = false) { self.isDoomed = isDoomed }
@@ -103,7 +103,7 @@ final class FakeChannel: KernelChannel {
     try say(.iopub, "status", #"{"execution_state": "idle"}"#, to: request)
   }
 
-  /// The kernel says something to a request.
+  /// Sends a message that belongs to a request.
   func say(
     _ channel: KernelChannelName, _ type: String, _ content: String, to request: KernelRequest
   ) throws {
@@ -150,7 +150,7 @@ final class FakeChannel: KernelChannel {
   /// The kernel's process ends.
   func die() { deliver(.success(.died("killed by SIGKILL"))) }
 
-  /// The way to the kernel is lost.
+  /// The connection to the kernel is lost.
   func breakOff() { deliver(.failure(.connectionReset)) }
 
   private func deliver(_ event: Result<KernelEvent, UVError>) {

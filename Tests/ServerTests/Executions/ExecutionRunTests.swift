@@ -9,7 +9,7 @@ import Wire
 @testable import Server
 
 @Suite struct ExecutionRunTests {
-  @Test func `the kernel's output comes to the sink in order`() async throws {
+  @Test func `the kernel's output reaches the sink in order`() async throws {
     try await withContext { provider, context in
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = {

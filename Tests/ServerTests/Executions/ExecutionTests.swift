@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test func `a malformed reply completes the execution and is told at the end`() throws {
+  @Test func `a malformed reply completes the execution and is reported at the end`() throws {
     let reply = try Messages.reply(#"{"status": NaN}"#)
     let input = try Messages.iopub("execute_input", #"{"execution_count": 3}"#)
     let idle = try Messages.status("idle")
@@ -149,7 +149,7 @@ import Testing
     #expect(lines == ["{\"type\":\"clear_output\",\"wait\":true}\n", now, now])
   }
 
-  @Test func `a restart tells the reason`() {
+  @Test func `a restart is reported with its reason`() {
     #expect(
       line(.contextRestarted(reason: "killed by \"é\""))
         == #"{"type":"context_restarted","reason":"killed by \"\u00e9\""}"# + "\n")
@@ -191,7 +191,7 @@ import Testing
     #expect(lines == ["{\"type\":\"error\",\"name\":\"E\",\"value\":\"v\",\"traceback\":\"one\\ntwo\"}\n"])
   }
 
-  @Test func `an error that only the reply has is told`() throws {
+  @Test func `an error that only the reply contains is reported`() throws {
     let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
     let told = try lines([Messages.reply(error), Messages.status("idle")])
     #expect(told.count == 1)
@@ -199,7 +199,7 @@ import Testing
     #expect(try lines([Messages.status("idle"), Messages.reply(error)]) == told)
   }
 
-  @Test func `an error is told once, whichever channel is first`() throws {
+  @Test func `an error is reported once, whichever channel is first`() throws {
     let error = #"{"status": "error", "ename": "E", "evalue": "v", "traceback": []}"#
     let output = try Messages.iopub("error", error)
     let reply = try Messages.reply(error)
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  @Test func `an aborted execution is told`() throws {
+  @Test func `an aborted execution is reported`() throws {
     let reply = try Messages.reply(#"{"status": "aborted"}"#)
     let idle = try Messages.status("idle")
     for order in [[reply, idle], [idle, reply]] {
@@ -222,7 +222,7 @@ import Testing
     #expect(lines.last?.contains("the execution was interrupted") == true)
   }
 
-  @Test func `if output was dropped, no other error is told`() throws {
+  @Test func `if output was dropped, no other error is reported`() throws {
     for reply in [#"{"status": "aborted"}"#, #"{"status": "error", "ename": "KeyboardInterrupt"}"#] {
       var execution = Execution()
       execution.kernelTaken()

@@ -2,13 +2,13 @@ import Loop
 
 @testable import Server
 
-/// Keeps what an execution says, and blocks for as long as the test wants.
+/// Records the output of an execution, and blocks as long as the test wants.
 @LoopActor
 final class FakeSink: ExecutionSink {
   var onLoss: (@LoopActor () -> Void)?
-  /// What came, in words: `begin`, the lines, `finish`.
+  /// The calls: `begin`, the lines, `finish`.
   private(set) var calls: [String] = []
-  /// What `send` waits for; nil where the receiver takes everything.
+  /// `send` waits for this; nil for no wait.
   var gate: Promise<Void>?
 
   nonisolated init() {}

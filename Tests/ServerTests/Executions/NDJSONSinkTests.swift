@@ -24,7 +24,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `nothing piles up for a client that does not read`() async throws {
+    @Test func `nothing accumulates for a client that does not read`() async throws {
       let text = String(repeating: "x", count: 1 << 16)
       let stalled = TestSignal()
       try await withHTTPServer(handler: { _, response in
@@ -37,7 +37,7 @@ extension ServerTests {
             sent.count += 1
           }
         }
-        // Nobody reads before the silence has been broken many times. The system's buffers are full by then.
+        // Nobody reads until many keep-alives were due. The system's buffers are full by then.
         var before = -1
         while sent.count != before {
           before = sent.count

@@ -65,7 +65,7 @@ import Wire
     }
   }
 
-  @Test func `a reply of another process tells that the kernel was restarted`() async throws {
+  @Test func `a reply of another process shows a restart`() async throws {
     try await withKernel(session: "first") { kernel, channel in
       channel.onExecution = {
         // What the new process publishes is missed.
@@ -78,7 +78,7 @@ import Wire
     }
   }
 
-  @Test func `a busy consumer is told of a kernel that is killed`() async throws {
+  @Test func `a busy consumer is notified of a killed kernel`() async throws {
     try await withKernel { kernel, channel in
       channel.onExecution = { try channel.accept($0) }
       let replies = try await kernel.replies(to: kernel.session.execution(of: ""))

@@ -7,7 +7,7 @@ import Workspace
 @testable import Server
 
 @Suite struct FileLocksTests {
-  @Test func `A file is locked by one at a time, other files do not wait, and no lock is kept`()
+  @Test func `A file has one lock holder at a time, other files do not wait, and locks are freed`()
     async throws
   {
     try await TestLoop.run {

@@ -178,7 +178,7 @@ extension ServerTests {
       }
     }
 
-    @Test func `An upload that is cut short leaves the old file`() async throws {
+    @Test func `A truncated upload leaves the old file`() async throws {
       try await withFiles { files in
         files.write("old", to: "a")
         for head in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {

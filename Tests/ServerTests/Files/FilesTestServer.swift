@@ -11,13 +11,13 @@ import Workspace
 
 @testable import Server
 
-/// A server of the file routes over a workspace of its own, beside which a secret lies.
+/// A server of the file routes with its own workspace, next to a secret.
 @LoopActor
 struct FilesTestServer {
   let server: HTTPTestServer
   nonisolated let root: String
 
-  /// One request on a connection of its own.
+  /// A request on a new connection.
   func ask(_ method: String, _ path: String, _ fields: String..., body: String? = nil) async throws
     -> TestAnswer
   {
@@ -50,13 +50,13 @@ struct FilesTestServer {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// All names in the workspace, hidden ones too.
+  /// All names in the workspace, including hidden ones.
   nonisolated func names() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: root).sorted()
   }
 }
 
-/// Runs `body` beside a server of the file routes.
+/// Runs `body` with a server of the file routes.
 func withFiles(
   options: HTTPServerOptions = HTTPServerOptions(),
   _ body: @escaping @LoopActor (FilesTestServer) async throws -> Void

@@ -17,7 +17,7 @@ import Testing
 
   private func letters(_ count: Int) -> String { String(repeating: "a", count: count) }
 
-  @Test func aTargetMayBeAsLongAsItsLimit() {
+  @Test func aTargetMayReachItsLimit() {
     expectRequest(
       "GET /\(letters(19)) HTTP/1.0\r\n\r\n", ["GET /\(letters(19)) http10 none", "end"], limits: limits)
     expectRefusedRequest("GET /\(letters(20)) HTTP/1.0\r\n\r\n", .targetTooLong, limits: limits)
@@ -26,7 +26,7 @@ import Testing
     expectRefusedRequest(letters(60), .malformedStartLine, limits: limits)
   }
 
-  @Test func aHeadMayBeAsLongAsItsLimit() {
+  @Test func aHeadMayReachItsLimit() {
     let fits = "GET / HTTP/1.0\r\nA: \(letters(57))\r\n\r\n"
     expectRequest(fits, ["GET / http10 none", "  A: \(letters(57))", "end"], limits: limits)
     expectRefusedRequest("GET / HTTP/1.0\r\nA: \(letters(58))\r\n\r\n", .fieldsTooLong, limits: limits)

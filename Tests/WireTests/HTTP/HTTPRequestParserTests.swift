@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test func aBodyIsASliceOfWhatWasRead() throws {
+  @Test func aBodyIsASliceOfTheInput() throws {
     var buffer = ByteBuffer("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody".utf8)
     let place = buffer.readable.withUnsafeBytes { $0.baseAddress.map { UInt(bitPattern: $0) } ?? 0 }
     let length = UInt(buffer.count)
@@ -59,7 +59,7 @@ import Testing
     #expect(body.withUnsafeBytes { $0.baseAddress.map { UInt(bitPattern: $0) } } == place + length - 4)
   }
 
-  @Test func emptyLinesBeforeARequestArePassedOverButNotForEver() {
+  @Test func aFewEmptyLinesBeforeARequestAreSkipped() {
     expectRequest("\r\n\r\nGET / HTTP/1.0\r\n\r\n", ["GET / http10 none", "end"])
     expectRefusedRequest("\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.0\r\n\r\n", .malformedStartLine)
     expectRefusedRequest("\nGET / HTTP/1.0\r\n\r\n", .malformedLineEnding)
@@ -77,21 +77,21 @@ import Testing
     expectRefusedRequest(line + "\r\n\r\n", .malformedStartLine)
   }
 
-  @Test func whatCannotBecomeARequestIsRefusedAtOnce() {
+  @Test func anInvalidRequestIsRefusedAtOnce() {
     for beginning in ["\u{16}", "GET / HTTP/1.1 \r\n", "{"] {
       #expect(readRequests(Array(beginning.utf8), .whole).failure == .malformedStartLine)
     }
     #expect(readRequests(Array("GET / HTTP/1.1\r\nHost: a\n".utf8), .whole).failure == .malformedLineEnding)
   }
 
-  @Test func otherMajorVersionsAreNotSpokenAndLaterMinorOnesAre() {
+  @Test func otherMajorVersionsAreRefusedAndLaterMinorOnesAccepted() {
     expectRefusedRequest("GET / HTTP/2.0\r\n\r\n", .unknownVersion)
     expectRefusedRequest("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", .unknownVersion)
     expectRefusedRequest("GET / HTTP/0.9\r\n\r\n", .unknownVersion)
     expectRequest("GET / HTTP/1.2\r\nHost: a\r\n\r\n", ["GET / http11 none", "  Host: a", "end"])
   }
 
-  @Test func pathsTypedWithoutEncodingAreTakenIfTheyAreUTF8() {
+  @Test func unencodedPathsAreAcceptedIfTheyAreUTF8() {
     expectRequest("GET /grün HTTP/1.0\r\n\r\n", ["GET /grün http10 none", "end"])
     let latin = Array("GET /gr".utf8) + [0xFC] + Array("n HTTP/1.0\r\n\r\n".utf8)
     for feeding in Feeding.allCases {
@@ -115,7 +115,7 @@ import Testing
     expectRefusedRequest("GET / HTTP/1.0\r\nA: b\r\n\n", .malformedLineEnding)
   }
 
-  @Test func valuesLoseTheWhiteSpaceAroundThemAndKeepWhatIsInside() {
+  @Test func valuesAreTrimmed() {
     expectRequest(
       "GET / HTTP/1.0\r\nA: \t b \t c\t \r\nB:c\r\nC:\r\nD:  \r\nE: grün\r\n\r\n",
       ["GET / http10 none", "  A: b \t c", "  B: c", "  C: ", "  D: ", "  E: grün", "end"])

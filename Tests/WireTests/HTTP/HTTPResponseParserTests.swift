@@ -27,7 +27,7 @@ import Testing
       ["\(status) X http11 none", "  Content-Length: 5", "end"])
   }
 
-  @Test func theAnswerToHeadHasNoBody() {
+  @Test func theResponseToHeadHasNoBody() {
     expectResponse(
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", to: "HEAD",
       ["200 OK http11 none", "  Content-Length: 5", "end"])
@@ -36,13 +36,13 @@ import Testing
       ["200 OK http11 none", "  Transfer-Encoding: chunked", "end"])
   }
 
-  @Test func interimResponsesArePassedOver() {
+  @Test func interimResponsesAreSkipped() {
     expectResponse(
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
       ["201 Created http11 none", "  Content-Length: 0", "end"])
   }
 
-  @Test func afterAnUpgradeTheBytesAreLeftAlone() throws {
+  @Test func bytesAfterAnUpgradeStayInTheBuffer() throws {
     expectResponse(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
       ["101 Switching Protocols http11 none", "  Upgrade: websocket", "end"])
@@ -71,7 +71,7 @@ import Testing
     expectRefusedResponse("\(line)\r\n\r\n", .malformedStartLine)
   }
 
-  @Test func theSameLengthRulesHoldAsForRequests() {
+  @Test func theLengthRulesOfRequestsApply() {
     expectRefusedResponse(
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", .ambiguousLength)
     expectRefusedResponse(

@@ -88,7 +88,7 @@ final class HTTPServerConnectionDriver {
   }
 }
 
-/// Expects what the client of a new connection receives for `text`, however that is cut.
+/// Expects the output of a new connection for `text`, however that is split.
 func expectOutput(
   of text: String, _ expected: String, options: HTTPServerConnection.Options = .init(),
   handler: HTTPServerConnectionDriver.Handler = .echoesBody, feedings: [Feeding] = Feeding.allCases,

@@ -62,7 +62,7 @@ import Testing
     #expect(driver.output == Self.served + "CLOSE")
   }
 
-  @Test func `a head has its time from its first byte on`() {
+  @Test func `the time-out of a head begins with its first byte`() {
     var driver = HTTPServerConnectionDriver(options)
     driver.advance(to: 100)
     for (time, byte) in zip(stride(from: UInt64(100), to: 400, by: 50), "GET / ") {
@@ -81,7 +81,7 @@ import Testing
     #expect(driver.output == Self.served)
   }
 
-  @Test func `a body may stop for a while at any place`() {
+  @Test func `a body may pause at any place`() {
     let driver = HTTPServerConnectionDriver(options)
     driver.receive(Self.put)
     driver.advance(to: 150)
@@ -101,7 +101,7 @@ import Testing
     #expect(connection.deadline == nil)
   }
 
-  @Test func `a client is waited for as long as it sends, and not longer than for a body`() {
+  @Test func `lingering lasts while the client sends, but no longer than for a body`() {
     var driver = HTTPServerConnectionDriver(options)
     driver.receive("nonsense\r\n")
     for time in stride(from: UInt64(40), through: 160, by: 40) {
@@ -142,7 +142,7 @@ import Testing
     #expect(driver.output == Self.servedLast + "FIN ")
   }
 
-  @Test func `a connection that is kept ends before the next request`() throws {
+  @Test func `a kept connection ends before the next request`() throws {
     var connection = HTTPServerConnection(options: .init())
     var input = ByteBuffer(Self.get.utf8)
     var output = ByteBuffer()
@@ -187,7 +187,7 @@ import Testing
     #expect(isWaiting && driver.output == Self.failed(503) + "CLOSE")
   }
 
-  @Test func `an evicted connection that is answered is broken off, one that lingers is closed`() {
+  @Test func `an evicted connection is aborted during a response, and closed while it lingers`() {
     var driver = HTTPServerConnectionDriver(overLimit: overLimit)
     driver.receive(Self.put)
     let isIdle = driver.connection.evict()

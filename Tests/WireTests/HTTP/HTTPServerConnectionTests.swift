@@ -76,7 +76,7 @@ import Testing
   private static let expecting = put + "Expect: 100-Continue\r\n\r\n"
   private static let interim = "HTTP/1.1 100 Continue\r\n\r\n"
 
-  @Test func `a client that waits is sent 100`() {
+  @Test func `a client that waits gets 100`() {
     let answer = Self.interim + response(200, body: "PUT /2 abc")
     expectOutput(of: Self.expecting, Self.interim)
     expectOutput(of: Self.expecting + "abc", answer, feedings: [.byteByByte])
@@ -86,7 +86,7 @@ import Testing
       answer, feedings: [.byteByByte])
   }
 
-  @Test func `a client that does not wait is not sent 100`() {
+  @Test func `a client that does not wait gets no 100`() {
     expectOutput(of: Self.expecting + "abc", response(200, body: "PUT /2 abc"), feedings: [.whole])
     // Of HTTP/1.0, and without a body.
     expectOutput(
@@ -96,21 +96,21 @@ import Testing
       of: "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", response(200, body: "PUT / "))
   }
 
-  @Test func `a body that is not asked for is not sent for`() {
+  @Test func `no 100 is sent for a body that is not requested`() {
     expectOutput(
       of: Self.expecting, response(200, Self.closing, body: "ignored") + "FIN ", handler: .ignoresBody)
   }
 
   // MARK: Bodies that nobody reads
 
-  @Test func `a body that is there is passed over`() {
+  @Test func `a received body is discarded`() {
     expectOutput(
       of: Self.put + "\r\nabc" + Self.get,
       response(200, body: "ignored") + response(200, body: "ignored"), handler: .ignoresBody,
       feedings: [.whole])
   }
 
-  @Test func `a body that is not all there ends the connection`() {
+  @Test func `an incomplete body ends the connection`() {
     expectOutput(
       of: Self.put + "\r\nabc", response(200, Self.closing, body: "ignored") + "FIN ",
       handler: .ignoresBody, feedings: [.byteByByte])
@@ -167,7 +167,7 @@ import Testing
     }
   }
 
-  @Test func `what is no response is a fault of ours`() throws {
+  @Test func `an invalid response is a misuse error`() throws {
     var connection = HTTPServerConnection(options: .init())
     var input = ByteBuffer(Self.get.utf8)
     var output = ByteBuffer()
@@ -187,7 +187,7 @@ import Testing
     expectMisuse { _ = try $0.sendBody(["a"]) }
   }
 
-  @Test func `a response that is cut short closes the connection`() throws {
+  @Test func `a truncated response closes the connection`() throws {
     var connection = HTTPServerConnection(options: .init())
     var input = ByteBuffer((Self.get + Self.get).utf8)
     var output = ByteBuffer()

@@ -25,7 +25,7 @@ import Testing
     expectRefused("Content-Length: \(value)", .ambiguousLength)
   }
 
-  @Test func aContentLengthThatCannotBeCountedIsRefused() {
+  @Test func aContentLengthThatOverflowsIsRefused() {
     expectRefused("Content-Length: 9223372036854775808", .ambiguousLength)
     expectRefused("Content-Length: 99999999999999999999999999", .ambiguousLength)
     #expect(
@@ -74,7 +74,7 @@ import Testing
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\(line)\r\n\r\n", .malformedField)
   }
 
-  @Test func trailersDoNotTouchTheHead() {
+  @Test func trailersDoNotAffectTheHead() {
     expectRequest(
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n",
       ["POST / http11 chunked", "  Host: a", "  Transfer-Encoding: chunked", "end", "  Content-Length: 5"])

@@ -50,14 +50,14 @@ import Testing
     }
   }
 
-  @Test func decodedTextIsUTF8AndPathsHoldNoNUL() throws {
+  @Test func decodedTextIsUTF8AndPathsContainNoNUL() throws {
     #expect(throws: HTTPProtocolError.self) { try PercentCoding.decodeText("%FF") }
     #expect(throws: HTTPProtocolError.self) { try RequestTarget("/%00", method: "GET").decodedPath() }
     #expect(try PercentCoding.decode("%ff%00") == Bytes([0xFF, 0]))
     #expect(try PercentCoding.decodeText("gr%C3%bcn+") == "grün+")
   }
 
-  @Test func encodingKeepsWhatIsUnreserved() throws {
+  @Test func encodingKeepsUnreservedCharacters() throws {
     #expect(PercentCoding.encode("a-._~9/ü +", keeping: "/") == "a-._~9/%C3%BC%20%2B")
     #expect(try PercentCoding.decodeText(Bytes(PercentCoding.encode("/%?#&=ü\0"))) == "/%?#&=ü\0")
   }
@@ -139,13 +139,13 @@ import Testing
     #expect(HTTPDate.format(seconds) == text)
   }
 
-  @Test func aMarkThatCombinesWithWhatIsBeforeItHidesNothing() throws {
+  @Test func aCombiningMarkHidesNothing() throws {
     let target = try RequestTarget("/f?path=\u{301}x&\u{301}y=1", method: "GET")
     #expect(try target.query("path") == "\u{301}x")
     #expect(try target.query("\u{301}y") == "1")
   }
 
-  @Test func obsoleteDatesAreRead() {
+  @Test func obsoleteDatesAreParsed() {
     let now: Int64 = 1_795_390_842
     #expect(HTTPDate.parse("Sunday, 06-Nov-94 08:49:37 GMT", now: now) == 784_111_777)
     #expect(HTTPDate.parse("Sun Nov  6 08:49:37 1994", now: now) == 784_111_777)

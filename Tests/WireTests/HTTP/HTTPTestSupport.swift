@@ -33,7 +33,7 @@ struct Reading: Equatable, CustomStringConvertible {
   }
 }
 
-/// How the bytes of a case are cut.
+/// How the bytes of a case are split.
 enum Feeding: CaseIterable {
   case whole
   case byteByByte
@@ -118,7 +118,7 @@ func readResponses(
   return reading
 }
 
-/// Expects the same events however one request is cut, also with another request or nonsense behind it.
+/// Expects the same events however a request is split, even with another request or garbage after it.
 func expectRequest(
   _ text: String, _ lines: [String], limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation
@@ -133,7 +133,7 @@ func expectRequest(
   }
 }
 
-/// Expects the same error however the bytes are cut, also with more bytes behind them.
+/// Expects the same error however the bytes are split, even with more bytes after them.
 func expectRefusedRequest(
   _ text: String, _ kind: HTTPProtocolError.Kind, limits: HTTPLimits = HTTPLimits(),
   sourceLocation: SourceLocation = #_sourceLocation

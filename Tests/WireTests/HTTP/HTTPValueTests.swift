@@ -16,7 +16,7 @@ import Testing
     #expect(fields.map(\.value) == ["c"])
   }
 
-  @Test func namesThatDifferInOtherBitsThanCaseAreNotTheSame() {
+  @Test func namesThatDifferInMoreThanCaseAreDifferent() {
     // '@' and '`', '[' and '{', '^' and '~' differ in the bit that makes letters small.
     for (left, right) in [("@", "`"), ("[", "{"), ("^", "~"), ("\r", "-"), ("K", "\u{212A}")] {
       #expect(!HTTPFields.isSame(left, right))
@@ -51,14 +51,14 @@ import Testing
     #expect(HTTPResponseHead(status: 200, version: version, fields: fields).keepsConnection == keeps)
   }
 
-  @Test func headsAreWrittenAsTheyAreRead() throws {
+  @Test func headsAreWrittenAsTheyAreParsed() throws {
     let response = HTTPResponseHead(status: 404, fields: ["Content-Length": "0", "X": ""])
     #expect(try response.encode() == "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nX: \r\n\r\n")
     let request = HTTPRequestHead(method: "GET", target: "/ü?a", fields: ["Host": "a"])
     #expect(try request.encode() == "GET /ü?a HTTP/1.1\r\nHost: a\r\n\r\n")
   }
 
-  @Test func nothingBreaksOutOfAHead() {
+  @Test func nothingEscapesFromAHead() {
     for value in ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"] {
       #expect(throws: HTTPProtocolError.self) {
         try HTTPResponseHead(status: 200, fields: ["X": value]).encode()
@@ -83,7 +83,7 @@ import Testing
     #expect(ChunkedEncoder.chunk(["a", long, "b"]) == ["11172\r\na", long, "b\r\n"])
   }
 
-  @Test func everyStatusOfOursHasAReason() {
+  @Test func everyUsedStatusHasAReason() {
     for status in [
       200, 201, 204, 206, 304, 400, 404, 405, 408, 413, 414, 415, 416, 421, 422, 429, 431, 500, 501, 503, 505,
     ] {

@@ -16,7 +16,7 @@ import Wire
     #expect(String(JSONString.asciiLine(contents: Bytes(text))) == escaped)
   }
 
-  @Test func everyCharacterSaysWhatItSaid() throws {
+  @Test func everyCharacterIsPreserved() throws {
     let scalars = (1...0x10FFFF).compactMap(Unicode.Scalar.init).filter {
       $0.value % 61 == 0 || $0.value < 0x900
     }
@@ -38,12 +38,12 @@ import Wire
     }
   }
 
-  @Test func asciiStaysWhereItIs() {
+  @Test func asciiIsNotCopied() {
     let text = Bytes(String(repeating: "plain", count: 1000))
     #expect(JSONString.asciiLine(contents: text) == text)
   }
 
-  @Test func aCharacterThatIsCutOffIsReplaced() {
+  @Test func aTruncatedCharacterIsReplaced() {
     let bytes = Bytes(Array("a\u{6C49}".utf8).dropLast())
     #expect(String(JSONString.asciiLine(contents: bytes)).hasPrefix(#"a\ufffd"#))
   }

@@ -6,13 +6,13 @@ import Testing
 @Suite struct JSONFindingsTests {
   let long = String(repeating: "0123456789abcdef", count: JSONFindings.longString / 16)
 
-  /// Every value in `json`, from the outside in, with its key.
+  /// Every value in `json`, outer values first, with its key.
   func values(in json: JSONSlice) -> [JSONSlice] {
     let parts = json.members.flatMap { [$0.key, $0.value] } + Array(json.elements)
     return [json] + parts.flatMap(values)
   }
 
-  @Test func `What is known of a long text changes nothing of what is found in it`() throws {
+  @Test func `Findings do not change the parsed values of a long text`() throws {
     let texts = [
       #"{"data":{"image/png":"\#(long)","text/plain":"x"},"metadata":{},"transient":{}}"#,
       #" [ "\#(long)" , ["\#(long)\\\"", {"\#(long)": ["\#(long)é", 1, "\#(long)"]}], "\#(long)\\" ] "#,
@@ -27,12 +27,12 @@ import Testing
       let (found, expected) = (values(in: json), values(in: unknown))
       #expect(found == expected)
       #expect(found.map(\.asciiLine) == expected.map(\.asciiLine))
-      // Each part is as sound as if it had come alone.
+      // Each part is as valid as on its own.
       for part in found { #expect(try JSONSlice.parse(part.bytes) == part) }
     }
   }
 
-  @Test func `The longest string is known where it lies, in the whole and in each part`() throws {
+  @Test func `The longest string is found in the whole and in each part`() throws {
     let json = try JSONSlice.parse(Bytes(#" {"a":"\#(long)","b":["\#(long)!"],"c":"\#(long)"}"#))
     let longest = try #require(json.findings.longest)
     #expect(json.bytes[longest] == Bytes("\"\(long)!\""))
@@ -44,7 +44,7 @@ import Testing
     #expect(json.findings.endOfString(at: longest.lowerBound + 1) == nil)
   }
 
-  @Test func `A string that only begins within a range is not known there`() {
+  @Test func `A string that ends outside of a range is not recorded for it`() {
     let findings = JSONFindings(longest: 10..<20)
     #expect(findings.within(10..<20).longest == 0..<10)
     #expect(findings.within(4..<25).longest == 6..<16)

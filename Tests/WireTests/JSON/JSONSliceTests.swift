@@ -3,7 +3,7 @@ import Testing
 import Wire
 
 @Suite struct JSONSliceTests {
-  @Test func membersAreTheBytesThatTheyCameIn() throws {
+  @Test func membersAreSlicesOfTheInput() throws {
     let json = try JSONSlice.parse(
       #" {"a" : [1, 2.50,{"x":"y"}] ,"b":"q\"\u00e9" , "c":null, "d":true,"e":false} "#)
     #expect(json.kind == .object)
@@ -26,7 +26,7 @@ import Wire
     }
   }
 
-  @Test func theLastOfSeveralMembersOfOneNameWins() throws {
+  @Test func theLastOfRepeatedMembersWins() throws {
     let json = try JSONSlice.parse(#"{"a":1,"b":2,"a":3}"#)
     #expect(json["a"]?.integer == 3)
     #expect(json.members.map(\.value.integer) == [1, 2, 3])
@@ -55,7 +55,7 @@ import Wire
     #expect(matches == [true, true, false, false, false, false, false])
   }
 
-  @Test func numbersKeepTheirTextAndAreReadWhenAsked() throws {
+  @Test func numbersKeepTheirTextAndAreParsedOnDemand() throws {
     #expect(try JSONSlice.parse("-9223372036854775808").integer == Int64.min)
     #expect(try JSONSlice.parse("9223372036854775808").integer == nil)
     #expect(try JSONSlice.parse("1.0").integer == nil)
@@ -76,7 +76,7 @@ import Wire
     #expect(try JSONSlice.parse("[1, 2]").asciiLine == "[1, 2]")
   }
 
-  @Test func textThatIsNotUTF8IsRepairedWhereAsked() throws {
+  @Test func textThatIsNotUTF8IsRepairedOnRequest() throws {
     let bytes = Bytes(Array(#"{"a":"x"#.utf8) + [0xFF] + Array(#"y"}"#.utf8))
     #expect(throws: JSONError.self) { try JSONSlice.parse(bytes) }
     #expect(try JSONSlice.parseRepairingText(bytes)["a"]?.text == "x\u{FFFD}y")

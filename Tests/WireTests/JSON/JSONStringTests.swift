@@ -4,14 +4,14 @@ import Testing
 @testable import Wire
 
 @Suite struct JSONStringTests {
-  @Test func quotingEscapesWhatMustBe() throws {
+  @Test func quotingEscapesOnlyWhatIsRequired() throws {
     #expect(JSONString.quote("") == "\"\"")
     #expect(JSONString.quote("a\"b\\c/é😀") == "\"a\\\"b\\\\c/é😀\"")
     #expect(JSONString.quote("\u{08}\t\n\u{0C}\r") == #""\b\t\n\f\r""#)
     #expect(JSONString.quote("\u{00}\u{1B}\u{1F}\u{7F}") == "\"\\u0000\\u001b\\u001f\u{7F}\"")
   }
 
-  @Test func whatIsQuotedDecodesToItself() throws {
+  @Test func quotedTextDecodesToItself() throws {
     for length in [0, 1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 100, 200] {
       for special in ["\"", "\\", "\n", "\u{01}", "é", "😀", "\u{7F}"] {
         let text = String(repeating: "a", count: length) + special + String(repeating: "z", count: length)
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test func contentsThatAreCutOffDoNoHarm() {
+  @Test func truncatedContentsAreHandled() {
     let contents: Bytes = #"aé\u001b[31m\\\ud83d\ude00\"'\u001b]0;t\u0007"#
     for start in 0..<contents.count {
       for end in start...contents.count {
@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  @Test func oneByteOfAnyValueIsFoundAtAnyPlace() {
+  @Test func anyByteIsFoundAtAnyIndex() {
     for position in 0..<150 {
       for byte in UInt8.min...UInt8.max {
         var bytes = [UInt8](repeating: UInt8(ascii: "~"), count: 150)

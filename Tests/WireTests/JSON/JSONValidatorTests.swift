@@ -3,7 +3,7 @@ import Testing
 import Wire
 
 @Suite struct JSONValidatorTests {
-  /// Feeds `text` whole, cut off behind every byte, and with bytes behind it.
+  /// Parses `text` complete, truncated after every byte, and with bytes after it.
   private func expectSound(_ text: Bytes, _ location: SourceLocation = #_sourceLocation) {
     #expect(kind(text) == nil, "\(text)", sourceLocation: location)
     let isScalar =
@@ -32,7 +32,7 @@ import Wire
     }
   }
 
-  @Test func soundTextsPass() {
+  @Test func validTextsAreAccepted() {
     let texts: [Bytes] = [
       "{}", "[]", "\"\"", "0", "-0", "1", "-1", "10", "1.5", "0.0", "-0.0e0", "1E+2", "1e-2", "12e3", "true",
       "false",
@@ -45,7 +45,7 @@ import Wire
     for text in texts { expectSound(text) }
   }
 
-  @Test func eachBreachOfTheGrammarIsNamed() {
+  @Test func eachSyntaxErrorIsReported() {
     let cases: [(Bytes, JSONError.Kind)] = [
       ("", .unexpectedEnd), (" ", .unexpectedEnd), ("[1,]", .unexpectedByte), ("[,1]", .unexpectedByte),
       ("[1 2]", .unexpectedByte), ("[1}", .unexpectedByte), ("{\"a\":1]", .unexpectedByte),
@@ -93,7 +93,7 @@ import Wire
     for bytes in right { #expect(kind(Bytes([0x22] + bytes + [0x22])) == nil, "\(bytes)") }
   }
 
-  @Test func errorsTellWhere() {
+  @Test func errorsHaveAnOffset() {
     #expect(throws: JSONError.self) { try JSONSlice.parse("[1, 2, x]") }
     do {
       _ = try JSONSlice.parse("[1, 2, x]")

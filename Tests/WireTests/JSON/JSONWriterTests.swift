@@ -10,7 +10,7 @@ import Testing
     return String(json.takeAll())
   }
 
-  @Test func `objects and arrays have commas between what they hold`() {
+  @Test func `members and elements are separated by commas`() {
     let text = written { json in
       json.object { json in
         json.key("a")
@@ -44,7 +44,7 @@ import Testing
     #expect(text == #"["a\"\n","\u0001é","a\"b",{"x":1}]"#)
   }
 
-  @Test func `keys are escaped where they come from elsewhere`() {
+  @Test func `foreign keys are escaped`() {
     #expect(written { $0.value(["b\"": "2", "a": "1"]) } == #"{"a":"1","b\"":"2"}"#)
   }
 
@@ -71,7 +71,7 @@ import Testing
     #expect(Bytes.join(pieces) == Bytes.join([#"{"text":""#, long, #""}"#]))
   }
 
-  @Test func `what was taken is gone`() {
+  @Test func `taken JSON is removed`() {
     var json = JSONWriter()
     json.value(1)
     #expect(json.takeAll() == "1")

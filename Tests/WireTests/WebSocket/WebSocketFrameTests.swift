@@ -6,12 +6,12 @@ import Testing
 @Suite struct WebSocketFrameTests {
   private func frame(_ pieces: [Bytes]) -> [UInt8] { pieces.flatMap { [UInt8]($0) } }
 
-  @Test func theExampleOfTheStandardIsWritten() {
+  @Test func theExampleOfTheRFCIsEncoded() {
     let bytes = frame(WebSocketFrame.encode(.text, ["Hello"], maskingKey: 0x37FA_213D))
     #expect(bytes == [0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58])
   }
 
-  @Test func serversReadWhatIsWrittenAtAllLengths() throws {
+  @Test func serversDecodeFramesOfAllLengths() throws {
     for length in Array(0...140) + [65535, 65536, 100_000] {
       let payload = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31) }
       let bytes = frame(WebSocketFrame.encode(.binary, [Bytes(payload)], maskingKey: 0x0102_F3F4))
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  @Test func theMaskGoesOnOverPieces() throws {
+  @Test func theMaskContinuesOverPieces() throws {
     let payload = (0..<200).map { UInt8($0) }
     for cut in 0...140 {
       for second in [0, 1, 2, 3, 5] {
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func closeFramesHoldACodeAndAsMuchReasonAsFits() throws {
+  @Test func closeFramesContainACodeAndATruncatedReason() throws {
     let plain = try #require(ServerFrame.decode(frame(WebSocketFrame.encodeClose(code: nil, maskingKey: 7))))
     #expect(plain.first == 0x88)
     #expect(plain.payload.isEmpty)
@@ -79,12 +79,12 @@ import Testing
         """)
   }
 
-  @Test func aSoundAnswerTellsTheSubprotocol() throws {
+  @Test func aValidResponseReturnsTheSubprotocol() throws {
     #expect(try handshake.accept(answer()) == nil)
     #expect(try handshake.accept(answer(["Sec-WebSocket-Protocol": "b"])) == "b")
   }
 
-  @Test func everyOtherAnswerIsRefused() {
+  @Test func everyOtherResponseIsRefused() {
     let wrong: [HTTPFields] = [
       ["Upgrade": "h2c"], ["Connection": "close"], ["Sec-WebSocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOO="],
       ["Sec-WebSocket-Accept": ""], ["Sec-WebSocket-Extensions": "permessage-deflate"],

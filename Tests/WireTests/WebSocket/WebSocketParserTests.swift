@@ -6,7 +6,7 @@ import Testing
 @Suite struct WebSocketParserTests {
   private typealias Outcome = ParserOutcome<WebSocketEvent, WebSocketError.Kind>
 
-  /// What becomes of `bytes` when at most `step` of them arrive at a time.
+  /// The results for `bytes` when at most `step` bytes arrive at a time.
   private func outcomes(_ bytes: [UInt8], step: Int, maximum: Int = 1 << 20) -> [Outcome] {
     var parser = WebSocketParser(maximumMessageLength: maximum)
     return parserOutcomes(of: bytes, step: step, kind: \.kind) { (buffer) throws(WebSocketError) in
@@ -14,7 +14,7 @@ import Testing
     }
   }
 
-  /// Feeds `bytes` whole, byte by byte, in threes, and with another message behind them.
+  /// Parses `bytes` at once, byte by byte, in threes, and with another message after them.
   private func expect(
     _ bytes: [UInt8], _ expected: [WebSocketEvent], _ location: SourceLocation = #_sourceLocation
   ) {
@@ -49,13 +49,13 @@ import Testing
     }
   }
 
-  @Test func theExamplesOfTheStandardAreUnderstood() {
+  @Test func theExamplesOfTheRFCAreParsed() {
     expect([0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F], [.message("Hello", isText: true)])
     expect([0x01, 0x03, 0x48, 0x65, 0x6C, 0x80, 0x02, 0x6C, 0x6F], [.message("Hello", isText: true)])
     expect([0x89, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F], [.ping("Hello")])
   }
 
-  @Test func fragmentsAreJoinedAndControlFramesMayStandBetween() {
+  @Test func fragmentsAreJoinedAroundControlFrames() {
     let large = String(repeating: "x", count: 5000)
     let bytes =
       ServerFrame.encode(.text, "a", isFinal: false) + ServerFrame.encode(.ping, "p")
@@ -66,7 +66,7 @@ import Testing
     expect(bytes, [.ping("p"), .pong("q"), whole])
   }
 
-  @Test func longMessagesInSeveralFramesComeInPieces() throws {
+  @Test func longMessagesInSeveralFramesArriveInPieces() throws {
     let large = [UInt8](repeating: 0x61, count: 5000)
     let frames =
       ServerFrame.encode(.text, "a", isFinal: false)
@@ -88,7 +88,7 @@ import Testing
       #expect(pieces.count == 3 && WebSocketParser.join(pieces) == Bytes(whole))
       #expect(throws: WebSocketError.self) { try WebSocketParser.checkText(WebSocketParser.join(pieces)) }
     }
-    // What is not long is joined, and checked, at once, as is what came in one piece.
+    // Short messages are joined and checked at once, as are those in one piece.
     #expect(outcomes(frames, step: 1).last == .failure(.invalidText))
     var parser = WebSocketParser(longLength: 10)
     var buffer = ByteBuffer(
@@ -110,7 +110,7 @@ import Testing
     #expect(WebSocketParser.join(pieces) == Bytes([UInt8](repeating: 0x62, count: 1_000_000)))
   }
 
-  @Test func charactersMayBeTornBetweenFragments() {
+  @Test func charactersMayBeSplitBetweenFragments() {
     let euro = Array("€".utf8)
     expect(
       ServerFrame.encode(.text, [euro[0]], isFinal: false)
@@ -124,7 +124,7 @@ import Testing
     expect(ServerFrame.encode(.binary, [0xFF]), [.message(Bytes([0xFF]), isText: false)])
   }
 
-  @Test func framesThatTheStandardForbidsAreRefused() {
+  @Test func invalidFramesAreRefused() {
     for first in [0xC1, 0xA1, 0x91, 0xF1] as [UInt8] { expectFailure([first, 0], .invalidFrame) }
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] as [UInt8] {
       expectFailure([0x80 | opcode, 0], .invalidFrame)
@@ -139,7 +139,7 @@ import Testing
     expectFailure(ServerFrame.encode(.text, "a") + ServerFrame.encode(.continuation, "b"), .invalidFrame)
   }
 
-  @Test func lengthsAreWrittenShortestAndAreNumbers() {
+  @Test func lengthsMustBeInTheirShortestForm() {
     expectFailure([0x82, 126, 0, 125], .invalidFrame)
     expectFailure([0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], .invalidFrame)
     expectFailure([0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], .invalidFrame)
@@ -148,7 +148,7 @@ import Testing
       [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .messageTooLong, maximum: .max)
   }
 
-  @Test func messagesHaveALimitAlsoInFragments() {
+  @Test func messagesHaveALimitEvenInFragments() {
     let ten = [UInt8](repeating: 0x61, count: 10)
     #expect(outcomes(ServerFrame.encode(.text, ten), step: 1, maximum: 10).count == 1)
     expectFailure(ServerFrame.encode(.text, ten), .messageTooLong, maximum: 9)
@@ -157,7 +157,7 @@ import Testing
     expectFailure([0x82, 126, 1, 0], .messageTooLong, maximum: 1)
   }
 
-  @Test func closingSaysWhyAndEndsEverything() {
+  @Test func aCloseFrameHasAReasonAndIsFinal() {
     func close(_ code: UInt16, _ reason: String = "") -> [UInt8] {
       ServerFrame.encode(.close, [UInt8(code >> 8), UInt8(code & 0xFF)] + Array(reason.utf8))
     }
@@ -191,7 +191,7 @@ import Testing
     }
   }
 
-  @Test func theWantedTotalIsKnownAsSoonAsTheLengthIs() throws {
+  @Test func theTotalIsKnownWithTheLength() throws {
     let bytes = ServerFrame.encode(.binary, [UInt8](repeating: 1, count: 70000))
     var parser = WebSocketParser()
     var buffer = ByteBuffer()

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// What a server sends, and what it makes of a client's frames: the other side, for tests.
+/// A server's side for tests: encodes its frames and decodes a client's.
 enum ServerFrame {
   static func encode(
     _ opcode: WebSocketFrame.Opcode, _ payload: [UInt8], isFinal: Bool = true
@@ -15,7 +15,7 @@ enum ServerFrame {
     encode(opcode, Array(payload.utf8), isFinal: isFinal)
   }
 
-  /// One frame of a client, unmasked; nil where it is none.
+  /// A frame of a client, unmasked; nil if it is invalid.
   static func decode(_ frame: [UInt8]) -> (first: UInt8, payload: [UInt8])? {
     guard frame.count >= 6, frame[1] & 0x80 != 0 else { return nil }
     let extended = frame[1] & 0x7F == 127 ? 8 : frame[1] & 0x7F == 126 ? 2 : 0

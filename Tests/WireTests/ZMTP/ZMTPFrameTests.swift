@@ -4,7 +4,7 @@ import Testing
 @testable import Wire
 
 @Suite struct ZMTPFrameTests {
-  @Test func `the greeting is that of the standard`() {
+  @Test func `the greeting matches the specification`() {
     let bytes = [UInt8](ZMTPGreeting.encoded)
     #expect(bytes.count == 64)
     #expect(Array(bytes[..<12]) == [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3, 0])
@@ -21,7 +21,7 @@ import Testing
     #expect(joined([Bytes(short)]) == [0, 255] + short)
   }
 
-  @Test func `large parts are sent from where they lie, between those that are gathered`() {
+  @Test func `large parts are not copied, small ones are gathered`() {
     let large = Bytes([UInt8](repeating: 7, count: 20_000))
     let pieces = ZMTPFrame.encode(["head", large, "tail", large])
     #expect(pieces.count == 4)
@@ -31,7 +31,7 @@ import Testing
     #expect([UInt8](pieces[2]) == between)
   }
 
-  @Test func `what we are is said as the standard has it`() {
+  @Test func `READY matches the specification`() {
     let ready = ZMTPFrame.encodeReady(.dealer, identity: "me").flatMap { [UInt8]($0) }
     let properties: [UInt8] =
       [11] + Array("Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8) + [8] + Array("Identity".utf8)

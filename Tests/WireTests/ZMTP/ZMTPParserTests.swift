@@ -26,7 +26,7 @@ import Testing
     ZMTPFrame.encode(parts.map { Bytes($0) }).flatMap { [UInt8]($0) }
   }
 
-  /// What becomes of `bytes` when at most `step` of them arrive at a time.
+  /// The results for `bytes` when at most `step` bytes arrive at a time.
   private func outcomes(_ bytes: [UInt8], step: Int, maximum: Int = 1 << 20) -> [Outcome] {
     var parser = ZMTPParser(for: .dealer, maximumMessageLength: maximum)
     return parserOutcomes(of: bytes, step: step, kind: \.kind) { (buffer) throws(ZMTPError) in
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  /// Feeds an opening and `bytes` whole, byte by byte, in threes, and with another message behind them.
+  /// Parses a handshake and `bytes` at once, byte by byte, in threes, and with another message after them.
   private func expect(
     _ bytes: [UInt8], _ expected: [ZMTPEvent], _ location: SourceLocation = #_sourceLocation
   ) {
@@ -84,7 +84,7 @@ import Testing
       outcomes(whole, step: 1) == [.greeting, .ping("context"), .ready(.router)].map(Outcome.event))
   }
 
-  @Test func `the peer's properties are found by their names, whatever else there is`() {
+  @Test func `the peer's properties are found by name`() {
     let properties =
       Self.property("X-Other", "value") + Self.property("socket-TYPE", "DEALER") + Self.property("", "")
     #expect(
@@ -92,7 +92,7 @@ import Testing
         == [.event(.greeting), .event(.ready(.dealer))])
   }
 
-  @Test func `who does not speak this protocol is refused at the first byte that tells`() {
+  @Test func `another protocol is refused at the first invalid byte`() {
     expectFailure(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), .invalidGreeting)
     expectFailure([0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7E], .invalidGreeting)
     // ZMTP 2.
@@ -105,7 +105,7 @@ import Testing
     expectFailure(longer, .invalidGreeting)
   }
 
-  @Test func `frames that the standard forbids are refused`() {
+  @Test func `invalid frames are refused`() {
     for flags in [0x08, 0x10, 0x80, 0xFF] as [UInt8] {
       expectFailure(Self.opening + [flags, 0], .invalidFrame)
     }
@@ -113,7 +113,7 @@ import Testing
     expectFailure(Self.greeting + [0, 1, 0x61], .invalidFrame)
   }
 
-  @Test func `commands that make no sense are refused`() {
+  @Test func `malformed commands are refused`() {
     expectFailure(Self.opening + [4, 0], .invalidCommand)
     expectFailure(Self.opening + [4, 2, 2, 0x41], .invalidCommand)
     expectFailure(Self.opening + Self.command("PING", [0]), .invalidCommand)
@@ -126,7 +126,7 @@ import Testing
     expectFailure(Self.greeting + Self.command("ERROR", []), .invalidCommand)
   }
 
-  @Test func `a peer that refuses us, or is of another type, is refused`() {
+  @Test func `a peer that sends ERROR or has another type is refused`() {
     expectFailure(Self.greeting + Self.command("ERROR", [2] + Array("no".utf8)), .refused)
     expectFailure(Self.greeting + Self.command("READY", Self.property("Socket-Type", "PUB")), .refused)
     expectFailure(Self.greeting + Self.command("READY", Self.property("Socket-Type", "?")), .refused)
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  @Test func `the wanted total is known as soon as the length is`() throws {
+  @Test func `the total is known with the length`() throws {
     let part = [UInt8](repeating: 1, count: 70_000)
     let bytes = frames([part])
     var parser = ZMTPParser(for: .dealer)
