@@ -1,4 +1,4 @@
-"""The kernel: how it answers requests."""
+"""The kernel: handles requests."""
 
 from __future__ import annotations
 
@@ -23,54 +23,55 @@ from code_interpreter_kernel.scope import FEATURES, ExecutionScope
 from code_interpreter_kernel.shell import ZMQInteractiveShell
 from code_interpreter_kernel.shutdown import end_children
 
-#: Newer versions of IPython take the metadata of a cell, too.
+#: Newer versions of IPython accept the metadata of a cell.
 _TAKES_METADATA = "cell_meta" in inspect.signature(InteractiveShell.run_cell).parameters
 
 
 class Kernel(IPythonKernel):
-    """ipykernel's, which sets variables and directory of one execution, and sends a reply whenever it is interrupted."""
+    """ipykernel's kernel. Sets the variables of one execution, and sends a reply after every interrupt."""
 
     shell_class = Type(ZMQInteractiveShell)
 
-    # ipykernel rests before each reply, so that output, which goes another way, may come first. Here it has gone before.
+    # ipykernel sleeps before each reply, so that output, which takes another path, comes first. Here it has been sent
+    # already.
     _execute_sleep = Float(0.0).tag(config=True)
 
     def __init__(self, **kwargs: Any):
         self.interrupts = Interrupts()
         self.forks = Forks(self.flush_streams)
         self._figures = Figures()
-        #: Those that output is sent by; code may put others in their place.
+        #: The kernel's own streams; user code may replace `sys.stdout` and `sys.stderr`.
         self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
         self._is_answering = False
         super().__init__(**kwargs)
 
     def _initialize_thread_hooks(self) -> None:
-        """Nothing: ipykernel 6 finds out here which request a thread belongs to; `threads` does that."""
+        """Does nothing: ipykernel 6 assigns threads to requests here, which `threads` does instead."""
 
     @property
     def kernel_info(self) -> dict[str, Any]:
-        """What `kernel_info_reply` says."""
+        """The content of `kernel_info_reply`."""
         information = super().kernel_info
         return {**information, "supported_features": [*information.get("supported_features", []), *FEATURES]}
 
     def start(self) -> None:
-        """Begins to read requests."""
+        """Starts reading requests."""
         self.interrupts.hold()
         super().start()
         self.forks.watch(self.io_loop.asyncio_loop)
 
     @property
     def is_forked(self) -> bool:
-        """Whether this is a child that code has forked, and no kernel."""
+        """Whether this is a forked child, not the kernel."""
         return self.forks.is_child
 
     async def dispatch_shell(self, msg: Any, *args: Any, **options: Any) -> None:
-        """Answers a request."""
+        """Handles a request."""
         if options.get("concurrent"):
-            # ipykernel 7: the message of a widget, for which a cell waits.
+            # ipykernel 7: a widget's message, which a running cell waits for.
             return await super().dispatch_shell(msg, *args, **options)
         if self.shell.exit_now:
-            # What its code did would be gone at once: it has come too late.
+            # The kernel is exiting: the request is too late.
             return
         self.interrupts.request_came()
         self._is_answering = True
@@ -85,8 +86,8 @@ class Kernel(IPythonKernel):
                 self.io_loop.stop()
 
     def exit(self) -> None:
-        """Ends the kernel, as soon as the request that it is at has been answered. The shell has `exit_now` by then."""
-        # A thread may call it at any time: one of us sees what the other has set before.
+        """Ends the kernel after the current request. The shell's `exit_now` is set before."""
+        # Any thread may call this: one of both sides sees what the other has set before.
         if not self._is_answering and not self.is_forked and hasattr(self, "io_loop"):
             self.io_loop.add_callback(self.io_loop.stop)
 
@@ -94,21 +95,21 @@ class Kernel(IPythonKernel):
         end_children()
 
     def pre_handler_hook(self) -> None:
-        """Makes other requests than those of code interruptible as a whole."""
+        """Makes requests other than executions interruptible as a whole."""
         if not self._is_execution:
             super().pre_handler_hook()
 
     def post_handler_hook(self) -> None:
-        """Undoes what `pre_handler_hook` has done."""
+        """Undoes `pre_handler_hook`."""
         if not self._is_execution:
             super().post_handler_hook()
         self.flush_streams()
 
     def flush_streams(self) -> None:
-        """Flushes `sys.stdout` and `sys.stderr` where they are not the kernel's own, and those as well.
+        """Flushes `sys.stdout` and `sys.stderr`, and the kernel's own streams if they differ.
 
-        ipykernel flushes them before it says anything, and IPython sets their `write` while a cell runs: where that
-        fails, as in a file that was closed, a request would have no end. The kernel's own is put back in that place.
+        ipykernel flushes them before it sends anything, and IPython sets their `write` while a cell runs. If that
+        fails, as for a closed file, the request would never end. Then the kernel's own stream is restored.
         """
         for name, own in self.streams.items():
             try:
@@ -120,12 +121,12 @@ class Kernel(IPythonKernel):
             except BaseException as error:
                 setattr(sys, name, own)
                 why = traceback.format_exception_only(error)[-1].strip()
-                print(f"sys.{name} cannot be used and is the kernel's own again: {why}", file=self.streams["stderr"])
+                print(f"sys.{name} cannot be used and is replaced by the kernel's own: {why}", file=self.streams["stderr"])
             if own is not None:
                 own.flush()
 
     def _abort_queues(self, *args: Any) -> None:
-        """Lets no code run that was asked for before now. ipykernel 7 does so for requests that a thread has read."""
+        """Aborts queued requests; in ipykernel 7, also those that a thread has already read."""
         super()._abort_queues(*args)
         lock = getattr(self, "_main_asyncio_lock", None)
         if lock is None:
@@ -135,7 +136,8 @@ class Kernel(IPythonKernel):
             async with lock:
                 self._aborting = False
 
-        # Those that were read wait for the lock after two turns of the loop: one begins their task, one their own context.
+        # Requests that were read wait for the lock after two iterations of the loop: one starts their task, one their
+        # context.
         self._aborting = True
         call_soon = self.io_loop.asyncio_loop.call_soon
         call_soon(call_soon, call_soon, lambda: asyncio.ensure_future(behind_them()))
@@ -155,7 +157,7 @@ class Kernel(IPythonKernel):
         cell_meta: dict[str, Any] | None = None,
         cell_id: str | None = None,
     ) -> dict[str, Any]:
-        """Runs code; the content of the reply."""
+        """Runs code; returns the content of the reply."""
         with ExitStack() as stack:
             try:
                 stack.enter_context(ExecutionScope(cell_meta))
@@ -175,7 +177,7 @@ class Kernel(IPythonKernel):
             except (asyncio.CancelledError, KeyboardInterrupt) as error:
                 if self.is_forked:
                     self.forks.end(error)
-                # An interrupt hit the cell where it waits, outside of its own code. Nobody would send a reply.
+                # An interrupt hit the cell while it waits, outside of user code. Otherwise no reply would be sent.
                 return self._interrupted_reply(error)
             finally:
                 self.shell.refusal = None
@@ -185,7 +187,7 @@ class Kernel(IPythonKernel):
         return {"cell_id": cell_id, "cell_meta": cell_meta} if _TAKES_METADATA else {"cell_id": cell_id}
 
     async def _run_cell(self, code: str, *, silent: bool, **options: Any) -> ExecutionResult:
-        """Runs a cell: where it has an `await`, in a task of the event loop that runs already."""
+        """Runs a cell; one with `await` in a task of the running event loop."""
         shell = self.shell
         failure = None
         try:
@@ -207,7 +209,7 @@ class Kernel(IPythonKernel):
         return result
 
     def _reply(self, result: ExecutionResult, user_expressions: dict[str, str] | None) -> dict[str, Any]:
-        """The content of the reply that tells how a cell ended."""
+        """The content of the reply."""
         shell = self.shell
         error = shell.value_error if _error(result) is None else _error(result)
         if error is None:
@@ -237,7 +239,7 @@ class Kernel(IPythonKernel):
 
     @contextmanager
     def _cancel_on_sigint(self, future: asyncio.Task[Any]) -> Iterator[None]:
-        """While code runs that waits for something: where it waits it is cancelled, and where it works it is interrupted."""
+        """While an asynchronous cell runs, SIGINT cancels it where it waits, and interrupts it where it computes."""
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             if self.shell.runs(frame):
@@ -245,8 +247,8 @@ class Kernel(IPythonKernel):
             if inspect.getcoroutinestate(future.get_coro()) == inspect.CORO_SUSPENDED:
                 future.get_loop().call_soon_threadsafe(future.cancel)
             else:
-                # It has not begun, and one that is cancelled before would give no result; or IPython is at work, and what
-                # it runs next may never wait for anything.
+                # A task that is cancelled before it starts returns no result. IPython's own code may be followed by
+                # code that never waits.
                 self.interrupts.keep()
 
         self.interrupts.set_handler(signal.SIGINT, interrupt)
@@ -257,5 +259,5 @@ class Kernel(IPythonKernel):
 
 
 def _error(result: ExecutionResult) -> BaseException | None:
-    # Not by their truth, which an exception may deny.
+    # Not by truth value: an exception may override `__bool__`.
     return result.error_in_exec if result.error_before_exec is None else result.error_before_exec

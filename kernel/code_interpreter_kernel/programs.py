@@ -22,7 +22,7 @@ class Programs(InteractiveShell):
         command = self.var_expand(cmd, depth=1)
         sys.stdout.flush()
         sys.stderr.flush()
-        with self.kernel.interrupts.not_lost():
+        with self.kernel.interrupts.reraising():
             code = commands.run(command, lambda text: text and sys.stdout.write(text))
         sys.stdout.flush()
         self._ended(code, cmd)
@@ -32,7 +32,7 @@ class Programs(InteractiveShell):
     def system_raw(self, cmd: str) -> None:
         """Runs a command with the kernel's standard output and error."""
         command = self.var_expand(cmd, depth=1)
-        with self.kernel.interrupts.not_lost():
+        with self.kernel.interrupts.reraising():
             code = commands.call(command, executable=commands.shell())
         self._ended(code, cmd)
 
@@ -45,7 +45,7 @@ class Programs(InteractiveShell):
         """The standard output and error of a command, as lines or as text."""
         _check_foreground(cmd)
         command = self.var_expand(cmd, depth=depth + 1)
-        with self.kernel.interrupts.not_lost():
+        with self.kernel.interrupts.reraising():
             text, code = commands.output(command)
         if getattr(self, "system_raise_on_error", False):
             self._ended(code, cmd)
@@ -54,7 +54,7 @@ class Programs(InteractiveShell):
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
         """Runs a cell magic. Script magics take an interrupt as the end of the script."""
         # Other magics may handle an interrupt themselves.
-        with self.kernel.interrupts.not_lost(lambda: self._is_script(magic_name)):
+        with self.kernel.interrupts.reraising(lambda: self._is_script(magic_name)):
             return super().run_cell_magic(magic_name, line, cell)
 
     def _is_script(self, magic_name: str) -> bool:

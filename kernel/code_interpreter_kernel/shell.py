@@ -1,4 +1,4 @@
-"""The shell that runs the code of a kernel's requests."""
+"""The shell that runs the code of requests."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from code_interpreter_kernel.programs import Programs
 
 
 class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
-    """ipykernel's shell, by whose name libraries know where they are."""
+    """ipykernel's shell, with the same class name: libraries detect Jupyter by it."""
 
-    #: What is raised in place of the code that would be run next.
+    #: Raised instead of running the next code.
     refusal: BaseException | None = None
 
-    #: Whether the next cell that is transformed is asked for twice; and that cell, with what became of it.
+    #: Whether the next transformed cell will be transformed again; and that cell with its result.
     _will_ask_again = False
     _transformed: tuple[str, str] | None = None
-    #: The last cell that was looked at for an `await`, and what was found.
+    #: The last cell checked for `await`, and the result.
     _looked_at: tuple[Any, bool] | None = None
 
     @property
@@ -35,7 +35,7 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
 
     @observe("exit_now")
     def _update_exit_now(self, change: Any) -> None:
-        """Ends the kernel. ipykernel's goes on for a while, and with what comes meanwhile."""
+        """Ends the kernel. ipykernel continues for a while, with further requests."""
         if change["new"]:
             self.kernel.exit()
             exit_hook = getattr(self.kernel.eventloop, "exit_hook", None)
@@ -43,14 +43,14 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
                 exit_hook(self.kernel)
 
     def ask_exit(self) -> None:
-        """What `exit()` does: at the end of the cell it ends the kernel, and at once a child that code has forked."""
+        """Implements `exit()`: ends the kernel after the cell, and a forked child at once."""
         if self.kernel.is_forked:
             status = self.keepkernel_on_exit
             raise SystemExit(status if type(status) is int else None)
         super().ask_exit()
 
     def run_cell(self, raw_cell: str, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """Runs a cell, to the end or until it is interrupted."""
+        """Runs a cell until it ends or is interrupted."""
         before = self.last_execution_result
         run = super().run_cell
 
@@ -58,11 +58,11 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
             try:
                 return run(raw_cell, *args, **kwargs)
             except UnboundLocalError as error:
-                # IPython's own, where an interrupt comes while it shows another.
+                # IPython raises it if an interrupt arrives while it shows an error.
                 raise KeyboardInterrupt from error
 
         def interrupted(interrupt: KeyboardInterrupt) -> ExecutionResult:
-            # It came when all was done, or in IPython's own code.
+            # The interrupt came after the cell, or in IPython's own code.
             if self.last_execution_result is not before:
                 return self.last_execution_result
             return self._interrupted(run("", silent=True), interrupt)
@@ -70,13 +70,14 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         return self._interrupts.run(run_cell, interrupted, self.runs)
 
     async def run_cell_async(self, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """Runs a cell, in a task where it has an `await`."""
+        """Runs a cell with `await`, in a task."""
         try:
             result = await super().run_cell_async(*args, **kwargs)
             result.error_in_exec = getattr(result, "own_error", result.error_in_exec)
             return result
         except KeyboardInterrupt as interrupt:
-            # A task raises it in the event loop too (`Task.__step` of asyncio): the loop would end, and with it the kernel.
+            # A task also raises it in the event loop (`Task.__step` of asyncio): the loop would end, and the kernel
+            # with it.
             return self._interrupted(await super().run_cell_async("", silent=True, transformed_cell=""), interrupt)
 
     def _interrupted(self, result: ExecutionResult, interrupt: KeyboardInterrupt) -> ExecutionResult:
@@ -85,7 +86,9 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         return result
 
     def prepare(self) -> None:
-        """Called by the kernel before a cell, which it transforms to see how to run it; then IPython does so again."""
+        """Called before each cell. The kernel transforms the cell to decide how to run it, and IPython transforms it
+        again.
+        """
         self._will_ask_again, self._transformed = True, None
         self._last_traceback = self.value_error = self._failed_message = None
 
@@ -101,7 +104,9 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         return transformed
 
     def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any) -> bool:
-        """Whether a cell has an `await` at its top level; the kernel and IPython ask for it, and each time it is compiled."""
+        """Whether a cell has an `await` at its top level. The kernel and IPython both call it, and each call compiles the
+        cell.
+        """
         ask = super().should_run_async
         if any(options.values()):
             return ask(raw_cell, transformed_cell=transformed_cell, **options)
@@ -111,7 +116,7 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         return self._looked_at[1]
 
     async def run_code(self, code_obj: Any, result: ExecutionResult | None = None, *, async_: bool = False) -> bool:
-        """Runs a part of a cell; True where it failed. Not where there is a reason not to run it."""
+        """Runs a part of a cell, unless it is refused; returns True if it failed."""
         self._transformed = None
         refusal, self.refusal = self.refusal, None
         if self._interrupts.take_early():
@@ -127,23 +132,23 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         return True
 
     def user_expressions(self, expressions: dict[str, str]) -> dict[str, Any]:
-        """The values of expressions that came with a request."""
+        """Evaluates the request's `user_expressions`."""
         evaluate = super().user_expressions
         return self._interrupts.run(lambda: evaluate(expressions), lambda interrupt: {}) if expressions else {}
 
     def set_parent(self, parent: Any) -> None:
-        """Tells all that publish something which request it belongs to."""
+        """Sets the parent of everything that publishes."""
         super().set_parent(parent)
-        # ipykernel tells `sys.stdout` and `sys.stderr`: code's own may pass on to the kernel's what they are given.
+        # ipykernel sets it on `sys.stdout` and `sys.stderr`. Streams of user code may forward to the kernel's own.
         for name, stream in self.kernel.streams.items():
             if stream is not getattr(sys, name, None) and hasattr(stream, "set_parent"):
                 stream.set_parent(parent)
 
     def runs(self, frame: FrameType | None) -> bool:
-        """Whether what runs there, in the frame or in one that called it, is the code of a cell, or a callback around it.
+        """Whether the frame, or one that called it, is user code or a callback around a cell.
 
-        IPython's own code in between is not made to be left at any place: half of a cell's history stays wrong for good. Nor
-        are its own callbacks, or how it tells of one that failed: there a second interrupt would get out of the cell.
+        IPython's own code is not interrupted: an interrupt there could leave the history broken for good. Nor are its
+        own callbacks, or its report of a failed one, from which a second interrupt would escape the cell.
         """
         called = None
         while frame is not None:
@@ -156,7 +161,7 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
 
 
 def _shield(result: ExecutionResult) -> None:
-    """Puts another exception in the place of one that has no truth, which IPython asks for. `run_cell_async` undoes it."""
+    """Replaces an exception whose truth value raises, because IPython evaluates it. `run_cell_async` restores it."""
     error = result.error_in_exec
     try:
         if error is None or error:

@@ -1,4 +1,4 @@
-"""One execution: its variables, and what an interrupt does to it."""
+"""One execution: its variables, and interrupts."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
 
 @pytest.fixture
 def kernel(shared: Spawned) -> Iterator[Spawned]:
-    """The kernel, which is as it was when a test is done."""
+    """A kernel whose state a test must not change."""
     before = shared.value("[dict(__import__('os').environ), __import__('os').getcwd()]")
     yield shared
     assert shared.value("[dict(__import__('os').environ), __import__('os').getcwd()]") == before
 
 
 def status(messages: list[dict[str, Any]]) -> str:
-    """That of the one reply."""
+    """The status of the only reply."""
     (content,) = [m["content"] for m in messages if m["type"] == "execute_reply"]
     return content["status"] if content["status"] == "ok" else content["ename"]
 
 
-def test_the_kernel_says_what_it_supports(kernel: Spawned) -> None:
+def test_the_kernel_reports_its_features(kernel: Spawned) -> None:
     assert {"code_interpreter.env_vars", "code_interpreter.keeps_output"} <= set(kernel.info["supported_features"])
 
 
-def test_variables_are_those_of_one_execution(kernel: Spawned) -> None:
+def test_variables_last_for_one_execution(kernel: Spawned) -> None:
     for code in (SCOPED, f"await __import__('asyncio').sleep(0)\n{SCOPED}"):
         assert kernel.text(code, {"env_vars": {"A": "new", "OLD": "other"}}) == "new other\n"
         assert kernel.text(SCOPED) == "None old\n"
@@ -53,7 +53,7 @@ def test_variables_are_those_of_one_execution(kernel: Spawned) -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", "a=b", "'\"\\$`\n\r\t\x01", "grün 🙂", "x" * 100_000], ids=repr)
-def test_a_value_may_be_anything(kernel: Spawned, value: str) -> None:
+def test_a_value_may_be_any_text(kernel: Spawned, value: str) -> None:
     assert kernel.text("print(ascii(os.environ['A']))", {"env_vars": {"A": value}}) == ascii(value) + "\n"
     assert kernel.text("print('A' in os.environ, os.getenv('A'))") == "False None\n"
 
@@ -76,19 +76,19 @@ def test_a_value_may_be_anything(kernel: Spawned, value: str) -> None:
         "",
     ],
 )
-def test_all_is_as_it_was_whatever_code_does(kernel: Spawned, code: str) -> None:
+def test_variables_are_restored_whatever_code_does(kernel: Spawned, code: str) -> None:
     kernel.run("import subprocess")
     before = kernel.value("subprocess.check_output('echo $A/$OLD', shell=True).decode()")
     kernel.run(code, {"env_vars": {"A": "new", "OLD": "new"}}, stop_on_error=False)
     assert kernel.value("subprocess.check_output('echo $A/$OLD', shell=True).decode()") == before
 
 
-def test_other_variables_that_code_sets_stay(kernel: Spawned) -> None:
+def test_other_variables_that_code_sets_are_kept(kernel: Spawned) -> None:
     kernel.run("os.environ['B'] = 'stays'", {"env_vars": {"A": "goes"}})
     assert kernel.text("print(os.environ.pop('B'), os.environ.get('A'))") == "stays None\n"
 
 
-def test_count_lines_and_magics_are_those_of_the_code_alone(kernel: Spawned) -> None:
+def test_count_lines_and_magics_are_those_of_the_code(kernel: Spawned) -> None:
     scope = {"env_vars": {"A": "x"}}
     count = kernel.value("get_ipython().execution_count")
     assert "x" in kernel.text("%%bash\necho $A", scope)
@@ -110,7 +110,7 @@ def test_count_lines_and_magics_are_those_of_the_code_alone(kernel: Spawned) -> 
         ({"env_vars": ["A"]}, "AttributeError"),
     ],
 )
-def test_what_cannot_be_set_is_an_error_and_the_code_is_not_run(kernel: Spawned, scope: Any, error: str) -> None:
+def test_an_invalid_variable_is_an_error_and_the_code_does_not_run(kernel: Spawned, scope: Any, error: str) -> None:
     for code in ("print('ran')", "await __import__('asyncio').sleep(0); print('ran')", "%%time\nprint('ran')"):
         messages = kernel.run(code, scope, stop_on_error=False)
         if error == "ValueError" and "B=C" in str(scope):
@@ -126,7 +126,7 @@ def test_a_cell_is_transformed_once_each_time_it_is_run(kernel: Spawned) -> None
     for code in ("1 + 1", "await __import__('asyncio').sleep(0)", "%%time\n1", "get_ipython().run_cell('2')", "1 +"):
         kernel.run("seen.clear()", stop_on_error=False)
         kernel.run(code, stop_on_error=False)
-        # The cell that asks is seen as well, and code that code runs.
+        # The cell that counts is included, and nested cells are.
         assert kernel.value("len(seen)") == (3 if "run_cell" in code or "%%" in code else 2), code
     kernel.run("get_ipython().input_transformers_cleanup.pop()")
 
@@ -143,7 +143,7 @@ def test_what_a_cell_is_transformed_to_may_change(kernel: Spawned) -> None:
     assert kernel.text("print(await __import__('asyncio').sleep(0, 5))") == "5\n"
 
 
-# Interrupts, where they come decided by the kernel itself.
+# Interrupts at a place that the kernel chooses.
 
 AT = """
 import os, signal
@@ -165,9 +165,9 @@ kernel = ip.kernel
 
 
 def interrupted_at(kernel: Spawned, where: str, code: str, **options: Any) -> list[dict[str, Any]]:
-    """What is said about code during which a SIGINT comes there."""
+    """The messages of code that gets a SIGINT at that place."""
     kernel.run(AT)
-    # Not before the cell that asks for it is over.
+    # Not before the cell that requests it is done.
     kernel.run(f"ip.events.register('post_run_cell', once := lambda result: (ip.events.unregister('post_run_cell', once), At({where})))")
     return kernel.run(code, stop_on_error=False, **options)
 
@@ -212,7 +212,7 @@ def test_an_interrupt_before_the_code_interrupts_it(kernel: Spawned, where: str,
 
 @pytest.mark.parametrize("code", ["print('done')", "print('done'); await __import__('asyncio').sleep(0)", "1 / 0"])
 @pytest.mark.parametrize("where", BEHIND)
-def test_an_interrupt_behind_the_code_does_not_take_the_reply(kernel: Spawned, where: str, code: str) -> None:
+def test_an_interrupt_after_the_code_does_not_lose_the_reply(kernel: Spawned, where: str, code: str) -> None:
     scope = {"env_vars": {"A": "x"}}
     messages = interrupted_at(kernel, where, code, code_interpreter=scope)
     assert status(messages) == ("ZeroDivisionError" if "0" in code and "print" not in code else "ok")
@@ -221,7 +221,7 @@ def test_an_interrupt_behind_the_code_does_not_take_the_reply(kernel: Spawned, w
 
 @pytest.mark.parametrize("kind", LONG)
 @pytest.mark.parametrize("where", ["ip, '_showtraceback'", "sys.stdout, 'write'"])
-def test_an_interrupt_while_a_failed_callback_is_told_of_ends_the_cell_alone(kernel: Spawned, where: str, kind: str) -> None:
+def test_an_interrupt_while_a_failed_callback_is_reported_ends_only_the_cell(kernel: Spawned, where: str, kind: str) -> None:
     kernel.run(AT)
     code = "ip.events.unregister('pre_execute', fail); import sys; At({where}); raise ValueError"
     kernel.run(f"def fail(): {code.format(where=where)}\nip.events.register('pre_execute', fail)")
@@ -232,7 +232,7 @@ def test_an_interrupt_while_a_failed_callback_is_told_of_ends_the_cell_alone(ker
     assert kernel.reply(kernel.execute("6 * 7"))["execution_count"] == count + 2
 
 
-def test_an_interrupt_of_nothing_does_nothing(kernel: Spawned) -> None:
+def test_an_interrupt_while_idle_does_nothing(kernel: Spawned) -> None:
     for _ in range(3):
         os.kill(kernel.pid, signal.SIGINT)
         time.sleep(0.02)
@@ -252,7 +252,7 @@ def interrupt_when_it_prints(kernel: Spawned, code: str) -> list[dict[str, Any]]
     "code",
     [
         "print('began')\nwhile True: pass",
-        # Not at once: Python misses a signal that comes when it has made up its mind to wait.
+        # Not at once: Python misses a signal that arrives just before it begins to wait.
         "import time; print('began')\nwhile True: time.sleep(0.2)",
         "event = __import__('threading').Event(); print('began')\nwhile True: event.wait(0.2)",
         "import asyncio; print('began')\nwhile True: await asyncio.sleep(0.2)",
@@ -261,11 +261,11 @@ def interrupt_when_it_prints(kernel: Spawned, code: str) -> list[dict[str, Any]]
         "import subprocess; print('began')\nwhile True: subprocess.run(['sleep', '0.2'])",
         "ip = get_ipython(); print('began'); ip.run_cell('while True: pass').raise_error()",
         "ip = get_ipython(); ip.run_cell('1'); print('began')\nwhile True: pass",
-        # Python ignores what is raised in a finalizer.
+        # Python ignores exceptions in finalizers.
         "import time\nclass Slow:\n    def __del__(self):\n        print('began'); time.sleep(0.5)\nSlow()\nwhile True: pass",
     ],
 )
-def test_code_that_runs_is_interrupted(kernel: Spawned, code: str) -> None:
+def test_running_code_is_interrupted(kernel: Spawned, code: str) -> None:
     assert status(interrupt_when_it_prints(kernel, code)) in ("KeyboardInterrupt", "CancelledError")
     assert kernel.text("6 * 7") == "42"
 
@@ -317,7 +317,7 @@ def test_code_may_handle_its_interrupts(kernel: Spawned) -> None:
     assert status(interrupt_when_it_prints(kernel, "print('began')\nwhile True: pass")) == "KeyboardInterrupt"
 
 
-def test_drawing_behind_the_code_is_interrupted_too(kernel: Spawned) -> None:
+def test_drawing_after_the_code_can_be_interrupted(kernel: Spawned) -> None:
     code = """
 def draw():
     ip.events.unregister("post_execute", draw); print("began")
@@ -336,7 +336,7 @@ def test_code_of_a_thread_may_run_cells(kernel: Spawned) -> None:
 
 
 def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Spawned) -> None:
-    """Interrupts at random times, several a cell."""
+    """Interrupts at random times, several per cell."""
     done = threading.Event()
     randoms = random.Random(1)
 
@@ -365,7 +365,7 @@ def test_a_reply_is_sent_however_often_and_whenever_it_is_interrupted(kernel: Sp
 @pytest.mark.parametrize(
     "code", ["exit()", "quit", "exit(); print('said')", "import asyncio; exit(); await asyncio.sleep(0.2); print('said')"]
 )
-def test_nothing_is_run_behind_an_exit(tmp_path: Path, code: str) -> None:
+def test_nothing_runs_after_an_exit(tmp_path: Path, code: str) -> None:
     kernel = Spawned(tmp_path)
     try:
         done = tmp_path / "done"
