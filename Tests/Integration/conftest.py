@@ -1,5 +1,6 @@
-"""Fixtures. `server` is shared by all tests that need nothing special of it; `start_server` gives others. `backend`, how
-they run kernels, is a parameter of every test that has a server."""
+"""Fixtures. `server` is shared by tests without special options; `start_server` starts others. Tests with a server are
+parametrized with `backend`.
+"""
 
 import shutil
 import uuid
@@ -11,7 +12,7 @@ from support.server import BINARY, KERNEL_ENVIRONMENT, Server
 from support.waiting import wait_until
 
 BACKENDS = ("local", "jupyter")
-"""How the server can run kernels. The first is for tests to which it makes no difference."""
+"""The back ends. The first one is for tests that do not depend on it."""
 
 
 def pytest_addoption(parser):
@@ -19,7 +20,7 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that has a server runs once on each back end, or on those that its mark `backends` names."""
+    """A test with a server runs once per back end, or on those in its `backends` mark."""
     if "backend" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("backends")
         names = mark.args if mark else BACKENDS
@@ -37,7 +38,7 @@ def pytest_sessionstart(session):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A test that fails shows what the servers that it used have logged meanwhile."""
+    """The report of a failed test contains the logs of its servers."""
     report = yield
     Kept.failures += report.failed
     if report.when == "call" and report.failed:
@@ -61,7 +62,7 @@ def shared_server(backend, tmp_path_factory):
 
 
 def end_contexts(server):
-    """Deletes all contexts, the default ones too, and waits until their kernels are gone."""
+    """Deletes all contexts, including the default ones, and waits until their kernels are gone."""
     for context in server.client.contexts():
         server.client.delete_context(context["id"]).expect(200)
     wait_until(lambda: not server.kernels(), "no kernel is left when all contexts are deleted")
@@ -74,7 +75,7 @@ def servers_in_use():
 
 @pytest.fixture
 def server(shared_server, servers_in_use):
-    """The shared server, as the test before found it: it lives, no context but the default ones, an empty workspace."""
+    """The shared server, in its initial state: running, with only the default contexts and an empty workspace."""
     server = shared_server.get()
     server.log_at_start_of_test = len(server.log_lines)
     servers_in_use.append(server)
@@ -109,7 +110,9 @@ def run(client, context):
 
 @pytest.fixture
 def start_server(backend, tmp_path, servers_in_use):
-    """Makes servers with other options. Each is stopped at the end, with exit code 0 and nothing left, or was already."""
+    """Starts servers with other options. Each is stopped at the end, with exit code 0 and without remaining processes,
+    unless the test has stopped it.
+    """
     servers = []
 
     def start(*options, workspace=None, **settings):
@@ -136,7 +139,7 @@ def start_server(backend, tmp_path, servers_in_use):
 
 @pytest.fixture
 def gate(tmp_path):
-    """A file that running code waits for, so that a test decides when the code goes on."""
+    """A file that running code waits for: the test decides when the code continues."""
     return Gate(tmp_path / f"gate-{uuid.uuid4().hex}")
 
 
@@ -146,7 +149,7 @@ class Gate:
 
     @property
     def code(self):
-        """Python that waits, and can be interrupted."""
+        """Python code that waits and can be interrupted."""
         return f"import os, time\nwhile not os.path.exists({str(self.path)!r}): time.sleep(0.01)\n"
 
     def open(self):

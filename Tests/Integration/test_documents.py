@@ -20,7 +20,7 @@ def test_the_options_page_is_up_to_date():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_names_is_there(page):
+def test_paths_in_a_page_exist(page):
     text = page.read_text()
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
     paths = re.findall(r"`((?:Sources|Tests|Fuzz|Benchmarks|kernel|scripts|docs)/[\w./+-]+)`", text)

@@ -1,4 +1,4 @@
-"""POST /execute: what comes back, when, and in which order."""
+"""POST /execute: the response, its timing and its order."""
 
 import datetime
 import json
@@ -22,7 +22,7 @@ def test_a_value_comes_back_as_the_main_result(run):
     }  # fmt: skip
 
 
-def test_the_reply_is_a_stream_that_no_proxy_holds_back(client, context):
+def test_the_response_is_a_stream_that_proxies_do_not_buffer(client, context):
     stream = client.stream("1", context_id=context["id"])
     headers = stream.response.headers
     stream.finish()
@@ -62,7 +62,7 @@ def test_output_has_its_stream_and_the_kernels_time(run):
         assert before - slack <= stamp <= after + slack
 
 
-def test_a_line_is_sent_when_it_is_known(client, context, gate):
+def test_a_line_is_sent_at_once(client, context, gate):
     stream = client.stream("print('first', flush=True)\n" + gate.code + "'second'", context_id=context["id"])
     assert stream.until("number_of_executions")["execution_count"] == 1
     assert stream.until("stdout")["text"] == "first\n"
@@ -70,7 +70,7 @@ def test_a_line_is_sent_when_it_is_known(client, context, gate):
     assert stream.finish().text == "second"
 
 
-def test_output_that_nobody_flushes_is_seen_while_the_cell_runs(client, context, gate):
+def test_unflushed_output_is_sent_while_the_cell_runs(client, context, gate):
     stream = client.stream("print('a line'); print('not a line', end='')\n" + gate.code, context_id=context["id"])
     seen = ""
     while seen != "a line\nnot a line":
@@ -100,7 +100,7 @@ def test_a_context_runs_one_at_a_time_in_order_of_arrival(client, context, gate)
     run_here = {"context_id": context["id"]}
     streams = [client.stream(gate.code + "seen = [0]", **run_here)]
     streams[0].until("number_of_executions")
-    # Each has its headers, so its place in the queue, before the next one asks.
+    # Each has its headers, and so its place in the queue, before the next request.
     streams += [client.stream(f"seen.append({index})", **run_here) for index in range(1, 8)]
     gate.open()
     counts = [stream.finish().succeeded().count for stream in streams]
@@ -125,7 +125,7 @@ def test_an_error_has_its_name_its_value_and_a_plain_traceback(run):
     assert error["traceback"].splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_an_error_is_told_once_whichever_of_the_kernels_messages_comes_first(run):
+def test_an_error_is_reported_once_whichever_message_comes_first(run):
     for _ in range(150):
         assert run("1 / 0").types == ["number_of_executions", "error", "end_of_execution"]
 
@@ -141,12 +141,12 @@ def test_an_error_is_told_once_whichever_of_the_kernels_messages_comes_first(run
         ("import sys; sys.exit(3)", "SystemExit"),
     ],
 )
-def test_every_kind_of_error_is_reported_and_the_kernel_lives_on(run, code, name):
+def test_every_kind_of_error_is_reported_and_the_kernel_survives(run, code, name):
     assert run(code).error["name"] == name
     assert run("'alive'").succeeded().text == "alive"
 
 
-def test_an_error_touches_none_that_wait_behind_it(client, context, gate):
+def test_an_error_does_not_affect_waiting_executions(client, context, gate):
     run_here = {"context_id": context["id"]}
     failing = client.stream(gate.code + "1 / 0", **run_here)
     failing.until("number_of_executions")
@@ -165,7 +165,7 @@ def test_displays_and_output_keep_their_order(run):
     assert [value["is_main_result"] for value in execution.results] == [False, False, False, True]
 
 
-def test_what_is_displayed_under_a_name_is_updated_and_the_rest_has_none(run):
+def test_a_display_with_an_id_is_updated_and_others_have_none(run):
     execution = run(
         "handle = display('one', display_id=True)\nhandle.update('two')\ndisplay('plain')\n"
         "named = display('three', display_id='it')\nfrom IPython.display import update_display\n"
@@ -181,7 +181,7 @@ def test_what_is_displayed_under_a_name_is_updated_and_the_rest_has_none(run):
     assert not any(line["is_main_result"] for line in execution.of("display_update"))
 
 
-def test_a_name_is_known_in_later_executions(run):
+def test_a_display_id_is_valid_in_later_executions(run):
     run("handle = display('one', display_id='it')").succeeded()
     (update,) = run("handle.update('two')").succeeded().of("display_update")
     assert (update["display_id"], update["text"]) == ("it", "two")
@@ -196,7 +196,7 @@ def test_output_is_cleared_in_its_place(run):
     assert [text for text in told if text != "\n"] == ["a\n", False, "b\n", "c", True, "d"]
 
 
-def test_what_a_thread_displays_later_is_told_by_the_execution_that_runs(client, context, gate):
+def test_later_output_of_a_thread_goes_to_the_running_execution(client, context, gate):
     run_here = {"context_id": context["id"]}
     later = (
         "from IPython.display import display, clear_output\nimport threading, time\n"
@@ -280,13 +280,13 @@ def test_other_mime_types_are_extra(run):
     assert "extra" not in run("1").main
 
 
-def test_a_frame_comes_as_text_and_as_html(run):
+def test_a_data_frame_is_sent_as_text_and_html(run):
     main = run("import pandas\npandas.DataFrame({'a': [1, 2]})").succeeded().main
     assert "<table" in main["html"]
     assert "a" in main["text"]
 
 
-def test_a_figure_comes_as_png_without_a_line_of_set_up(run):
+def test_a_figure_is_sent_as_png_without_set_up(run):
     import base64
 
     execution = run("import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()").succeeded()
@@ -294,25 +294,25 @@ def test_a_figure_comes_as_png_without_a_line_of_set_up(run):
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def test_output_of_child_processes_and_of_file_descriptors_is_seen(run):
+def test_output_of_child_processes_and_file_descriptors_is_sent(run):
     execution = run("!echo from a shell\nimport os\nos.write(1, b'from below\\n')\nNone").succeeded()
     assert "from a shell" in execution.stdout and "from below" in execution.stdout
 
 
-def test_what_a_program_prints_last_is_not_lost(run):
-    """It goes through a pipe that another thread reads, and a cell ends with it."""
+def test_the_last_output_of_a_program_is_not_lost(run):
+    """It passes a pipe that another thread reads at the end of the cell."""
     numbers = "".join(f"{number}\n" for number in range(1, 20_001))
     for _ in range(5):
         assert run("import subprocess; subprocess.run(['seq', '20000']); None").succeeded().stdout == numbers
 
 
-def test_a_stdout_that_cannot_be_used_ends_nothing(run):
+def test_an_unusable_stdout_breaks_nothing(run):
     execution = run("import sys\nwith open('/dev/null', 'w') as sys.stdout: print('x')")
     assert "kernel's own again" in execution.stderr
     assert run("print(6 * 7)").succeeded().stdout == "42\n"
 
 
-def test_any_text_goes_through_unchanged(run):
+def test_any_text_arrives_unchanged(run):
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1F600, 0x10FFFF]))
     assert run("import sys\nsys.stdout.write(''.join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), "
                "0x1F600, 0x10FFFF])))\nNone").succeeded().stdout == text  # fmt: skip
@@ -330,8 +330,8 @@ raise ValueError(text)
 """
 
 
-def test_wherever_a_read_ends_it_ends_inside_no_character(client, context):
-    """A client that decodes what it has read, read by read, loses nothing."""
+def test_no_read_ends_inside_a_character(client, context):
+    """A client that decodes each read separately loses nothing."""
     text = "\u6c49\xe9\U0001f600" * 30_000
     code = ALL_KINDS.replace("TEXT", "'\\u6c49\\xe9\\U0001f600' * 30_000")
     stream = client.stream(code, context_id=context["id"])
@@ -352,7 +352,7 @@ def test_wherever_a_read_ends_it_ends_inside_no_character(client, context):
     assert error["value"] == text and text in error["traceback"]
 
 
-def test_half_a_surrogate_pair_breaks_nothing(run):
+def test_a_lone_surrogate_in_output_breaks_nothing(run):
     run("print('\\ud800 lone')")
     run("'\\udfff'")
     assert run("'alive'").succeeded().text == "alive"
@@ -386,7 +386,7 @@ def test_six_thousand_flushed_lines_arrive_in_order(run):
     assert execution.stdout == "".join(f"{index}\n" for index in range(6000))
 
 
-def test_two_hundred_thousand_prints_arrive_whole(run):
+def test_two_hundred_thousand_prints_arrive_complete(run):
     execution = run("for index in range(200_000): print(index)").succeeded()
     assert execution.stdout == "".join(f"{index}\n" for index in range(200_000))
 
@@ -402,36 +402,36 @@ def test_both_outputs_and_displays_together_lose_nothing(run):
 
 
 @pytest.mark.timeout(240)
-def test_a_line_of_96_mebibytes_arrives_whole(run):
+def test_a_line_of_96_mebibytes_arrives_complete(run):
     size = 96 << 20
     execution = run(f"print('0123456789abcdef' * {size // 16})").succeeded()
     assert execution.stdout == "0123456789abcdef" * (size // 16) + "\n"
 
 
-def test_a_picture_of_48_mebibytes_arrives_whole(run):
+def test_an_image_of_48_mebibytes_arrives_complete(run):
     size = 48 << 20
     execution = run(f"display({{'image/png': 'QUJD' * {size // 4}}}, raw=True)").succeeded()
     assert execution.results[0]["png"] == "QUJD" * (size // 4)
 
 
-def test_a_reader_that_stalls_loses_nothing_and_stops_nobody_else(client, context, server):
+def test_a_stalled_reader_loses_nothing_and_blocks_nobody(client, context, server):
     other = client.create_context()
     count, length = 400, 100_000
     stalled = client.stream(
         f"for index in range({count}): print(str(index).ljust({length}, '.'), flush=True)", context_id=context["id"]
     )
     stalled.until("number_of_executions")
-    # 40 MB are more than any socket takes; meanwhile nothing is read, and others are served.
+    # 40 MB are more than any socket buffer holds. Meanwhile nothing is read, and others are served.
     for index in range(20):
         assert client.execute(f"{index}", context_id=other["id"]).succeeded().text == str(index)
     expected = "".join(str(index).ljust(length, ".") + "\n" for index in range(count))
     assert stalled.finish().succeeded().stdout == expected
 
 
-def test_a_reader_that_stalls_does_not_hold_a_context_that_is_restarted(client, context):
+def test_a_stalled_reader_does_not_block_a_restart(client, context):
     stalled = client.stream("while True: print('.' * 100_000, flush=True)", context_id=context["id"])
     stalled.until("number_of_executions")
-    # Meanwhile it writes more than any socket takes.
+    # Meanwhile it writes more than any socket buffer holds.
     for index in range(20):
         assert client.execute(f"{index}").succeeded().text == str(index)
     client.restart_context(context["id"]).expect(200)
@@ -449,8 +449,8 @@ def test_a_silent_cell_sends_one_space_every_15_seconds(client, context, gate):
     elapsed = time.monotonic() - silent_since
     gate.open()
     assert spaces == [b" ", b" "]
-    # Two spaces take 30 s; a server that sends them at any other rate is far off these bounds. (As long as that, no
-    # time-out of requests may end an execution either.)
+    # Two spaces take 30 s; any other rate is far off these bounds. (Nor may a request time-out end the execution in
+    # that time.)
     assert 25 < elapsed < 60
     stream.finish().succeeded()
 
@@ -472,7 +472,7 @@ def test_bash_runs(client, language):
 
 
 PAUSE = "await new Promise((done) => setTimeout(done, 200));"
-"""Deno lets what is said at the last moment overtake its word that it is done; a pause keeps the two apart."""
+"""In Deno, the last output may arrive after `idle`. A pause avoids that."""
 
 
 @pytest.mark.parametrize("language, declared", [("javascript", "javascript"), ("JS", "javascript"),
@@ -487,13 +487,13 @@ def test_javascript_and_typescript_run(client, language, declared):
 
 
 def test_an_error_in_javascript_has_no_colours(client):
-    # The check of every line looks for escapes; here is one that its kernel colours by itself.
+    # Every line is checked for escapes; this kernel colours its errors itself.
     error = client.execute("throw new TypeError('wrong')", language="javascript").error
     assert "TypeError" in error["name"] + error["traceback"]
     assert "wrong" in error["value"] + error["traceback"]
 
 
-def test_an_unknown_language_is_refused_with_those_that_there_are(client):
+def test_an_unknown_language_is_refused_with_a_list(client):
     body = {"code": "1", "language": "cobol"}
     response = check_error(client.post("/execute", body), 400, "cobol", "bash", "javascript", "python")
     assert "No kernel for language 'cobol'" in response.text
@@ -510,14 +510,14 @@ def test_a_context_and_a_language_together_are_refused(client, context):
     assert check_error(refusal, 400).text.startswith("Only one of context_id or language")
 
 
-def test_a_default_context_is_created_once_however_many_ask(client):
+def test_concurrent_requests_create_a_default_context_once(client):
     executions = at_once(20, lambda _: client.execute("echo $$", language="bash").succeeded())
     assert len({execution.stdout for execution in executions}) == 1
     assert sorted(execution.count for execution in executions) == list(range(1, 21))
     assert [context["language"] for context in client.contexts()].count("bash") == 1
 
 
-def test_the_default_python_context_is_created_once_however_many_ask(client):
+def test_concurrent_requests_create_the_default_python_context_once(client):
     executions = at_once(20, lambda _: client.execute("import os; os.getpid()").succeeded())
     assert len({execution.text for execution in executions}) == 1
     assert len(client.contexts()) == 1
@@ -553,7 +553,7 @@ def test_a_field_of_the_wrong_type_is_named(client, body, field):
 
 @pytest.mark.backends("any")
 @pytest.mark.parametrize("body", [b"[]", b'"code"', b"null", b"1"])
-def test_json_that_is_no_object_has_the_wrong_shape(client, body):
+def test_json_that_is_not_an_object_is_refused(client, body):
     check_error(client.request("POST", "/execute", body, {"Content-Type": "application/json"}), 422, "object")
 
 
@@ -598,24 +598,24 @@ def test_other_methods_are_refused(client):
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
-def test_a_client_that_goes_away_frees_the_kernel(client, context, reset):
+def test_a_client_that_disconnects_frees_the_kernel(client, context, reset):
     run_here = {"context_id": context["id"]}
     client.execute("kept = 'kept'", **run_here).succeeded()
     stream = client.stream("import time\nwhile True: time.sleep(0.01)", **run_here)
     stream.until("number_of_executions")
     stream.vanish(reset)
-    # It was interrupted, not killed: its memory is there.
+    # The kernel was interrupted, not killed: its memory is kept.
     assert client.execute("kept", **run_here).succeeded().text == "kept"
 
 
-def test_a_client_that_goes_away_in_mid_flood_frees_the_kernel(client, context):
+def test_a_client_that_disconnects_during_output_frees_the_kernel(client, context):
     stream = client.stream("while True: print('x' * 1000)", context_id=context["id"])
     stream.until("stdout")
     stream.vanish()
     assert client.execute("'next'", context_id=context["id"]).succeeded().text == "next"
 
 
-def test_the_next_in_the_queue_runs_when_a_client_goes_away(client, context):
+def test_the_next_execution_runs_when_a_client_disconnects(client, context):
     stream = client.stream("import time\nwhile True: time.sleep(0.01)", context_id=context["id"])
     stream.until("number_of_executions")
     waiting = client.stream("'waited'", context_id=context["id"])
@@ -623,7 +623,7 @@ def test_the_next_in_the_queue_runs_when_a_client_goes_away(client, context):
     assert waiting.finish().succeeded().text == "waited"
 
 
-def test_code_whose_client_left_before_its_turn_is_never_run(server, client, context, gate):
+def test_code_whose_client_disconnected_in_the_queue_never_runs(server, client, context, gate):
     run_here = {"context_id": context["id"]}
     first = client.stream("ran = []\n" + gate.code, **run_here)
     first.until("number_of_executions")
@@ -638,7 +638,7 @@ def test_code_whose_client_left_before_its_turn_is_never_run(server, client, con
     assert client.execute("ran", **run_here).text == "['stayer']"
 
 
-def test_a_burst_of_clients_that_go_away_leaves_a_free_kernel(client, context):
+def test_many_clients_that_disconnect_leave_a_free_kernel(client, context):
     for _ in range(10):
         client.stream("import time\nwhile True: time.sleep(0.01)", context_id=context["id"]).vanish()
     assert client.execute("'free'", context_id=context["id"]).succeeded().text == "free"
@@ -646,8 +646,8 @@ def test_a_burst_of_clients_that_go_away_leaves_a_free_kernel(client, context):
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("moment", ["headers", "number_of_executions"])
-def test_clients_that_go_away_at_once_leave_a_free_kernel_each_time(client, context, moment):
-    """An interrupt that comes before the code has begun to run must not be lost."""
+def test_clients_that_disconnect_at_once_leave_a_free_kernel(client, context, moment):
+    """An interrupt before the code has started must not be lost."""
     run_here = {"context_id": context["id"]}
     client.execute("kept = 'kept'", **run_here).succeeded()
     for _ in range(20):
@@ -658,14 +658,14 @@ def test_clients_that_go_away_at_once_leave_a_free_kernel_each_time(client, cont
         assert client.execute("kept", **run_here).succeeded().text == "kept"
 
 
-def test_code_that_refuses_interrupts_is_ended_by_a_restart(client, context):
+def test_code_that_ignores_interrupts_is_ended_by_a_restart(client, context):
     stubborn = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except KeyboardInterrupt: print('no', flush=True)"
     client.stream(stubborn, context_id=context["id"]).until("number_of_executions")
     client.restart_context(context["id"]).expect(200)
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
-def test_code_that_refuses_interrupts_loses_its_kernel_when_its_client_goes_away(client, context):
+def test_code_that_ignores_interrupts_loses_its_kernel_when_its_client_disconnects(client, context):
     client.execute("kept = 1", context_id=context["id"]).succeeded()
     code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(1000)"
     stream = client.stream(code, context_id=context["id"])
@@ -676,8 +676,8 @@ def test_code_that_refuses_interrupts_loses_its_kernel_when_its_client_goes_away
     assert (execution.count, execution.text) == (1, "False")
 
 
-def test_a_client_that_leaves_with_the_last_line_interrupts_nothing(client, server, context):
-    """An interrupt would reach what earlier cells have left running in the background, too."""
+def test_a_client_that_disconnects_after_the_last_line_interrupts_nothing(client, server, context):
+    """An interrupt would also hit background work of earlier cells."""
     code = "import subprocess; child = subprocess.Popen(['sleep', '1000'])"
     client.execute(code, context_id=context["id"]).succeeded()
     body = json.dumps({"code": "1", "context_id": context["id"]}).encode()
@@ -700,8 +700,8 @@ def test_bash_is_interrupted_too(client):
 
 
 @pytest.mark.parametrize("code", ["while (true) {}", "await new Promise(() => {})"])
-def test_javascript_makes_room_for_the_next_too(client, code):
-    """Deno takes an interrupt for its end: another kernel takes its place, and says so."""
+def test_javascript_frees_the_context_too(client, code):
+    """An interrupt ends Deno: another kernel replaces it, and that is reported."""
     context = client.create_context(language="javascript")
     stream = client.stream(code, context_id=context["id"])
     stream.until("number_of_executions")
@@ -711,7 +711,7 @@ def test_javascript_makes_room_for_the_next_too(client, code):
 
 
 @pytest.mark.parametrize("fields", [{}, {"env_vars": {"V": "a"}}], ids=["code", "variables"])
-def test_what_a_cell_leaves_running_in_javascript_holds_nobody_up(client, fields, gate):
+def test_background_code_in_javascript_blocks_nobody(client, fields, gate):
     """A client that waits behind it may leave.
 
     The loop begins when the cell has ended. Deno answers in the thread that runs timers: where a timer begins to loop before
@@ -734,8 +734,8 @@ undefined
     assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
 
 
-def test_a_reply_that_is_no_json_we_take_ends_the_execution_all_the_same(run):
-    """Deeper than any message should be: a kernel may be talked into that by the code that it runs."""
+def test_a_reply_that_is_not_valid_json_ends_the_execution(run):
+    """A message with too much nesting, which code can make its kernel send."""
     code = "value = 1\nfor _ in range(600): value = [value]\n"
     code += "get_ipython().payload_manager.write_payload({'source': 'page', 'data': value})\n"
     code += "import json; get_ipython().kernel.session.pack = lambda value: json.dumps(value, default=str).encode()"
@@ -744,7 +744,7 @@ def test_a_reply_that_is_no_json_we_take_ends_the_execution_all_the_same(run):
 
 
 @pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, 0])
-def test_a_cell_that_says_that_its_kernel_is_dead_harms_nobody_else(client, context, number):
+def test_a_cell_that_fakes_the_death_of_its_kernel_harms_nobody_else(client, context, number):
     code = f"""
 kernel = get_ipython().kernel
 kernel.session.send(kernel.iopub_socket, "status", {{"execution_state": "dead", "exit_code": {number}}})
@@ -753,7 +753,7 @@ kernel.session.send(kernel.iopub_socket, "status", {{"execution_state": "dead", 
     assert client.execute("6 * 7").succeeded().text == "42"
 
 
-def test_executions_use_one_connection_as_long_as_it_is_kept(client, context):
+def test_executions_reuse_a_connection(client, context):
     connection = client.connect()
     for index in range(20):
         body = json.dumps({"code": f"{index}", "context_id": context["id"]})
@@ -765,6 +765,6 @@ def test_executions_use_one_connection_as_long_as_it_is_kept(client, context):
     connection.close()
 
 
-def test_the_code_that_runs_is_not_told_how_to_reach_the_back_end(run):
+def test_code_does_not_learn_how_to_reach_the_back_end(run):
     names = json.loads(run("import os, json; print(json.dumps(list(os.environ)))").succeeded().stdout)
     assert not [name for name in names if "TOKEN" in name.upper() and name not in os.environ]

@@ -112,7 +112,7 @@ def test_kernel_env_reaches_the_kernels(start_gateway, start_on, kind):
 
 
 @pytest.mark.backends("local", "jupyter")
-def test_kernel_env_reaches_kernels_of_our_own_too(start_server):
+def test_kernel_env_reaches_local_kernels(start_server):
     server = start_server("--kernel-env", "FIRST=a=b c", "--kernel-env", "SECOND=")
     code = "import os; (os.environ['FIRST'], os.environ['SECOND'])"
     assert server.client.execute(code).succeeded().text == str(("a=b c", ""))
@@ -120,7 +120,7 @@ def test_kernel_env_reaches_kernels_of_our_own_too(start_server):
     assert server.client.execute(code, context_id=context["id"]).succeeded().text == str(("a=b c", ""))
 
 
-def test_the_json_framing_is_spoken_where_the_other_is_not_offered(start_gateway, start_proxy, start_on):
+def test_the_json_framing_is_used_if_v1_is_not_offered(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
     proxy = start_proxy(gateway, hides_subprotocol=True)
     client = start_on(gateway, proxy=proxy).client
@@ -154,7 +154,7 @@ def test_a_wrong_token_is_a_clear_error(start_gateway, start_server, kind):
     server.kill()
 
 
-def test_a_user_whom_the_gateway_refuses_is_a_clear_error(start_gateway, start_server):
+def test_a_user_refused_by_the_gateway_is_a_clear_error(start_gateway, start_server):
     gateway = start_gateway(EnterpriseGateway)
     server = start_server("--jupyter-url", gateway.url, "--jupyter-token", gateway.token,
                           "--kernel-env", "KERNEL_USERNAME=stranger", wait=False)  # fmt: skip
@@ -163,7 +163,7 @@ def test_a_user_whom_the_gateway_refuses_is_a_clear_error(start_gateway, start_s
     server.kill()
 
 
-def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway, start_server):
+def test_without_a_back_end_executions_are_refused_until_it_starts(start_gateway, start_server):
     port, token = reserve_port(), "a-token"
     server = start_server("--jupyter-url", f"http://127.0.0.1:{port}", "--jupyter-token", token, wait=False)
     client = server.client
@@ -176,7 +176,7 @@ def test_without_a_back_end_executions_are_refused_until_it_comes(start_gateway,
     assert client.execute("1").succeeded().text == "1"
 
 
-def test_a_back_end_that_was_away_for_long_is_found_again_by_itself(start_gateway, start_on):
+def test_a_back_end_that_was_down_for_long_is_found_again(start_gateway, start_on):
     """Who sends requests only where `/health` is well sends none meanwhile."""
     gateway = start_gateway(JupyterServer)
     server = start_on(gateway)
@@ -222,7 +222,7 @@ def test_a_certificate_for_another_name_is_refused(start_gateway, start_proxy, s
 
 
 @pytest.mark.parametrize("kind", [JupyterServer, EnterpriseGateway], ids=lambda kind: kind.name)
-def test_a_back_end_that_dies_in_mid_execution_is_told_and_found_again(start_gateway, start_on, kind):
+def test_a_back_end_that_dies_during_an_execution_is_reported_and_found_again(start_gateway, start_on, kind):
     gateway = start_gateway(kind)
     server = start_on(gateway)
     client = server.client
@@ -241,7 +241,7 @@ def test_a_back_end_that_dies_in_mid_execution_is_told_and_found_again(start_gat
     assert client.execute("1").succeeded().text == "1"
 
 
-def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(start_gateway, start_proxy, start_on):
+def test_a_connection_that_breaks_while_idle_is_reopened_and_nothing_is_lost(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
     proxy = start_proxy(gateway)
     client = start_on(gateway, proxy=proxy).client
@@ -251,7 +251,7 @@ def test_a_connection_that_breaks_while_idle_is_made_again_and_nothing_is_lost(s
     assert (execution.text, execution.restart) == ("kept", None)
 
 
-def test_a_kernel_that_is_restarted_by_others_is_told_of(start_gateway, start_on):
+def test_a_kernel_restarted_by_another_client_is_reported(start_gateway, start_on):
     gateway = start_gateway(JupyterServer)
     client = start_on(gateway).client
     client.execute("kept = 'kept'").succeeded()
@@ -265,7 +265,7 @@ def test_a_kernel_that_is_restarted_by_others_is_told_of(start_gateway, start_on
     assert client.execute("1").succeeded().restart is None
 
 
-def test_a_kernel_that_was_restarted_while_nobody_listened_is_told_of(start_gateway, start_proxy, start_on):
+def test_a_kernel_restarted_while_disconnected_is_reported(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
     proxy = start_proxy(gateway)
     server = start_on(gateway, proxy=proxy)
@@ -281,7 +281,7 @@ def test_a_kernel_that_was_restarted_while_nobody_listened_is_told_of(start_gate
 
 
 @pytest.mark.parametrize("kind", [JupyterServer, KernelGateway], ids=lambda kind: kind.name)
-def test_kernels_that_are_installed_there_meanwhile_are_found(start_gateway, start_on, tmp_path, kind):
+def test_kernels_installed_later_are_found(start_gateway, start_on, tmp_path, kind):
     data = tmp_path / "data"
     gateway = start_gateway(kind, environment={"JUPYTER_PATH": str(data)})
     client = start_on(gateway).client
@@ -294,7 +294,7 @@ def test_kernels_that_are_installed_there_meanwhile_are_found(start_gateway, sta
     assert client.create_context(language="tester")["language"] == "tester"
 
 
-def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_on(start_gateway, start_proxy, start_on):
+def test_a_connection_that_breaks_during_an_execution_ends_it_but_not_the_context(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
     proxy = start_proxy(gateway)
     client = start_on(gateway, proxy=proxy).client
@@ -307,7 +307,7 @@ def test_a_connection_that_breaks_in_mid_execution_ends_it_and_the_context_goes_
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_a_network_that_is_lost_in_silence_is_noticed(start_gateway, start_proxy, start_on):
+def test_a_silent_network_failure_is_noticed(start_gateway, start_proxy, start_on):
     gateway = start_gateway(JupyterServer)
     proxy = start_proxy(gateway)
     server = start_on(gateway, proxy=proxy)

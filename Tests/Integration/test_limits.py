@@ -1,4 +1,4 @@
-"""What a client can use up, and what happens then."""
+"""The resources that a client can exhaust, and the limits."""
 
 import concurrent.futures
 import ctypes
@@ -33,7 +33,7 @@ def processor_seconds(pid):
 # Text
 
 MARKS = "a" + "\u0301\u0316" * 500_000
-"""To bring it into a normal form, as Swift does to compare it, takes many minutes: it must not be compared."""
+"""Normalization, which Swift does to compare strings, would take many minutes."""
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ MARKS = "a" + "\u0301\u0316" * 500_000
     ],
     ids=["context", "language", "new context", "directory", "variable", "unknown field"],
 )
-def test_text_of_many_marks_keeps_nobody_waiting(client, path, body, status):
+def test_text_with_many_combining_marks_delays_nobody(client, path, body, status):
     response = client.post(path, body).expect(status)
     assert len(response.body) < 2000
 
 
-def test_a_path_of_many_marks_is_just_not_there(client):
+def test_a_path_with_many_combining_marks_is_not_found(client):
     path = "/" + urllib.parse.quote(MARKS[:1001])
     assert [client.get(prefix + path).status for prefix in ("", "/files", "/contexts")] == [404, 400, 405]
 
@@ -68,7 +68,7 @@ def test_contexts_have_a_limit(start_server):
         contexts.append(reply.json)
         assert len(contexts) <= 2
     check_error(reply, 429, "context")
-    # The default context of JavaScript is listed, and has no kernel yet.
+    # The default context of JavaScript is listed and has no kernel yet.
     assert len([context for context in client.contexts() if context["language"] == "python"]) == 2
     check_error(client.post("/execute", {"code": "1", "language": "bash"}), 429)
     client.delete_context(contexts[0]["id"]).expect(200)
@@ -91,7 +91,7 @@ def test_queues_have_a_limit(start_server, gate):
     running.until("number_of_executions")
     queued = [client.stream(**body) for _ in range(2)]
     check_error(client.post("/execute", body), 429)
-    # Who leaves makes room.
+    # A client that disconnects frees its place.
     queued.pop().vanish()
 
     def accepted():
@@ -160,7 +160,7 @@ def test_half_sent_bodies_do_not_fill_the_memory(start_server):
             for _ in range(100):
                 assert client.is_healthy()
                 assert grown() < 2 * limit, "the bodies that wait are in memory"
-            # Short bodies need not wait.
+            # Short bodies do not wait.
             client.execute("6 * 7").succeeded()
         finally:
             go_on.set()
@@ -173,8 +173,8 @@ def test_half_sent_bodies_do_not_fill_the_memory(start_server):
 
 @pytest.mark.backends("any")
 @pytest.mark.slow
-def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
-    """All at once, since each takes the server's 30 seconds: slow heads, bodies that stand still, and an upload likewise."""
+def test_incomplete_requests_time_out(server):
+    """All at once, since each takes the server's 30 seconds: slow heads, stalled bodies, and a stalled upload."""
     starts = {
         "nothing of a head but its start": b"GET /health HTTP/1.1\r\nHost: loc",
         "a body that does not come": b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
@@ -187,7 +187,7 @@ def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
     stop = threading.Event()
 
     def drip():
-        # One byte a second: never idle, and yet no whole head.
+        # One byte a second: never idle, but never a complete head.
         while not stop.wait(1):
             dripping.send_quietly(b"X")
 
@@ -199,7 +199,7 @@ def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
             response = connection.response()
             assert response.status == 408, name
             assert connection.is_closed(), name
-        # 30 s by the contract; much earlier would be a fault, and much later a hang.
+        # 30 s by the contract; much earlier would be an error, and much later a hang.
         assert 25 < time.monotonic() - begun < 60
     finally:
         stop.set()
@@ -211,7 +211,7 @@ def test_requests_that_do_not_come_to_an_end_are_timed_out(server):
 
 
 @pytest.mark.backends("any")
-def test_800_idle_connections_disturb_nobody(server, client):
+def test_800_idle_connections_delay_nobody(server, client):
     limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(limit, 2048)), hard))
     before = processes.resident_bytes(server.pid)
@@ -236,7 +236,7 @@ def test_connections_have_a_limit(start_server):
     server = start_server("--max-connections", "4")
 
     def kept():
-        """A connection that is not one too many; those that asked whether the server is up may still be open."""
+        """A connection within the limit; earlier health checks may still be open."""
         connection = RawConnection(server.port).send(HEALTH)
         if "connection" not in connection.response().fields:
             return connection
@@ -253,7 +253,7 @@ def test_connections_have_a_limit(start_server):
                 assert connection.is_closed()
         silent = [RawConnection(server.port) for _ in range(100)]
         assert server.client.is_healthy()
-        # Who says nothing is sent away, too, within seconds.
+        # Silent connections are closed too, within seconds.
         assert [connection.response().status for connection in silent] == [503] * 100
         assert not any(connection.close() for connection in silent)
         assert [connection.send(HEALTH).response().status for connection in used] == [200] * 4
@@ -293,12 +293,12 @@ def stalled_stream(server, body, receive_buffer=4096):
 
 
 def drop_everything(connection):
-    """Nothing that comes is seen any more by the socket, nor acknowledged: a filter of one instruction, "take 0 bytes"."""
+    """The socket drops all input without an acknowledgement: a filter with one instruction, "accept 0 bytes"."""
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
     connection.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", 1, ctypes.addressof(instruction)))
 
 
-def test_a_client_that_stops_reading_does_not_hold_its_context(start_server):
+def test_a_client_that_stops_reading_does_not_block_its_context(start_server):
     server = start_server("--write-timeout", "2")
     context = server.client.create_context()["id"]
     stalled = stalled_stream(server, {"code": "x = 1\nwhile True: print('y' * 1000)", "context_id": context})
@@ -308,7 +308,7 @@ def test_a_client_that_stops_reading_does_not_hold_its_context(start_server):
 
 
 @pytest.mark.backends("any")
-def test_a_client_that_stops_reading_while_the_code_says_nothing_more_does_not_either(start_server):
+def test_a_client_that_stops_reading_from_silent_code_does_not_block_its_context(start_server):
     server = start_server("--write-timeout", "2")
     code = "import time\nx = 1\nprint('y' * 20_000_000)\ntime.sleep(1000)"
     stalled = stalled_stream(server, {"code": code})
@@ -318,13 +318,13 @@ def test_a_client_that_stops_reading_while_the_code_says_nothing_more_does_not_e
 
 
 @pytest.mark.backends("any")
-def test_a_slow_client_is_served_to_the_end(start_server):
+def test_a_slow_client_gets_everything(start_server):
     server = start_server("--write-timeout", "2")
     stream = stalled_stream(server, {"code": "for n in range(8): print('y' * 1_000_000)"})
     response = stream.head()
     pieces = []
     begun = time.monotonic()
-    # For five times the time-out it takes a little, twice a second.
+    # For five times the time-out it reads a little, twice a second.
     while time.monotonic() - begun < 10:
         pieces.append(stream.socket.recv(65536))
         time.sleep(0.5)
@@ -339,7 +339,7 @@ def test_a_slow_client_is_served_to_the_end(start_server):
 
 
 @pytest.mark.backends("any")
-def test_downloads_and_answers_to_pipelined_requests_are_not_kept_for_ever(start_server):
+def test_unread_downloads_and_pipelined_responses_time_out(start_server):
     server = start_server("--write-timeout", "2", "--warm", "0")
     (server.workspace / "big").write_bytes(b"x" * 50_000_000)
     before = processes.open_descriptors(server.pid)
@@ -357,7 +357,7 @@ def test_downloads_and_answers_to_pipelined_requests_are_not_kept_for_ever(start
 
 @pytest.mark.backends("any")
 def test_a_client_that_vanishes_with_data_in_flight_is_noticed(start_server):
-    """The client's machine is gone: nothing answers any more, not even with a reset."""
+    """The client's machine is gone: there is no response, not even a reset."""
     server = start_server("--write-timeout", "2")
     vanished = stalled_stream(server, {"code": "x = 1\nimport time\nfor n in range(1000): print(n); time.sleep(0.1)"})
     assert vanished.head().status == 200
@@ -423,7 +423,7 @@ def test_an_idle_server_uses_no_processor(server, client):
     assert processor_seconds(server.pid) - begun < 0.2
 
 
-def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(server, client, context):
+def test_a_client_that_reads_nothing_uses_bounded_memory(server, client, context):
     before = processes.resident_bytes(server.pid)
     stream = client.stream("for _ in range(300): print('x' * 1_000_000, flush=True)", context_id=context["id"])
     stream.until("number_of_executions")
@@ -434,8 +434,8 @@ def test_a_client_that_reads_nothing_holds_no_more_than_its_share_of_memory(serv
     assert len(stream.finish().succeeded().stdout) == 300 * 1_000_001
 
 
-def test_a_flood_that_nobody_reads_fills_no_process(server, client, context):
-    """Neither the server, nor the kernel, nor a Jupyter Server between them."""
+def test_unread_output_fills_no_process(server, client, context):
+    """Not the server, the kernel, or a Jupyter Server between them."""
     run_here = {"context_id": context["id"]}
     client.execute("x = 1", **run_here).succeeded()
     before = {pid: processes.resident_bytes(pid) for pid in (server.pid, *server.leftovers())}
@@ -450,8 +450,8 @@ def test_a_flood_that_nobody_reads_fills_no_process(server, client, context):
 
 
 @pytest.mark.parametrize("length", [1, 10_000])
-def test_a_flood_of_a_kernel_that_drops_what_nobody_takes_is_ended(start_server, tmp_path, length):
-    """All that it says is taken at once, and what is too much is told, over a Jupyter Server as well."""
+def test_unread_output_of_a_kernel_that_drops_it_is_ended(start_server, tmp_path, length):
+    """All its output is read at once, and too much of it is an error, also over a Jupyter Server."""
     resources = tmp_path / "listed/kernels/stock"
     resources.mkdir(parents=True)
     command = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -475,7 +475,7 @@ def test_a_flood_of_a_kernel_that_drops_what_nobody_takes_is_ended(start_server,
     assert client.execute("x", language="stock").succeeded().text == "1"
 
 
-def test_the_memory_of_a_long_message_is_given_back_when_no_other_follows(server, client, context):
+def test_the_memory_of_a_long_message_is_freed_later(server, client, context):
     client.execute("1", context_id=context["id"]).succeeded()
     before = processes.resident_bytes(server.pid)
     code = "from IPython.display import display\ndisplay({'image/png': 'A' * (64 << 20)}, raw=True)"

@@ -1,4 +1,4 @@
-"""Kernels that are processes of our own: their files, their sockets, their signatures, and what becomes of them."""
+"""Local kernels: their files, sockets, signatures and ends."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def connection_file(client, context):
 # Files
 
 
-def test_connection_files_and_sockets_are_out_of_reach_for_others(client, context):
+def test_connection_files_and_sockets_are_private(client, context):
     file = connection_file(client, context)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert file.parent.stat().st_uid == os.getuid()
@@ -42,7 +42,7 @@ def test_connection_files_and_sockets_are_out_of_reach_for_others(client, contex
         assert socket.parent == file.parent and stat.S_ISSOCK(socket.stat().st_mode)
 
 
-def test_no_two_kernels_have_a_key_or_a_file_in_common(client, context):
+def test_kernels_share_no_key_and_no_file(client, context):
     files = [connection_file(client, one) for one in (context, client.create_context())]
     keys = [json.loads(file.read_text())["key"] for file in files]
     client.restart_context(context["id"]).expect(200)
@@ -51,7 +51,7 @@ def test_no_two_kernels_have_a_key_or_a_file_in_common(client, context):
 
 
 @pytest.mark.parametrize("end", ["delete", "restart", "death"])
-def test_a_kernels_files_are_gone_when_it_is(client, context, end):
+def test_the_files_of_a_kernel_are_removed_with_it(client, context, end):
     file = connection_file(client, context)
     assert len(list(file.parent.glob(f"{file.stem}*"))) > 1
     if end == "delete":
@@ -65,7 +65,7 @@ def test_a_kernels_files_are_gone_when_it_is(client, context, end):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_the_directory_is_gone_when_the_server_is(start_server, number):
+def test_the_run_directory_is_removed_with_the_server(start_server, number):
     server = start_server()
     directory = connection_file(server.client, server.client.create_context()).parent
     server.signal(number)
@@ -89,7 +89,7 @@ say("signed", get_ipython().kernel.session.key)
 """
 
 
-def test_what_a_kernel_says_with_a_wrong_signature_is_not_believed(client, context, server):
+def test_messages_with_a_wrong_signature_are_discarded(client, context, server):
     execution = client.execute(FORGE, context_id=context["id"]).succeeded()
     assert execution.stdout == "signed"
     wait_until(
@@ -107,14 +107,14 @@ for parts in ([b""], [b"<IDS|MSG>"], [b"stream", b"<IDS|MSG>", b"signature"], [b
 """
 
 
-def test_what_is_no_message_disturbs_nobody(client, context):
+def test_malformed_messages_are_discarded(client, context):
     assert client.execute(NONSENSE + "print('after')", context_id=context["id"]).succeeded().stdout == "after\n"
     assert client.execute("1", context_id=context["id"]).succeeded().text == "1"
 
 
 @pytest.fixture
 def connect():
-    """Connects to a kernel beside the server, by its connection file."""
+    """Connects another client to a kernel, by its connection file; optionally with another key."""
     clients = []
 
     def start(file):
@@ -129,7 +129,7 @@ def connect():
         other.stop_channels()
 
 
-def test_a_kernel_runs_nothing_that_is_not_signed_by_its_key(client, context, connect):
+def test_a_kernel_runs_only_requests_signed_with_its_key(client, context, connect):
     stranger = connect(connection_file(client, context))
     key, stranger.session.key = stranger.session.key, b"another key"
     for _ in range(3):
@@ -144,7 +144,7 @@ def test_a_kernel_runs_nothing_that_is_not_signed_by_its_key(client, context, co
     assert client.execute("'intruded' in globals()", context_id=context["id"]).succeeded().text == "False"
 
 
-def test_what_others_run_in_a_kernel_is_not_taken_for_the_output_of_ours(client, context, connect, gate):
+def test_output_of_other_clients_is_not_sent(client, context, connect, gate):
     guest = connect(connection_file(client, context))
     ours = client.stream(gate.code + "print('ours')", context_id=context["id"])
     ours.until("number_of_executions")
@@ -161,13 +161,13 @@ def test_what_others_run_in_a_kernel_is_not_taken_for_the_output_of_ours(client,
 
 
 @each_end_of_a_kernel
-def test_the_end_of_a_kernel_is_told_in_so_many_words(run, code, value):
+def test_the_end_of_a_kernel_is_described(run, code, value):
     error = run(code).error
     assert (error["name"], error["value"]) == ("KernelDied", value)
 
 
-def test_a_death_that_nobody_asked_about_is_noticed_at_once(client, context, server):
-    """Another kernel is there before anybody wants one, and the first to want it gets its answer."""
+def test_the_death_of_an_idle_kernel_is_noticed_at_once(client, context, server):
+    """A replacement is ready before the next execution."""
     old = pid_of(client, context)
     os.kill(old, signal.SIGKILL)
     wait_until(lambda: [kernel for kernel in server.kernels() if kernel[0] != old], "another kernel is started")
@@ -176,8 +176,8 @@ def test_a_death_that_nobody_asked_about_is_noticed_at_once(client, context, ser
 
 
 @pytest.mark.parametrize("language, code", [("python", "print(6 * 7)"), ("bash", "echo 42"), ("javascript", "console.log(42)")])
-def test_code_that_came_too_late_for_a_dead_kernel_is_run_by_the_next(client, server, language, code):
-    """It is sent before the server can have heard of the death, and belongs to no kernel yet."""
+def test_code_sent_to_a_dead_kernel_runs_in_the_next(client, server, language, code):
+    """It is sent before the server knows of the death, and has not run."""
     context = client.create_context(language=language)
     for _ in range(5):
         (pid, *_), = server.kernels()
@@ -186,7 +186,7 @@ def test_code_that_came_too_late_for_a_dead_kernel_is_run_by_the_next(client, se
         assert client.execute(code, context_id=context["id"]).succeeded().stdout == "42\n"
 
 
-def test_kernels_that_are_killed_together_all_come_back(client):
+def test_kernels_that_are_killed_together_are_all_replaced(client):
     contexts = at_once(6, lambda _: client.create_context())
     pids = at_once(6, lambda index: pid_of(client, contexts[index]))
     streams = [client.stream(ENDLESS, context_id=context["id"]) for context in contexts[:3]]
@@ -209,8 +209,8 @@ def test_output_of_any_length_before_the_death_is_not_lost(run):
     assert execution.error["value"] == "killed by SIGKILL"
 
 
-def test_a_kernel_whose_child_holds_its_sockets_dies_all_the_same(run):
-    """A child that lives on with copies of the kernel's sockets keeps ZeroMQ from seeing their end."""
+def test_a_dead_kernel_is_noticed_though_a_child_holds_its_sockets(run):
+    """A child with copies of the kernel's sockets keeps ZeroMQ from noticing their end."""
     code = "import os, time\nif not os.fork(): time.sleep(1000)\ntime.sleep(0.2)\nos._exit(4)"
     assert run(code).error["value"] == "exited with status 4"
     assert run("'back'").succeeded().text == "back"
@@ -219,7 +219,7 @@ def test_a_kernel_whose_child_holds_its_sockets_dies_all_the_same(run):
 # Many at once
 
 
-def test_thirty_contexts_at_once_and_health_answers_meanwhile(start_server):
+def test_health_responds_while_thirty_contexts_start(start_server):
     client = start_server("--warm", "0").client
     waits, done = [], threading.Event()
 
@@ -240,7 +240,7 @@ def test_thirty_contexts_at_once_and_health_answers_meanwhile(start_server):
         done.set()
         watcher.join()
     assert len({context["id"] for context in contexts}) == 30
-    # A server that did nothing else until the kernels are there would let one of these wait for most of that time.
+    # If the server were blocked until the kernels have started, one of these would wait for most of that time.
     assert max(waits) < elapsed / 4, f"/health took {max(waits)} of {elapsed} s"
     texts = at_once(30, lambda index: client.execute(f"{index}", context_id=contexts[index]["id"]).succeeded().text)
     assert texts == [str(index) for index in range(30)]

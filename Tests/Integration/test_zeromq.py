@@ -1,4 +1,4 @@
-"""Kernels of five makes of ZeroMQ, spoken to by libzmq and by the server's own ZMTP."""
+"""Kernels with five implementations of ZeroMQ, over libzmq and over the server's own ZMTP."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.timeout(300)
 
 MIB = 1 << 20
-# The default would take the slowest of them half a minute.
+# The default would be half a minute for the slowest.
 UNREAD_OUTPUT = 4 * MIB
 DROPPED = "output is dropped"
 
@@ -25,7 +25,7 @@ def zeromq_server(request, tmp_path_factory):
     server = Server(
         tmp_path_factory.mktemp("zeromq"), "--warm", "0", "--zeromq", request.param,
         "--max-unread-output", str(UNREAD_OUTPUT), backend="local",
-        # Java collects no garbage while there is memory: with little, what waits in the kernel shows.
+        # Java does not collect garbage while it has memory. With little memory, unread messages in the kernel show.
         environment={"JDK_JAVA_OPTIONS": "-Xmx96m"},
     )  # fmt: skip
     yield server
@@ -67,7 +67,7 @@ def run(zeromq_server, kernel_context):
 
 
 def process_of(run, make):
-    # What an interrupted cell still says may come before it.
+    # Output of the interrupted cell may come first.
     return int(run(make.process).succeeded().stdout.split()[-1])
 
 
@@ -101,22 +101,22 @@ def test_variables_of_one_execution(run, make):
 
 
 def test_nothing_of_much_output_is_lost(run, make):
-    # A terminal's line ends, where bash_kernel has read one in two pieces.
+    # A terminal's line endings, if bash_kernel has read one in two pieces.
     lines = run(make.lines).succeeded().stdout.replace("\r\n", "\n").split("\n")
     assert lines[: make.count] == [str(number) for number in range(1, make.count + 1)]
 
 
 @pytest.mark.makes(lambda make: make.can_be_interrupted)
-def test_a_client_that_goes_away_interrupts(zeromq_server, kernel_context, run, make):
+def test_a_client_that_disconnects_interrupts(zeromq_server, kernel_context, run, make):
     run(make.remember).succeeded()
     stream = zeromq_server.client.stream(make.flood, context_id=kernel_context["id"])
     stream.until("stdout")
     stream.vanish()
-    # What was printed before the interrupt may still be on its way.
+    # Output from before the interrupt may still arrive.
     assert run(make.recall).succeeded().stdout.strip().endswith("kept")
 
 
-def test_a_flood_to_a_client_that_has_stopped(zeromq_server, kernel_context, run, make):
+def test_unread_output_of_a_stopped_client(zeromq_server, kernel_context, run, make):
     watched = (zeromq_server.pid, process_of(run, make))
     run(make.lines).succeeded()
     before = [processes.resident_bytes(pid) for pid in watched]
@@ -127,7 +127,7 @@ def test_a_flood_to_a_client_that_has_stopped(zeromq_server, kernel_context, run
 
     def output_is_dropped():
         for index, pid in enumerate(watched):
-            # One that knows no interrupt is killed.
+            # A kernel that does not support interrupts is killed.
             with contextlib.suppress(AssertionError, OSError):
                 grown[index] = max(grown[index], processes.resident_bytes(pid) - before[index])
         assert zeromq_server.client.is_healthy()
@@ -139,18 +139,18 @@ def test_a_flood_to_a_client_that_has_stopped(zeromq_server, kernel_context, run
     assert str(UNREAD_OUTPUT) in execution.error["value"]
     assert grown[0] < 64 * MIB
     if make.kernel != "deno":
-        # Deno's queue is its own, between its threads, and has no limit.
+        # Deno has its own queue between its threads, without a limit.
         assert grown[1] < 64 * MIB
     assert run(make.hello).succeeded().stdout.endswith("hello\n")
 
 
-def test_a_kernel_that_dies_says_so_and_is_replaced(zeromq_server, kernel_context, run, make):
+def test_a_kernel_that_dies_is_reported_and_replaced(zeromq_server, kernel_context, run, make):
     process = process_of(run, make)
     stream = zeromq_server.client.stream(make.flood, context_id=kernel_context["id"])
     stream.until("stdout")
     os.kill(process, signal.SIGKILL)
     error = stream.finish().error
-    # The process that runs Java's code is a child of the kernel's, which ends as it did.
+    # Java code runs in a child of the kernel, and the kernel exits as it did.
     how = "exited with status 137" if make.kernel == "java" else "killed by SIGKILL"
     assert (error["name"], error["value"]) == ("KernelDied", how)
     assert run(make.hello).succeeded().stdout == "hello\n"

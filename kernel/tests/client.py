@@ -1,4 +1,4 @@
-"""Kernels that are spoken to over ZeroMQ, with nothing between, and those that make them."""
+"""A ZeroMQ client for kernels, and classes that start them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any, Iterator
 
 import zmq
 
-#: The Python environment that is tested: this one, or the one that this variable names.
+#: The Python of the tested environment: `$KERNEL_PYTHON`, or this one.
 PYTHON = os.environ.get("KERNEL_PYTHON", sys.executable)
 
-#: How long anything may take, on however busy a machine.
+#: The time-out of every wait, in seconds.
 SECONDS = 60
 
 
 class Client:
-    """A connection to the kernel that listens, or will, where its connection file says."""
+    """A connection to the kernel of a connection file, which need not listen yet."""
 
     def __init__(self, name: Path):
         self.name = name
@@ -47,11 +47,11 @@ class Client:
         return socket
 
     def close(self) -> None:
-        """Forgets the kernel."""
+        """Closes the sockets."""
         self._context.destroy(linger=0)
 
     def send(self, kind: str, content: dict[str, Any], metadata: Any = {}, socket: zmq.Socket[bytes] | None = None) -> str:
-        """Sends one request; its id."""
+        """Sends a request; returns its id."""
         identifier = uuid.uuid4().hex
         header = {"msg_id": identifier, "msg_type": kind, "session": self.session, "username": "u", "version": "5.3"}
         parts = [json.dumps(part).encode() for part in (header, {}, metadata, content)]
@@ -72,7 +72,7 @@ class Client:
         }
 
     def messages(self, request: str, seconds: float = SECONDS) -> Iterator[dict[str, Any]]:
-        """All that is said about one request, until its reply and the idle status have come."""
+        """The messages of a request, until its reply and the idle status."""
         poller = zmq.Poller()
         channels = {self.shell: "shell", self.iopub: "iopub", self.control: "control"}
         for socket in channels:
@@ -92,14 +92,13 @@ class Client:
                 yield message
 
     def reply(self, request: str, seconds: float = SECONDS) -> dict[str, Any]:
-        """The content of the reply."""
         return next(m["content"] for m in list(self.messages(request, seconds)) if m["type"].endswith("_reply"))
 
     def wait_until_ready(self) -> dict[str, Any]:
-        """Waits until requests are answered and output is heard; the kernel's information."""
+        """Waits until the kernel replies and its output arrives; returns the kernel's information."""
         deadline = time.monotonic() + SECONDS
         while True:
-            # Status messages before the subscription has arrived are lost.
+            # Status messages are lost until the subscription has arrived.
             try:
                 return self.reply(self.send("kernel_info_request", {}), 0.5)
             except AssertionError:
@@ -107,25 +106,25 @@ class Client:
                     raise
 
     def execute(self, code: str, code_interpreter: dict[str, Any] | None = None, **content: Any) -> str:
-        """Asks for code to be run; the request's id."""
+        """Sends an `execute_request`; returns its id."""
         metadata = {} if code_interpreter is None else {"code_interpreter": code_interpreter}
         return self.send("execute_request", {"code": code, "silent": False, **content}, metadata)
 
     def run(self, code: str, code_interpreter: dict[str, Any] | None = None, **content: Any) -> list[dict[str, Any]]:
-        """Runs code; all that was said about it."""
+        """Runs code; returns the messages."""
         return list(self.messages(self.execute(code, code_interpreter, **content)))
 
     def text(self, code: str, code_interpreter: dict[str, Any] | None = None) -> str:
-        """What code printed, what its value is and how it failed."""
+        """Runs code; returns its output, its value and its error as text."""
         return text(self.run(code, code_interpreter))
 
     def value(self, expression: str) -> Any:
-        """The value of an expression, which JSON can say."""
+        """The value of an expression that JSON can represent."""
         return json.loads(self.text(f"import json; print(json.dumps({expression}))"))
 
 
 def text(messages: list[dict[str, Any]]) -> str:
-    """What is to be read in messages."""
+    """The text in messages."""
     result = ""
     for message in messages:
         content = message["content"]
@@ -139,14 +138,14 @@ def text(messages: list[dict[str, Any]]) -> str:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """What kernels get: nothing of theirs is left in our home."""
-    # With this variable ipykernel does not read what is written to the descriptors.
+    """The environment of kernels, which keep their files out of the home directory."""
+    # With this variable, ipykernel does not capture descriptors.
     variables = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     return {**variables, "IPYTHONDIR": f"{directory}/ipython", "MPLCONFIGDIR": f"{directory}/matplotlib"}
 
 
 class Spawned(Client):
-    """A kernel that is started by its command."""
+    """A kernel that is started by exec."""
 
     def __init__(
         self,

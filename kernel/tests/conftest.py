@@ -1,4 +1,4 @@
-"""A Jupyter Server as our server starts it, and a client of it, for the tests."""
+"""A Jupyter Server, started as our server starts it, and its client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """HTTP over a Unix domain socket."""
 
     def __init__(self, path: str):
         super().__init__("localhost", timeout=60)
@@ -37,7 +37,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Server:
-    """The process, and calls of its API."""
+    """The server's process and its API."""
 
     def __init__(self, directory: Path, **environment: str):
         self.path = str(directory / "jupyter.sock")
@@ -58,7 +58,7 @@ class Server:
             return False
 
     def call(self, method: str, path: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
-        """One request; the status, and the JSON of the answer."""
+        """Sends a request; returns the status and the JSON of the response."""
         connection = UnixConnection(self.path)
         headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -68,13 +68,13 @@ class Server:
         return response.status, json.loads(data) if data else None
 
     def start_kernel(self, **body: Any) -> Kernel:
-        """A new kernel, with a client connected to it."""
+        """Starts a kernel and connects to it."""
         status, model = self.call("POST", "/api/kernels", {"name": "python3", **body})
         assert status == 201, model
         return Kernel(self, model["id"])
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(HANG)
@@ -89,7 +89,7 @@ class Server:
 
 
 class Kernel:
-    """A WebSocket to one kernel."""
+    """A WebSocket to a kernel."""
 
     def __init__(self, server: Server, identifier: str):
         self.id = identifier
@@ -106,7 +106,7 @@ class Kernel:
         assert self.socket.subprotocol == V1
 
     def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
-        """Sends one message; its id."""
+        """Sends a message; returns its id."""
         identifier = uuid.uuid4().hex
         header = {"msg_id": identifier, "msg_type": kind, "session": "s", "username": "u", "version": "5.3"}
         parts = [channel.encode(), *(json.dumps(part).encode() for part in (header, {}, {}, content))]
@@ -119,7 +119,7 @@ class Kernel:
         return identifier
 
     def receive(self) -> dict[str, Any]:
-        """The next message."""
+        """Receives the next message."""
         data = self.socket.recv()
         assert data, "the connection was closed"
         count = int.from_bytes(data[:8], "little")
@@ -129,7 +129,7 @@ class Kernel:
         return {"channel": parts[0].decode(), "type": header["msg_type"], "parent": parent, "content": content}
 
     def messages(self, parent: str) -> Iterator[dict[str, Any]]:
-        """All that is said about one request, until the reply and the idle status have come."""
+        """The messages of a request, until its reply and the idle status."""
         left = {"reply", "idle"}
         while left:
             message = self.receive()
@@ -145,15 +145,15 @@ class Kernel:
                 left.discard("idle")
 
     def run(self, code: str) -> list[dict[str, Any]]:
-        """Runs code; all that was said about it."""
+        """Runs code; returns the messages."""
         return list(self.messages(self.send("execute_request", {"code": code, "silent": False})))
 
     def text(self, code: str) -> str:
-        """What code printed and what its value is."""
+        """Runs code; returns its output and its value as text."""
         return text(self.run(code))
 
     def wait_until_heard(self) -> None:
-        """Waits until the kernel's iopub is heard: who subscribes anew, as after a restart, misses what was said before."""
+        """Waits until messages on iopub arrive: a new subscriber, as after a restart, misses earlier ones."""
         limit = self.socket.gettimeout()
         self.socket.settimeout(0.2)
         for _ in range(200):
@@ -168,7 +168,7 @@ class Kernel:
         raise AssertionError("the kernel is not heard")
 
     def delete(self) -> None:
-        """Ends the kernel."""
+        """Deletes the kernel."""
         self.socket.close()
         assert self.server.call("DELETE", f"/api/kernels/{self.id}")[0] == 204
 
@@ -196,7 +196,7 @@ def wait_until_still(*pids: int) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process still does something: a zombie does not."""
+    """Whether the process is alive; a zombie is not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -209,7 +209,7 @@ HANG = 60
 
 
 def wait(condition: Any, seconds: float = HANG) -> None:
-    """Waits until the condition holds."""
+    """Waits until the condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

@@ -1,4 +1,4 @@
-"""Programs that code starts: their standard input, their output, and what an interrupt does to them."""
+"""Programs that code starts: their standard input, their output, and interrupts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_loop_of_commands_is_interrupted(kernel: Spawned, command: str) -> Non
         done = threading.Event()
 
         def interrupt() -> None:
-            # As the server does: again and again, until it has ended.
+            # As the server does: repeatedly, until the execution has ended.
             while not done.wait(1):
                 os.killpg(kernel.pid, signal.SIGINT)
 
@@ -102,7 +102,7 @@ def test_a_loop_of_commands_is_interrupted(kernel: Spawned, command: str) -> Non
     assert kernel.text("6 * 7") == "42"
 
 
-def test_a_command_that_ignores_interrupts_is_ended(kernel: Spawned, tmp_path: Path) -> None:
+def test_a_command_that_ignores_interrupts_is_killed(kernel: Spawned, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     request = kernel.execute(f"!trap '' INT TERM; echo $$ >{pid}; while true; do sleep 0.1; done", stop_on_error=False)
     wait(lambda: pid.exists() and pid.read_text())
@@ -123,8 +123,8 @@ def test_a_command_may_clean_up_when_it_is_interrupted(kernel: Spawned) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_standard_input_of_programs_is_at_its_end(shared: Spawned, way: str) -> None:
-    # A script that comes by standard input is what is read there.
+def test_programs_read_an_empty_standard_input(shared: Spawned, way: str) -> None:
+    # Standard input would otherwise be the script itself.
     command = "cat; echo read" if not way.startswith("%%") or way == "%%system" else "cat </dev/null; echo read"
     request = shared.execute(WAYS[way].format(command) if way != "!!" else f"!!{command}")
     assert status(list(shared.messages(request))) == "ok"
@@ -135,8 +135,8 @@ def test_the_standard_input_of_programs_is_at_its_end(shared: Spawned, way: str)
     ["import sys; print(repr(sys.stdin.read()))", "import subprocess; print(repr(subprocess.run('cat', capture_output=True, text=True).stdout))",
      "import os; print(repr(os.read(0, 10).decode()))"],
 )  # fmt: skip
-def test_the_standard_input_of_code_is_at_its_end(tmp_path: Path, code: str) -> None:
-    # Whatever it is that the kernel was given.
+def test_code_reads_an_empty_standard_input(tmp_path: Path, code: str) -> None:
+    # Whatever standard input the kernel was started with.
     reading, writing = os.pipe()
     kernel = Spawned(tmp_path, stdin=reading)
     try:
@@ -149,13 +149,13 @@ def test_the_standard_input_of_code_is_at_its_end(tmp_path: Path, code: str) -> 
         os.close(writing)
 
 
-def test_arguments_are_those_of_a_program_that_has_none(shared: Spawned) -> None:
+def test_code_sees_no_command_line_arguments(shared: Spawned) -> None:
     assert shared.value("__import__('sys').argv") == [""]
     code = "import argparse\np = argparse.ArgumentParser(); p.add_argument('--n', type=int, default=5)\nprint(p.parse_args().n)"
     assert shared.text(code) == "5\n"
 
 
-def test_output_of_a_command_is_that_of_a_program_at_a_terminal(shared: Spawned) -> None:
+def test_a_command_writes_as_to_a_terminal(shared: Spawned) -> None:
     assert shared.text("!echo out; echo err >&2; printf '\\303\\244\\n'") == "out\nerr\nä\n"
     assert shared.text("!python3 -c 'import sys; print(sys.stdout.isatty(), sys.stdin.isatty())'") == "True False\n"
     assert shared.text("name = 'x y'\n!echo {name} $name") == "x y x y\n"
@@ -178,7 +178,7 @@ def test_lines_of_a_command_come_while_it_runs(shared: Spawned, tmp_path: Path) 
     assert shown.split() == ["1", "2"]
 
 
-def test_the_end_of_a_command_is_told(shared: Spawned) -> None:
+def test_the_exit_status_of_a_command_is_reported(shared: Spawned) -> None:
     for command, code in (("true", 0), ("exit 5", 5), ("kill -9 $$", -9), ("exit 137", -9), ("no-such-program", 127)):
         shared.run(f"!{command}")
         assert shared.value("_exit_code") == code, command
@@ -195,7 +195,7 @@ def test_the_end_of_a_command_is_told(shared: Spawned) -> None:
     assert "Background processes not supported" in shared.text("!sleep 1 &")
 
 
-def test_what_a_command_leaves_in_the_background_is_not_waited_for(shared: Spawned, tmp_path: Path) -> None:
+def test_background_processes_of_a_command_are_not_waited_for(shared: Spawned, tmp_path: Path) -> None:
     began = time.monotonic()
     assert "started" in shared.text("!sleep 90 & echo started")
     assert time.monotonic() - began < 90

@@ -1,4 +1,4 @@
-"""Children that code forks: each ends where a child of a script would, and none becomes a second kernel."""
+"""Child processes that code forks: each ends where a child of a script would, and none becomes a second kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kernel(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
 
 
 def children(kernel: Spawned) -> list[int]:
-    """What the kernel has forked and what still lives."""
+    """The live children that the kernel has forked."""
     pids = []
     for task in Path(f"/proc/{kernel.pid}/task").iterdir():
         pids += map(int, (task / "children").read_text().split())
@@ -25,16 +25,16 @@ def children(kernel: Spawned) -> list[int]:
 
 
 def run(kernel: Spawned, code: str, **content: Any) -> list[dict[str, Any]]:
-    """Runs code; sees to it that of its children nothing is left."""
+    """Runs code; checks that none of its children is left."""
     messages = kernel.run(code, stop_on_error=False, **content)
     wait(lambda: not children(kernel))
-    # A child that is forked behind the cell may print only now.
+    # A child that is forked after the cell may print only now.
     assert kernel.text("6 * 7").replace("child\n", "") == "42"
     return messages
 
 
 def once(shown: str) -> bool:
-    """Whether the child and the parent have each said one word."""
+    """Whether the child and the parent have each printed one word."""
     return shown.count("child") == shown.count("parent") == 1
 
 
@@ -73,14 +73,14 @@ def test_a_child_ends_where_its_code_ends(kernel: Spawned, code: str, wait_first
     assert f"ended {ENDS[code]}" in text(messages), text(messages)
     (reply,) = [m["content"] for m in messages if m["type"] == "execute_reply"]
     assert reply["status"] == "ok"
-    # How a child fails is on its standard error, as that of any program.
+    # The error of a child goes to its standard error, as for any program.
     assert not [m for m in messages if m["type"] == "error"]
     for shown in ("child", "a reason", "late"):
         assert text(messages).count(shown) == code.count(shown)
     assert ("ZeroDivisionError" in text(messages)) == ("1 / 0" in code)
 
 
-def test_nothing_behind_an_exit_of_a_child_is_run(kernel: Spawned) -> None:
+def test_nothing_runs_after_the_exit_of_a_child(kernel: Spawned) -> None:
     code = "import os, sys\npid = os.fork()\nif pid == 0:\n    print('child'); {}\nos.waitpid(pid, 0); print('parent')"
     for exit in ("exit()", "quit()", "sys.exit()", "exit(3)"):
         assert once(text(run(kernel, code.format(exit))))
@@ -94,7 +94,7 @@ def test_a_child_that_is_not_waited_for_ends_too(kernel: Spawned) -> None:
     run(kernel, "pid, terminal = os.forkpty()\nif pid == 0: print('child')")
 
 
-def test_a_child_goes_on_to_the_end_of_its_cell(kernel: Spawned) -> None:
+def test_a_child_continues_to_the_end_of_its_cell(kernel: Spawned) -> None:
     code = "import os\npid = os.fork()\nwho = 'parent' if pid else 'child'\nif pid: os.waitpid(pid, 0)\nprint(who)\nwho"
     messages = run(kernel, code)
     assert once(re.sub(r"'\w+'", "", text(messages)))
@@ -120,7 +120,7 @@ def test_a_child_that_is_forked_elsewhere_ends_too(kernel: Spawned, code: str) -
     run(kernel, "pass")
 
 
-def test_what_is_to_be_done_at_exit_is_done_once(tmp_path: Path) -> None:
+def test_exit_functions_run_once(tmp_path: Path) -> None:
     kernel = Spawned(tmp_path)
     done = tmp_path / "done"
     code = f"import atexit, os\ndef note(what): open({str(done)!r}, 'a').write(what + ' ')\natexit.register(note, 'kernel')"

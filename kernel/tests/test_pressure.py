@@ -1,4 +1,4 @@
-"""A client that reads slowly, or not at all, slows its kernel: nothing is lost, and memory does not grow."""
+"""A client that reads slowly or not at all slows its kernel down: nothing is lost, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import zmq
 from client import PYTHON, Spawned, text
 from conftest import wait, wait_until_still
 
-#: By how much a kernel may grow, in bytes.
+#: The allowed growth of a kernel, in bytes.
 GROWTH = 64 << 20
 
 
 class Slow(Spawned):
-    """A kernel whose client takes only what it is asked to take."""
+    """A kernel whose client reads only on request."""
 
     def __init__(self, directory: Path, **env: str):
         super().__init__(directory, **env)
@@ -35,13 +35,13 @@ class Slow(Spawned):
         self.wait_until_ready()
 
     def status(self, name: str) -> int:
-        """A number of /proc/PID/status."""
+        """A value of /proc/PID/status."""
         found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
         assert found is not None
         return int(found[1])
 
     def wait_until_blocked(self) -> None:
-        """Waits until the kernel works no more."""
+        """Waits until the kernel is idle."""
         wait_until_still(self.pid)
 
     def output_to_its_end(self) -> str:
@@ -76,13 +76,13 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("code", FLOODS.values(), ids=FLOODS)
-def test_a_flood_that_nobody_reads_stays_small_and_is_interrupted(kernel: Slow, code: str) -> None:
+def test_unread_output_stays_small_and_can_be_interrupted(kernel: Slow, code: str) -> None:
     before = kernel.status("VmRSS")
     request = kernel.execute(code)
     kernel.wait_until_blocked()
     assert (kernel.status("VmRSS") - before) << 10 < GROWTH
     os.kill(kernel.pid, signal.SIGINT)
-    # The reply does not wait for a client that does not read.
+    # The reply does not wait for a client that does not read its output.
     assert kernel.shell.poll(60_000), "no reply"
     assert "KeyboardInterrupt" in [m["content"].get("ename") for m in kernel.messages(request)]
     assert kernel.text("6 * 7").endswith("42")
@@ -99,7 +99,7 @@ def test_memory_does_not_grow_from_flood_to_flood(kernel: Slow) -> None:
     assert max(flood() for _ in range(4)) - first << 10 < GROWTH
 
 
-def test_an_interrupt_of_one_who_waits_loses_nothing(kernel: Slow) -> None:
+def test_an_interrupt_of_waiting_code_loses_nothing(kernel: Slow) -> None:
     code = """
 n = 0
 def write(text):
@@ -116,13 +116,13 @@ for _ in range(5):
         os.kill(kernel.pid, signal.SIGINT)
     output = text(list(kernel.messages(request)))
     numbers = list(map(int, re.findall(r"(\d+)-x{1000}\n", output)))
-    # One may come twice that was printed, and interrupted before it was counted.
+    # A line may appear twice if it was printed and interrupted before it was counted.
     assert sorted(set(numbers)) == list(range(numbers[-1] + 1))
     assert numbers == sorted(numbers) and len(numbers) <= numbers[-1] + 1 + 5
     assert numbers[-1] + 1 >= int(kernel.text("print(n)"))
 
 
-def test_a_client_that_goes_on_gets_all(kernel: Slow) -> None:
+def test_a_client_that_resumes_reading_gets_everything(kernel: Slow) -> None:
     request = kernel.execute("for i in range(50_000): print(i, 'x' * 1000); i % 1000 or display({'text/plain': '-'}, raw=True)")
     kernel.wait_until_blocked()
     output = text(list(kernel.messages(request)))
@@ -130,14 +130,14 @@ def test_a_client_that_goes_on_gets_all(kernel: Slow) -> None:
     assert output.count("-") == 50
 
 
-def test_a_program_that_writes_without_end_does_not_hold_up_cells(kernel: Slow) -> None:
+def test_a_program_that_never_stops_writing_does_not_block_cells(kernel: Slow) -> None:
     kernel.run("import subprocess; process = subprocess.Popen(['yes'])")
     began = time.monotonic()
     for _ in range(5):
         kernel.run("1")
     assert time.monotonic() - began < 20
     kernel.run("process.kill(); process.wait()")
-    # What was still on its way may come before.
+    # Earlier output may arrive first.
     assert kernel.text("6 * 7").endswith("42")
 
 
@@ -157,7 +157,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)
-def test_a_kernel_ends_though_nobody_reads(kernel: Slow, code: str) -> None:
+def test_a_kernel_ends_when_nobody_reads(kernel: Slow, code: str) -> None:
     kernel.execute(f"{code}\nfor i in range(200): display({{'image/png': 'x' * 1_000_000}}, raw=True)")
     kernel.wait_until_blocked()
     os.kill(kernel.pid, signal.SIGINT)
@@ -168,7 +168,7 @@ def test_a_kernel_ends_though_nobody_reads(kernel: Slow, code: str) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_what_is_said_late_at_the_end_is_read_by_a_slow_client(kernel: Slow) -> None:
+def test_a_slow_client_gets_output_printed_late_at_exit(kernel: Slow) -> None:
     kernel.run("atexit.register(lambda: (time.sleep(1.5), [print(f'{i}-' + 'x' * 1000) for i in range(40_000)]))")
     kernel.send("shutdown_request", {"restart": False}, socket=kernel.control)
     output = kernel.output_to_its_end()
@@ -176,13 +176,13 @@ def test_what_is_said_late_at_the_end_is_read_by_a_slow_client(kernel: Slow) -> 
 
 
 class Subscriber:
-    """A subscriber that takes bytes one after another, as ours does; ZeroMQ's library takes whole messages."""
+    """A subscriber that reads byte by byte, as our server does; libzmq reads whole messages."""
 
     def __init__(self, kernel: Spawned):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)
         self._socket.connect(f"{kernel.name}-2")
-        # ZMTP 3.0: greetings, READY, and a subscription to everything. Where these come early the library hangs up.
+        # ZMTP 3.0: greeting, READY, and a subscription to everything. libzmq disconnects if these come early.
         self._socket.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31))
         self._socket.recv(64, socket.MSG_WAITALL)
         ready = b"\x05READY\x0bSocket-Type" + (3).to_bytes(4, "big") + b"SUB"
@@ -192,7 +192,7 @@ class Subscriber:
         wait(lambda: kernel.run("pass") and select.select([self._socket], [], [], 0)[0])
 
     def read(self, per_second: int) -> bytes:
-        """All that comes until the kernel ends, no faster than so many bytes in a second."""
+        """All bytes until the kernel ends, read at a limited rate (bytes per second)."""
         read = bytearray()
         while chunk := self._socket.recv(per_second // 20):
             read += chunk
@@ -204,14 +204,14 @@ class Subscriber:
 
 
 @pytest.mark.parametrize("count, size", [(1, 40_000_000), (30, 1_000_000), (400, 50_000)])
-def test_a_client_that_reads_slowly_is_waited_for_at_the_end(tmp_path: Path, count: int, size: int) -> None:
+def test_the_kernel_waits_for_a_slow_client_at_exit(tmp_path: Path, count: int, size: int) -> None:
     kernel = Spawned(tmp_path)
     subscriber = Subscriber(kernel)
     try:
         kernel.run("import atexit; from IPython.display import display")
         kernel.iopub.close()
         kernel.execute(f"atexit.register(lambda: [display({{'a/b': 'Q' * {size}}}, raw=True) for _ in range({count})]); exit()")
-        # It takes 8 s, longer than a client may read nothing.
+        # This takes 8 s, longer than the limit for a client that reads nothing.
         output = subscriber.read(count * size // 8)
         assert output.count(b"Q" * 1_000) == count * size // 1_000, kernel.log.read_text()
     finally:
@@ -252,7 +252,7 @@ FINITE_FLOODS = {
 
 
 @pytest.mark.parametrize("code", FINITE_FLOODS.values(), ids=FINITE_FLOODS)
-def test_a_client_that_goes_holds_up_nobody(kernel: Slow, code: str) -> None:
+def test_a_client_that_disconnects_blocks_nobody(kernel: Slow, code: str) -> None:
     kernel.execute(code)
     kernel.wait_until_blocked()
     assert not kernel.shell.poll(0)

@@ -13,7 +13,7 @@ from client import Spawned
 from conftest import Kept, wait
 from test_fork_server import PRELOAD, ForkServer
 
-#: Longer than any end takes; only what hangs takes longer.
+#: Longer than any shutdown takes.
 HANG = 60
 
 #: Each piece of code creates a file with its name, and writes to it at the kernel's end.
@@ -183,7 +183,7 @@ def test_the_last_output_is_sent(start: Callable[[], Any]) -> None:
         "import os; os.closerange(3, 30)",
     ],
 )
-def test_it_ends_whatever_code_has_done(start: Callable[[], Any], tmp_path: Path, code: str) -> None:
+def test_a_kernel_ends_whatever_code_has_done(start: Callable[[], Any], tmp_path: Path, code: str) -> None:
     kernel = start()
     done = tmp_path / "done"
     kernel.execute(f"{code}\nopen({str(done)!r}, 'w').close()")

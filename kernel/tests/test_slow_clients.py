@@ -1,4 +1,4 @@
-"""Clients of the Jupyter Server that read slowly, or not at all: its memory does not grow, and nothing is lost."""
+"""Clients of the Jupyter Server that read slowly or not at all: its memory does not grow, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Kernel, Server, alive, wait, wait_until_still
 
-#: By how much the server may grow, in bytes.
+#: The allowed growth of the server, in bytes.
 GROWTH = 64 << 20
 
 FLOODS = {
@@ -26,18 +26,18 @@ FLOODS = {
 
 
 def endless(flood: str) -> str:
-    """Code that floods until it is interrupted, then says how often it has."""
+    """Code that writes until it is interrupted, then prints how often it has written."""
     return f"n = 0\ntry:\n    while True:\n        {flood}; n += 1\nexcept KeyboardInterrupt: print('\\nend', n)"
 
 
 def told(messages: list[dict[str, Any]]) -> str:
-    """The text of output and of displays, together."""
+    """The text of output and displays."""
     contents = [message["content"] for message in messages]
     return "".join(content.get("text", "") or content.get("data", {}).get("text/plain", "") for content in contents)
 
 
 def numbers(messages: list[dict[str, Any]]) -> list[int]:
-    """Those that a flood has told, in their order."""
+    """The numbers that a flood has written, in order."""
     return list(map(int, re.findall(r"^(\d+)(?: x{1000})?$", told(messages), re.MULTILINE)))
 
 
@@ -65,13 +65,13 @@ def test_a_client_that_stops_in_a_flood_slows_its_kernel(server: Server, kernel:
     assert server.call("GET", "/api/status")[0] == 200
     interrupt(kernel)
     messages = list(kernel.messages(request))
-    # One may come that was not counted, as the interrupt came between, or within.
+    # A line may arrive that was not counted, because the interrupt came before the count.
     found, (count,) = numbers(messages), re.findall(r"^end (\d+)$", told(messages), re.MULTILINE)
     assert found == list(range(len(found))) and int(count) <= len(found) <= int(count) + 1
     assert kernel.text("6 * 7") == "42"
 
 
-def test_a_client_that_stops_for_a_while_gets_all(server: Server, kernel: Kernel) -> None:
+def test_a_client_that_pauses_gets_everything(server: Server, kernel: Kernel) -> None:
     pid = pid_of(kernel)
     code = "for n in range(40_000): print(n, 'x' * 1000); n % 1000 or display({'text/plain': '-\\n'}, raw=True)"
     request = kernel.send("execute_request", {"code": code, "silent": False})
@@ -81,8 +81,8 @@ def test_a_client_that_stops_for_a_while_gets_all(server: Server, kernel: Kernel
     assert sum(message["type"] == "display_data" for message in messages) == 40
 
 
-def test_replies_do_not_wait_for_output_that_nobody_reads(server: Server, kernel: Kernel) -> None:
-    """Each WebSocket waits for its own client alone."""
+def test_replies_do_not_wait_for_unread_output(server: Server, kernel: Kernel) -> None:
+    """Each WebSocket waits only for its own client."""
     pid = pid_of(kernel)
     other = Kernel(server, kernel.id)
     other.wait_until_heard()
@@ -105,7 +105,7 @@ def test_replies_do_not_wait_for_output_that_nobody_reads(server: Server, kernel
     other.socket.close()
 
 
-def test_the_end_of_a_kernel_is_told_behind_what_it_said(server: Server) -> None:
+def test_the_death_of_a_kernel_is_reported_after_its_output(server: Server) -> None:
     kernel = server.start_kernel()
     pid = pid_of(kernel)
     kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
@@ -121,7 +121,7 @@ def test_the_end_of_a_kernel_is_told_behind_what_it_said(server: Server) -> None
     assert kernel.socket.recv() == ""
 
 
-def test_a_client_that_goes_frees_the_kernel(server: Server, kernel: Kernel) -> None:
+def test_a_client_that_disconnects_frees_the_kernel(server: Server, kernel: Kernel) -> None:
     pid = pid_of(kernel)
     kernel.send("execute_request", {"code": endless(FLOODS["print"]), "silent": False})
     wait_until_still(pid, server.process.pid)
@@ -143,7 +143,7 @@ def server_with_a_stock_kernel(tmp_path: Path) -> Iterator[Server]:
     assert server.stop() == 0
 
 
-def test_a_kernel_that_drops_what_nobody_takes_is_not_kept_waiting(server_with_a_stock_kernel: Server, tmp_path: Path) -> None:
+def test_a_kernel_that_drops_unread_messages_is_always_read(server_with_a_stock_kernel: Server, tmp_path: Path) -> None:
     server = server_with_a_stock_kernel
     kernel = server.start_kernel(name="stock")
     other = Kernel(server, kernel.id)

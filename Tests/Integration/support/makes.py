@@ -1,4 +1,4 @@
-"""Kernels of five makes of ZeroMQ, and code in the language of each."""
+"""Kernels with five implementations of ZeroMQ, and code in the language of each."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,26 @@ class Make:
     result: str | None
     """Code whose value is 42."""
     error: str
-    """Code that fails with `boom` in what is shown."""
+    """Code that fails with `boom` in its error."""
     remember: str
     recall: str
-    """Code that prints what `remember` has kept: `kept`. It fails, or prints something else, where memory is gone."""
+    """Code that prints what `remember` has stored: `kept`. It fails or prints something else after the memory is lost.
+    """
     lines: str
-    """Code that prints the numbers from 1 to `count`, a line each."""
+    """Code that prints the numbers from 1 to `count`, one per line."""
     flood: str
-    """Code that prints lines of a thousand characters without end."""
+    """Code that prints lines of a thousand characters forever."""
     variable: str | None
     """Code that prints the variable GREETING; None where the server sets none for one execution."""
     process: str
-    """Code that prints the number of the kernel's process."""
+    """Code that prints the kernel's process id."""
     can_be_interrupted: bool = True
     count: int = 300_000
     """2 MB."""
 
 
 MAKES = {
-    # pyzmq, with a libzmq of its own.
+    # pyzmq, with its bundled libzmq.
     "bash": Make(
         "bash",
         hello="echo hello",
@@ -38,7 +39,7 @@ MAKES = {
         remember="kept=kept",
         recall="echo $kept",
         lines="seq 1 900",
-        # A message each, and ipykernel drops what is above a thousand that wait (jupyter_client loses them, too).
+        # One message each: ipykernel drops messages above a thousand (with jupyter_client too).
         count=900,
         flood="x=$(head -c 1000 /dev/zero | tr '\\0' x); while :; do echo $x; done",
         variable="echo $GREETING",
@@ -57,10 +58,10 @@ MAKES = {
         flood="while True: print('x' * 1000)",
         variable="import os; print(os.environ['GREETING'])",
         process="import os; print(os.getpid())",
-        # It ends at SIGINT, and does not obey an interrupt_request.
+        # It exits on SIGINT, and ignores an interrupt_request.
         can_be_interrupted=False,
     ),
-    # pbdZMQ, over Debian's libzmq.
+    # pbdZMQ, with Debian's libzmq.
     "ir": Make(
         "ir",
         hello="cat('hello\\n')",
@@ -69,7 +70,7 @@ MAKES = {
         remember="kept <- 'kept'",
         recall="cat(kept)",
         lines="cat(paste(1:10000, collapse='\\n')); cat('\\n')",
-        # It takes the square of their number.
+        # The time is quadratic in their number.
         count=10_000,
         flood="x <- strrep('x', 1000); repeat { cat(x, '\\n', sep=''); flush.console() }",
         variable=None,
@@ -97,7 +98,7 @@ MAKES = {
         error='throw new RuntimeException("boom");',
         remember='String kept = "kept";',
         recall="System.out.println(kept);",
-        # In one message: JeroMQ, too, drops what is above a thousand that wait.
+        # In one message: JeroMQ also drops messages above a thousand.
         lines='System.out.println(java.util.stream.IntStream.rangeClosed(1, 300000).mapToObj(Integer::toString)'
         '.collect(java.util.stream.Collectors.joining("\\n")));',
         flood='String x = "x".repeat(1000); while (true) System.out.println(x);',
