@@ -66,7 +66,7 @@ def descendants():
 
 def check_gone(pids):
     try:
-        wait_until(lambda: not any(map(processes.is_alive, pids)), "the strays are gone")
+        wait_until(lambda: not any(map(processes.is_alive, pids)), "the descendants are gone")
     except AssertionError:
         raise AssertionError(f"left:\n{processes.describe(filter(processes.is_alive, pids))}") from None
 

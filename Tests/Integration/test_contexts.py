@@ -300,7 +300,7 @@ def test_an_execution_that_kills_its_kernel_and_the_next_one_report_it(client, c
 
 
 @pytest.mark.parametrize("end", ["os._exit(5)", "os.kill(os.getpid(), 9)", "exit()"])
-def test_a_kernel_that_ends_between_executions_is_told_of(client, context, gate, end):
+def test_a_kernel_that_ends_between_executions_is_reported(client, context, gate, end):
     run_here = {"context_id": context["id"]}
     later = "import threading\nexit = get_ipython().ask_exit\ndef later():\n" + textwrap.indent(gate.code + end, "    ")
     code = f"{later}\nthreading.Thread(target=later).start()\nimport os; os.getpid()"

@@ -286,7 +286,7 @@ def test_connections_leave_descriptors_for_kernels_and_files(start_server):
 
 
 def stalled_stream(server, body, receive_buffer=4096):
-    """An execution whose output nobody reads."""
+    """An execution whose output is not read."""
     body = json.dumps(body).encode()
     return RawConnection(server.port, receive_buffer=receive_buffer).send(b"POST /execute HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                            b"Content-Length: %d\r\n\r\n%b" % (len(body), body))  # fmt: skip

@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from typing import Any
 
-# A grammar that checks international addresses in JSON schemas; it takes a second to build and nobody here needs it.
+# The grammar for internationalized addresses in JSON schemas takes a second to build and is not needed here.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 from jupyter_server.auth import AllowAllAuthorizer, IdentityProvider
@@ -22,15 +22,15 @@ from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel.connection import Connection
-from code_interpreter_kernel.manager import DeathWatch, MappingManager, SpecManager
+from code_interpreter_kernel.manager import ExitWatcher, MappingManager, SpecManager
 from code_interpreter_kernel.provisioner import PRIVATE_VARIABLES, start_reaper
 
-#: One message from or to a client, and one request's body: as much code as anyone could mean to send.
+#: The limit of a WebSocket message and of a request body.
 MAXIMUM_MESSAGE_BYTES = 1 << 30
 
 
 class App(ServerApp):
-    """A Jupyter Server of kernels alone."""
+    """A Jupyter Server that serves kernels only."""
 
     name = "code-interpreter-jupyter"
     default_services = ("api", "auth", "kernels", "kernelspecs", "security", "shutdown")
@@ -46,13 +46,13 @@ class App(ServerApp):
         return tempfile.mkdtemp(prefix="code-interpreter-")
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
-        """Adds `configuration` to what the command line sets, which traitlets puts above every file."""
+        """Adds `configuration` to the command line's settings, which traitlets applies after all files."""
         super().parse_command_line(argv)
         self.cli_config.merge(Config(configuration()))
         self.update_config(self.cli_config)
 
     def load_config_file(self, *_: Any, **__: Any) -> None:
-        """Ends the process if a file is broken: a server without its settings would run other kernels than they say."""
+        """Exits if a file is broken: without its settings the server might run other kernels."""
         self.raise_config_file_errors = True
         try:
             super().load_config_file(suppress_errors=False)
@@ -70,21 +70,23 @@ class App(ServerApp):
         self._reaper = start_reaper(self.runtime_dir)
 
     def init_signal(self) -> None:
-        """SIGINT stops as SIGTERM does: nobody is there to be asked."""
+        """SIGINT stops the server as SIGTERM does; Jupyter Server would ask for confirmation."""
         super().init_signal()
         import signal
 
         signal.signal(signal.SIGINT, self._signal_stop)
 
     def write_server_info_file(self) -> None:
-        """None: the token is nobody's business."""
+        """Writes none: it would contain the token."""
 
     def write_browser_open_files(self) -> None:
-        """None: there is no page to open."""
+        """Writes none: there is no page to open."""
 
 
 def configuration() -> dict[str, Any]:
-    """What our server relies on, and what differs from Jupyter Server's own defaults. It overrides the user's files."""
+    """The settings that our server relies on, and those that differ from Jupyter Server's defaults. They override the
+    user's files.
+    """
     token = os.environ.get("JUPYTER_TOKEN", "")
     return {
         "IdentityProvider": {"token": token},
@@ -116,22 +118,22 @@ def configuration() -> dict[str, Any]:
             "terminals_enabled": False,
             "tornado_settings": {
                 "websocket_max_message_size": MAXIMUM_MESSAGE_BYTES,
-                # A client that does not read for a while cannot answer a ping, and is to find all its messages later.
+                # A client that does not read cannot answer pings, and must still find all its messages later.
                 "ws_ping_interval": 0,
             },
         },
         "KernelManager": {
-            # Asked to go, told to go after half of this, made to go after the whole.
+            # A kernel gets SIGTERM after half of this and SIGKILL after all of it.
             "shutdown_wait_time": 2.0,
         },
         "KernelProvisionerFactory": {"default_provisioner_name": "code-interpreter"},
-        # How our server learns that a kernel has died.
-        "Manager": {"autorestart": True, "restarter_class": DeathWatch},
+        # Reports a kernel's death to our server.
+        "Manager": {"autorestart": True, "restarter_class": ExitWatcher},
         "MappingManager": {
             "kernel_manager_class": "code_interpreter_kernel.manager.Manager",
             "use_pending_kernels": False,
             "buffer_offline_messages": False,
-            # A kernel that misses this question is asked again by our server, once it is connected.
+            # If a kernel does not reply in time, our server asks again once it is connected.
             "kernel_info_timeout": 5.0,
         },
         "Session": {"check_pid": False},
@@ -139,7 +141,8 @@ def configuration() -> dict[str, Any]:
 
 
 def prepare_environment(directory: str) -> None:
-    """What kernels write beside their work goes to `directory`: a workspace shows only what its user made."""
+    """Directs files that IPython and matplotlib write to `directory`, so that the workspace contains only the user's.
+    """
     environment = os.environ
     environment.setdefault("IPYTHONDIR", os.path.join(directory, "ipython"))
     if "MPLCONFIGDIR" not in environment:

@@ -165,8 +165,8 @@ def test_a_command_writes_as_to_a_terminal(shared: Spawned) -> None:
     assert lines == [str(n) for n in range(1, 100001)]
 
 
-def test_lines_of_a_command_come_while_it_runs(shared: Spawned, tmp_path: Path) -> None:
-    # A program that has a pipe for its output keeps its lines until it ends, and this one would never end.
+def test_lines_of_a_command_arrive_while_it_runs(shared: Spawned, tmp_path: Path) -> None:
+    # A program buffers its output when it writes to a pipe.
     seen = tmp_path / "seen"
     wait_for_it = f"[time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(seen)!r}), True)]"
     request = shared.execute(f'!python3 -c "import os, time; print(1); {wait_for_it}; print(2)"')
