@@ -1,4 +1,4 @@
-# The commands of this project. Everything that a recipe needs is installed or built first; a second time is quick.
+# The commands of this project. Each installs and builds what it needs first, and skips what is up to date.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,12 +13,12 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 server := .build/release/code-interpreter
-# The standard library goes into the program: one file that starts faster and runs without a toolchain.
+# Links the standard library statically: the program starts faster and runs without a toolchain.
 release_build := swift build -c release --static-swift-stdlib --product code-interpreter
 sources := Package.swift $(shell find Sources -type f)
 
 .PHONY: help
-help: ## what there is
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
@@ -27,7 +27,7 @@ run: python-environment $(server) ## install what is missing, build, and serve o
 	@exec "$(server)" serve --host "$(HOST)" --port "$(PORT)" --workspace "$(WORKSPACE)" --python-environment .venv $(ARGS)
 
 .PHONY: test
-test: setup ## run every test there is
+test: setup ## run all tests
 	@scripts/test
 
 .PHONY: bench
@@ -44,7 +44,7 @@ lint: ## check the format of the Swift files
 	@swift format lint --strict -r Sources Tests Fuzz Package.swift
 
 .PHONY: format
-format: ## put the Swift files in that format
+format: ## format the Swift files
 	@swift format -i -r Sources Tests Fuzz Package.swift
 
 .PHONY: image

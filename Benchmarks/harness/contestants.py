@@ -1,4 +1,4 @@
-"""The programs that are measured: how each is started, and what tells that it is ready."""
+"""The measured programs: how each is started, and how its readiness is detected."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def knows_option(option):
 
 
 def as_our_kernel():
-    """Options with which the server speaks to a kernel of the benchmarks as it speaks to its own."""
+    """Options with which the server uses a benchmark kernel like its own."""
     return ("--zeromq", "direct") if knows_option("--zeromq") else ()
 
 
@@ -44,7 +44,7 @@ def kernel_environment():
 
 
 def until_answered(port, request, program=None, interval=0.002):
-    """Asks again and again until the answer is 200, and says when that was (`time.perf_counter`)."""
+    """Polls until the response is 200; returns the time (`time.perf_counter`)."""
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         try:
@@ -65,7 +65,7 @@ def until_answered(port, request, program=None, interval=0.002):
 
 
 def jupyter_directories(directory):
-    """Variables that keep the user's own configuration out, and what is written out of their home."""
+    """Variables that exclude the user's configuration and files in the home directory."""
     names = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "configuration", "JUPYTER_RUNTIME_DIR": "runtime"}
     return {name: str(Path(directory) / place) for name, place in names.items()}
 
@@ -117,7 +117,7 @@ class JupyterServer:
         return self.request("POST", "/api/kernels", b'{"name": "python3"}')["id"]
 
     def client(self, kernel=None, quick_acknowledge=True, port=None):
-        """A client of that kernel, else of a new one; `port`: of a relay to this server."""
+        """A client of a kernel, or of a new one; `port` is that of a relay to this server."""
         return WebSocketClient(port or self.port, self.token, kernel or self.start_kernel(), quick_acknowledge)
 
     def stop(self):
@@ -165,7 +165,7 @@ class CodeInterpreter:
         return ExecuteClient(self.port, context_id)
 
     def new_context(self, **wanted):
-        """The id of a new context; what the server does behind it, such as filling a pool, goes on."""
+        """The id of a new context; the server may still be filling its pool."""
         client = HTTPClient(self.port)
         try:
             status, answer = client.request("POST", "/contexts", json.dumps(wanted).encode(), JSON_FIELDS)
@@ -210,7 +210,7 @@ class FastAPIServer:
 
 
 def compiled(source, scratch, *flags):
-    """A program of one C file beside the harness; `None` where there is no compiler, or not what the program needs."""
+    """A program from one C file next to the harness; None if it cannot be compiled."""
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     binary = Path(scratch) / Path(source).stem
     if compiler is None:

@@ -1,4 +1,4 @@
-"""Kernels that a raw client speaks to, each with its one client."""
+"""Kernels for raw clients, each with one client."""
 
 import json
 import secrets
@@ -69,15 +69,15 @@ def connection(transport, address, ports):
 
 
 def kernel_of(make, scratch):
-    """A kernel of another make; not all of them take Unix sockets."""
+    """A third-party kernel; not all support Unix sockets."""
     command, environment = make.command
     return RawKernel(scratch, command, environment=environment, over_tcp=True)
 
 
 def stock_kernel(scratch, verify=False):
     """A stock ipykernel."""
-    # Our environment turns the history off for all kernels, and has orjson, which ipykernel takes where it is installed
-    # and does not install itself.
+    # Our environment disables the history for all kernels, and has orjson, which ipykernel uses if it is installed but
+    # does not require.
     options = ["--HistoryManager.enabled=True", "--Session.packer=json", "--Session.unpacker=json"]
     return RawKernel(scratch, python("ipykernel_launcher"), options, client=partial(ZeroMQClient, verify=verify))
 
@@ -92,7 +92,7 @@ def python(module):
 
 
 class Probe:
-    """The kernel that tells when it was spoken to: for raw clients, and as a kernelspec for servers."""
+    """The kernel that records its times, for raw clients and as a kernelspec for servers."""
 
     LANGUAGE = "probe"
 
@@ -135,16 +135,16 @@ class StampingKernel:
 
 
 def kernelspec(scratch, name, command):
-    """The folder in which Jupyter finds a kernel of that name."""
+    """Writes a kernelspec of that name; returns the value for JUPYTER_PATH."""
     home = Path(scratch) / f"jupyter-path-{uuid.uuid4().hex[:8]}"
     directory = home / "kernels" / name
     directory.mkdir(parents=True)
     description = {
         "argv": [*map(str, command), "{connection_file}"],
         "display_name": name,
-        # Like ipykernel, it says nothing behind its last message: of other languages the server makes sure.
+        # No output after idle, like ipykernel. The server waits for late output of other languages.
         "language": "python",
-        # As our own kernels: what a client does not read waits in the kernel.
+        # As our own kernels: unread output waits in the kernel.
         "metadata": {"code_interpreter": {"keeps_output": True}},
     }
     (directory / "kernel.json").write_text(json.dumps(description))
