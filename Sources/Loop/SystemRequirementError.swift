@@ -8,6 +8,14 @@ public struct SystemRequirementError: Error, Equatable, CustomStringConvertible,
     description: "setpriv, which ends kernels when this program is killed, is not in PATH. Install util-linux"
   )
 
+  /// libzmq cannot be loaded, for a reason of dlopen(3).
+  static func libzmq(_ reason: String) -> SystemRequirementError {
+    SystemRequirementError(
+      description:
+        "libzmq, which kernels of other packages are spoken to by, cannot be loaded: \(reason). Install libzmq5"
+    )
+  }
+
   /// inotify(7) cannot watch `directory`.
   static func inotify(_ directory: String, _ error: UVError) -> SystemRequirementError {
     let wayOut =

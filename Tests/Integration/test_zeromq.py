@@ -164,3 +164,9 @@ def test_restart(zeromq_server, kernel_context, run, make):
     shown = run(make.recall).stdout
     assert shown.strip() != "kept"
     assert run(make.hello).succeeded().stdout == "hello\n"
+
+
+def test_libzmq_is_loaded_for_kernels_of_this_machine_alone(client, server, backend):
+    client.execute("1").succeeded()
+    with open(f"/proc/{server.pid}/maps") as maps:
+        assert ("/libzmq.so" in maps.read()) == (backend == "local")

@@ -27,21 +27,22 @@ public final class ZeroMQContext {
 
   /// Starts the threads.
   ///
-  /// - Throws: `UVError.tooManyOpenFiles`, or another error of the system.
-  public init() throws(UVError) {
+  /// - Throws: `SystemRequirementError` without libzmq; `UVError.tooManyOpenFiles`, or another error of the system.
+  public init() throws {
+    try ZeroMQLibrary.check()
     try Self.check(czmq_missing_descriptors(Self.startDescriptors))
     try Self.check(czmq_missing_threads(Self.threadCount))
-    guard let raw = zmq_ctx_new() else { throw UVError.ofZeroMQ }
+    guard let raw = zmq.ctx_new() else { throw UVError.ofZeroMQ }
     self.raw = raw
-    zmq_ctx_set(raw, ZMQ_MAX_SOCKETS, Self.maximumSockets)
+    _ = zmq.ctx_set(raw, ZMQ_MAX_SOCKETS, Self.maximumSockets)
     // The first socket starts the threads.
-    guard let first = zmq_socket(raw, ZMQ_PAIR) else {
+    guard let first = zmq.socket(raw, ZMQ_PAIR) else {
       let error = UVError.ofZeroMQ
       isOpen = false
-      zmq_ctx_term(raw)
+      _ = zmq.ctx_term(raw)
       throw error
     }
-    zmq_close(first)
+    _ = zmq.close(first)
   }
 
   deinit {
@@ -55,13 +56,13 @@ public final class ZeroMQContext {
     for socket in Array(sockets.values) { socket.startClosing() }
     // It blocks until the reaper has closed each socket, which may take some milliseconds.
     nonisolated(unsafe) let raw = raw
-    _ = try? await Pending { while zmq_ctx_term(raw) != 0 {} }.valueRegardless()
+    _ = try? await Pending { while zmq.ctx_term(raw) != 0 {} }.valueRegardless()
   }
 
   func makeSocket(_ kind: ZeroMQSocket.Kind) throws(UVError) -> UnsafeMutableRawPointer {
     guard isOpen else { throw .cancelled }
     try Self.check(czmq_missing_descriptors(Self.spareDescriptors))
-    guard let socket = zmq_socket(raw, kind.rawValue) else { throw UVError.ofZeroMQ }
+    guard let socket = zmq.socket(raw, kind.rawValue) else { throw UVError.ofZeroMQ }
     return socket
   }
 

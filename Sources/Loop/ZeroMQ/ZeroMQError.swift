@@ -4,7 +4,7 @@ import Glibc
 extension UVError {
   /// The last error of libzmq on this thread. ETERM, which means that the context is being closed, becomes `cancelled`.
   static var ofZeroMQ: UVError {
-    let number = zmq_errno()
+    let number = errno
     return number == ETERM ? .cancelled : UVError(systemError: number)
   }
 }
@@ -16,7 +16,7 @@ func unlessBlocked(_ call: () -> CInt) throws(UVError) -> CInt? {
   while true {
     let result = call()
     if result >= 0 { return result }
-    switch zmq_errno() {
+    switch errno {
     case EINTR: continue
     case EAGAIN: return nil
     default: throw UVError.ofZeroMQ

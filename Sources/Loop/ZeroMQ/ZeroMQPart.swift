@@ -33,17 +33,17 @@ struct ZeroMQIncomingMessage: ~Copyable {
   mutating func receive(
     from socket: UnsafeMutableRawPointer, by message: UnsafeMutablePointer<zmq_msg_t>
   ) throws(UVError) -> Bool? {
-    guard try unlessBlocked({ zmq_msg_recv(message, socket, ZMQ_DONTWAIT) }) != nil else { return nil }
-    let isFollowed = zmq_msg_more(message) != 0
-    let size = zmq_msg_size(message)
+    guard try unlessBlocked({ zmq.msg_recv(message, socket, ZMQ_DONTWAIT) }) != nil else { return nil }
+    let isFollowed = zmq.msg_more(message) != 0
+    let size = zmq.msg_size(message)
     length += size
-    if size >= Self.sharedLength, let data = zmq_msg_data(message) {
+    if size >= Self.sharedLength, let data = zmq.msg_data(message) {
       let part = ZeroMQPart(moving: message)
       pieces.append(.shared(Bytes(sharing: ByteStorage(adopting: data, count: size, of: part))))
     } else {
       let start = copies.count
       if copies.isEmpty { copies.reserve(max(size, Self.usualLength)) }
-      copies.append(contentsOf: UnsafeRawBufferPointer(start: zmq_msg_data(message), count: size))
+      copies.append(contentsOf: UnsafeRawBufferPointer(start: zmq.msg_data(message), count: size))
       pieces.append(.copied(start..<start + size))
     }
     return isFollowed
@@ -70,12 +70,12 @@ private final class ZeroMQPart: @unchecked Sendable {
   /// Takes over the contents of `other`. Data that is not in the structure itself is not moved.
   init(moving other: UnsafeMutablePointer<zmq_msg_t>) {
     message = .allocate(capacity: 1)
-    zmq_msg_init(message)
-    zmq_msg_move(message, other)
+    _ = zmq.msg_init(message)
+    _ = zmq.msg_move(message, other)
   }
 
   deinit {
-    zmq_msg_close(message)
+    _ = zmq.msg_close(message)
     message.deallocate()
   }
 }
@@ -94,12 +94,12 @@ enum ZeroMQOutgoingPart {
     guard initialise(&message, bytes) == 0 else { throw UVError.ofZeroMQ }
     do {
       let flags = ZMQ_DONTWAIT | (isFollowed ? ZMQ_SNDMORE : 0)
-      if try unlessBlocked({ zmq_msg_send(&message, socket, flags) }) != nil { return true }
+      if try unlessBlocked({ zmq.msg_send(&message, socket, flags) }) != nil { return true }
     } catch {
-      zmq_msg_close(&message)
+      _ = zmq.msg_close(&message)
       throw error
     }
-    zmq_msg_close(&message)
+    _ = zmq.msg_close(&message)
     return false
   }
 
@@ -107,7 +107,7 @@ enum ZeroMQOutgoingPart {
     guard bytes.count >= sharedLength else { return copy(bytes, into: &message) }
     let holder = Unmanaged.passRetained(Holder(bytes))
     let data = bytes.withUnsafeBytes { UnsafeMutableRawPointer(mutating: $0.baseAddress) }
-    let status = zmq_msg_init_data(
+    let status = zmq.msg_init_data(
       &message, data, bytes.count,
       { _, holder in
         if let holder { Unmanaged<Holder>.fromOpaque(holder).release() }
@@ -117,8 +117,8 @@ enum ZeroMQOutgoingPart {
   }
 
   private static func copy(_ bytes: Bytes, into message: inout zmq_msg_t) -> CInt {
-    guard zmq_msg_init_size(&message, bytes.count) == 0 else { return -1 }
-    if let target = zmq_msg_data(&message) {
+    guard zmq.msg_init_size(&message, bytes.count) == 0 else { return -1 }
+    if let target = zmq.msg_data(&message) {
       bytes.withUnsafeBytes {
         UnsafeMutableRawBufferPointer(start: target, count: bytes.count).copyMemory(from: $0)
       }

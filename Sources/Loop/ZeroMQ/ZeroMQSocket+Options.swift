@@ -40,7 +40,7 @@ extension ZeroMQSocket {
     try set(ZMQ_RCVHWM, to: options.receiveHighWaterMark, of: socket)
     try set(ZMQ_RECONNECT_IVL, to: reconnectInterval, of: socket)
     var longest = Int64(options.maximumMessageLength)
-    guard zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, MemoryLayout<Int64>.size) == 0 else {
+    guard zmq.setsockopt(socket, ZMQ_MAXMSGSIZE, &longest, MemoryLayout<Int64>.size) == 0 else {
       throw UVError.ofZeroMQ
     }
     if !options.identity.isEmpty { try set(ZMQ_ROUTING_ID, to: options.identity, of: socket) }
@@ -48,18 +48,18 @@ extension ZeroMQSocket {
 
   static func set(_ option: CInt, to value: CInt, of socket: UnsafeMutableRawPointer) throws(UVError) {
     var value = value
-    guard zmq_setsockopt(socket, option, &value, MemoryLayout<CInt>.size) == 0 else { throw UVError.ofZeroMQ }
+    guard zmq.setsockopt(socket, option, &value, MemoryLayout<CInt>.size) == 0 else { throw UVError.ofZeroMQ }
   }
 
   static func set(_ option: CInt, to value: Bytes, of socket: UnsafeMutableRawPointer) throws(UVError) {
-    let status = value.withUnsafeBytes { zmq_setsockopt(socket, option, $0.baseAddress, $0.count) }
+    let status = value.withUnsafeBytes { zmq.setsockopt(socket, option, $0.baseAddress, $0.count) }
     guard status == 0 else { throw UVError.ofZeroMQ }
   }
 
   static func number(_ option: CInt, of socket: UnsafeMutableRawPointer) throws(UVError) -> CInt {
     var value: CInt = 0
     var length = MemoryLayout<CInt>.size
-    guard try unlessBlocked({ zmq_getsockopt(socket, option, &value, &length) }) != nil else { return 0 }
+    guard try unlessBlocked({ zmq.getsockopt(socket, option, &value, &length) }) != nil else { return 0 }
     return value
   }
 }

@@ -37,13 +37,13 @@ final class ZeroMQSocket: Handle {
     self.context = context
     maximumMessageLength = options.maximumMessageLength
     incoming = .allocate(capacity: 1)
-    zmq_msg_init(incoming)
+    _ = zmq.msg_init(incoming)
     do {
       try Self.apply(options, to: socket)
       let descriptor = try Self.number(ZMQ_FD, of: socket)
       try super.init(uv_poll_t.self) { uv_poll_init(EventLoop.shared.raw, $0, descriptor) }
     } catch {
-      zmq_close(socket)
+      _ = zmq.close(socket)
       incoming.deallocate()
       throw error
     }
@@ -57,7 +57,7 @@ final class ZeroMQSocket: Handle {
   /// Begins to connect. libzmq retries indefinitely.
   func connect(to endpoint: String) throws(UVError) {
     try ensureOpen()
-    if zmq_connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
+    if zmq.connect(socket, endpoint) != 0 { throw UVError.ofZeroMQ }
   }
 
   /// Subscribes to messages that begin with `prefix`; to all if it is empty.
@@ -130,8 +130,8 @@ final class ZeroMQSocket: Handle {
     // Before either is closed: libzmq's thread blocks for ever on an event that it cannot deliver.
     stopMonitor()
     watched?.stopMonitor()
-    zmq_close(socket)
-    zmq_msg_close(incoming)
+    _ = zmq.close(socket)
+    _ = zmq.msg_close(incoming)
     context?.remove(self)
     arrivals.wakeAll()
     departures.wakeAll()
@@ -142,14 +142,14 @@ final class ZeroMQSocket: Handle {
   /// Sends `events` to `listener` by way of `endpoint`, an unused inproc address.
   func startMonitor(_ events: CInt, at endpoint: String, for listener: ZeroMQSocket) throws(UVError) {
     try ensureOpen()
-    guard zmq_socket_monitor(socket, endpoint, events) == 0 else { throw UVError.ofZeroMQ }
+    guard zmq.socket_monitor(socket, endpoint, events) == 0 else { throw UVError.ofZeroMQ }
     isWatched = true
     listener.watched = self
     try listener.connect(to: endpoint)
   }
 
   private func stopMonitor() {
-    if isWatched { zmq_socket_monitor(socket, nil, 0) }
+    if isWatched { _ = zmq.socket_monitor(socket, nil, 0) }
     isWatched = false
   }
 
