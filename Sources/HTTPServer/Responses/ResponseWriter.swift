@@ -66,16 +66,13 @@ public final class ResponseWriter {
 
   /// Sends the next pieces of the body, as one chunk. Returns when there is room for more.
   public func write(_ pieces: [Bytes]) async throws {
-    try await writeBody(pieces, isLast: false)
+    let output = try encodeBody(pieces, isLast: false)
+    if !output.isEmpty { try await connection.write(output) }
   }
 
   /// Sends the last pieces of the body and its end, in one write.
   public func finish(_ pieces: [Bytes] = []) async throws {
-    try await writeBody(pieces, isLast: true)
-  }
-
-  private func writeBody(_ pieces: [Bytes], isLast: Bool) async throws {
-    let output = try encodeBody(pieces, isLast: isLast)
+    let output = try encodeBody(pieces, isLast: true)
     if !output.isEmpty { try await connection.write(output) }
   }
 

@@ -60,7 +60,7 @@ final class WebSocketKernelChannel: KernelChannel {
         try framing.decode(bytes, isText: isText)
       }
       do {
-        let message = try await Message.read(frame)
+        let message = try await Computation.run(over: frame.content.count) { try Message(frame) }
         if let end = Self.end(in: message, hasStarted: &hasStarted) { return .died(end) }
         return .message(message)
       } catch let error as MessageError {

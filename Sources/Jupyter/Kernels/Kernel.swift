@@ -226,7 +226,13 @@ public final class Kernel {
     do {
       while end == nil {
         switch try await channel.next() {
-        case .message(let message): await route(message)
+        case .message(let message):
+          guard let pending = deliver(message) else {
+            await receiveUndelivered(message)
+            continue
+          }
+          if pending.isFull { await pending.untilConsumed() }
+          if pending.isFinished { pendingRequests[message.parentIdentifier] = nil }
         case .lost(let loss):
           await untilConsumed()
           if pendingRequests[loss.request] != nil { await onLoss?(loss) }
@@ -241,23 +247,26 @@ public final class Kernel {
     }
   }
 
-  private func route(_ message: Message) async {
-    guard let pending = pendingRequests[message.parentIdentifier] else {
-      // The output of other clients' code.
-      guard message.parentIdentifier.belongs(to: session.identifier) else { return }
-      await untilConsumed()
-      await onUnsolicited?(message)
-      return
-    }
-    // No message says that another client has restarted the kernel.
-    if Self.telling.contains(message.header.type), isAnother(message.header.session) {
-      await untilConsumed()
-      return finish(because: .died(Self.restartedByOthers), of: self.channel)
-    }
+  /// Hands a message to the request that it belongs to; nil if there is none, or the message shows that another process has
+  /// taken the kernel's place.
+  private func deliver(_ message: Message) -> PendingRequest? {
+    guard let pending = pendingRequests[message.parentIdentifier] else { return nil }
+    if Self.telling.contains(message.header.type), isAnother(message.header.session) { return nil }
     if isStarting, message.header.type == .kernelInfoReply { noteProperties(in: message) }
     pending.append(message)
-    if pending.isFull { await pending.untilConsumed() }
-    if pending.isFinished { pendingRequests[message.parentIdentifier] = nil }
+    return pending
+  }
+
+  private func receiveUndelivered(_ message: Message) async {
+    if pendingRequests[message.parentIdentifier] != nil {
+      // No message says that another client has restarted the kernel.
+      await untilConsumed()
+      finish(because: .died(Self.restartedByOthers), of: self.channel)
+    } else if message.parentIdentifier.belongs(to: session.identifier) {
+      // Not the output of other clients' code.
+      await untilConsumed()
+      await onUnsolicited?(message)
+    }
   }
 
   /// Waits until consumers have seen what came first, such as that code has asked its kernel to end.

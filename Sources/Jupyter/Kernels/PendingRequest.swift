@@ -47,8 +47,10 @@ final class PendingRequest {
   ///
   /// - Throws: `KernelEnd`, `CancellationError`.
   func next() async throws -> Message? {
-    if messages.isEmpty { release() }
-    try await arrivals.wait { !messages.isEmpty || result != nil }
+    if messages.isEmpty {
+      release()
+      try await arrivals.wait { !messages.isEmpty || result != nil }
+    }
     if let message = messages.popFirst() {
       size -= message.payloadLength
       return message

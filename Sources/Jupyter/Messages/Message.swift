@@ -26,6 +26,15 @@ public struct Message: Sendable {
     self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }
 
+  /// The message in `frame`.
+  ///
+  /// - Throws: `MessageError`.
+  init(_ frame: KernelFrame) throws(MessageError) {
+    try self.init(
+      channel: frame.channel, header: frame.header, parentHeader: frame.parentHeader,
+      metadata: frame.metadata, content: frame.content)
+  }
+
   /// `content`: a JSON object if the kernel keeps to the protocol.
   ///
   /// - Throws: `JSONError` if it is not JSON.

@@ -42,18 +42,12 @@ public struct MessageAuthentication: Sendable {
   }
 
   /// True if `signature` is that of `parts`. The comparison takes constant time.
-  func isValid(_ signature: Bytes, of parts: [Bytes]) -> Bool {
+  public func isValid(_ signature: Bytes, of parts: [Bytes]) -> Bool {
     let expected = self.signature(of: parts)
     guard signature.count == expected.count else { return false }
     return expected.withUnsafeBytes { expected in
       signature.withUnsafeBytes { CRYPTO_memcmp(expected.baseAddress, $0.baseAddress, expected.count) == 0 }
     }
-  }
-
-  /// The same, for long messages on another thread.
-  @LoopActor
-  public func check(_ signature: Bytes, of parts: [Bytes]) async throws -> Bool {
-    try await Computation.run(over: parts.byteCount) { isValid(signature, of: parts) }
   }
 }
 

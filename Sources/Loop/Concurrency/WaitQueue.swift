@@ -58,6 +58,7 @@ public final class WaitQueue {
 
   /// Wakes all waiting tasks.
   public func wakeAll() {
+    if waiters.isEmpty { return }
     // Resumed tasks run later, as jobs: none is added during the iteration.
     for waiter in waiters { waiter.continuation.resume() }
     waiters.removeAll(keepingCapacity: true)

@@ -114,13 +114,13 @@ final class ExecutionRun {
 
   private func runOnce() async throws {
     let kernel = try await context.ready()
-    if await isCalledOff() { return }
+    if execution.isInterrupted { return await tellCalledOff() }
     self.kernel = kernel
     execution.kernelTaken()
     let metadata = try await prepareEnvironment(in: kernel)
     let request = try await kernel.session.execution(ofLong: order.code, metadata: metadata)
-    if await isCalledOff() { return }
-    await tellRestart()
+    if execution.isInterrupted { return await tellCalledOff() }
+    if let reason = context.takeLoss() { await tellRestart(reason) }
     self.request = request
     let replies = try await kernel.replies(to: request)
     replies.onKernelEnd { [weak self] in self?.kernelEnded($0) }
@@ -130,23 +130,22 @@ final class ExecutionRun {
     await sink.send(execution.lastEvents())
   }
 
-  /// True where the code need not begin any more; the client, if there still is one, is told.
-  private func isCalledOff() async -> Bool {
-    guard execution.isInterrupted else { return false }
+  /// The code need not begin any more; the client, if there still is one, is told.
+  private func tellCalledOff() async {
     await sink.send([.failure(.executionInterrupted, "the execution was interrupted before the code ran")])
-    return true
   }
 
   /// The first execution in a kernel that has replaced one unasked says so before all else, once.
-  private func tellRestart() async {
-    guard let reason = context.takeLoss(), !isRestartTold else { return }
+  private func tellRestart(_ reason: String) async {
+    guard !isRestartTold else { return }
     isRestartTold = true
     await sink.send([.contextRestarted(reason: reason)])
   }
 
   private func receive(_ message: Message) async {
     do {
-      await sink.send(try execution.receive(message))
+      let events = try execution.receive(message)
+      if !events.isEmpty { await sink.send(events) }
     } catch {
       // What the kernel wanted to say cannot be told, but that it did can.
       logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type.rawValue)"])

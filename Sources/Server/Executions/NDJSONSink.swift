@@ -65,7 +65,7 @@ final class NDJSONSink: ExecutionSink {
   }
 
   private func write(_ pieces: [Bytes]) async {
-    await begin()
+    if !hasBegun { await begin() }
     guard !isOver else { return }
     silence?.start(Self.silenceLimit)
     pendingWrites += 1

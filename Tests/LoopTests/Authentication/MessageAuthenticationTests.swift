@@ -50,12 +50,11 @@ import Testing
     #expect(!MessageAuthentication(key: "yek").isValid(signature, of: [message]))
   }
 
-  @Test func `long messages are checked on another thread, with the same result`() async throws {
-    TestLoop.start()
+  @Test func `long messages are checked, too`() {
     let authentication = MessageAuthentication(key: "key")
     let long = pattern(3 << 20)
     let signature = authentication.signature(of: [long])
-    #expect(try await authentication.check(signature, of: [long]))
-    #expect(try await !authentication.check(signature, of: [long[1...]]))
+    #expect(authentication.isValid(signature, of: [long]))
+    #expect(!authentication.isValid(signature, of: [long[1...]]))
   }
 }

@@ -20,7 +20,6 @@ final class KernelInbox {
   private let sockets: [any KernelSocket]
   private let selector: Selector
   private var ended: Set<Int> = []
-  private var budget = TurnBudget()
   private var first = 0
   private var run = 0
 
@@ -39,12 +38,11 @@ final class KernelInbox {
   /// Takes the next message; nil if no socket has one now.
   ///
   /// - Throws: `ZMTPError`, `UVError`.
-  func receive() async throws -> Message? {
+  func receive() throws -> Message? {
     for offset in sockets.indices {
       let index = (first + offset) % sockets.count
       guard let parts = try receive(from: index) else { continue }
       count(index)
-      if budget.isSpent(by: parts.byteCount) { await Task.yield() }
       return Message(source: index, parts: parts)
     }
     first = 0
@@ -56,7 +54,6 @@ final class KernelInbox {
   ///
   /// - Throws: `CancellationError`.
   func untilReadable() async throws {
-    budget.renew()
     try await selector.wait()
   }
 

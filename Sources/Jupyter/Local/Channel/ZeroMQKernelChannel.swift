@@ -18,6 +18,7 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   private let sockets: KernelSockets
   private let inbox: KernelInbox
+  private var budget = TurnBudget()
   private let limits: KernelLimits
   private let authentication: MessageAuthentication
   private let logger: Logger
@@ -118,7 +119,8 @@ final class ZeroMQKernelChannel: KernelChannel {
       if isClosed { throw UVError.cancelled }
       try checkLoss()
       if let loss = takeOutputLoss() { return .lost(loss) }
-      if let received = try await inbox.receive() {
+      if let received = try inbox.receive() {
+        if budget.isSpent(by: received.parts.byteCount) { await Task.yield() }
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
       } else if let death {
@@ -127,6 +129,7 @@ final class ZeroMQKernelChannel: KernelChannel {
       } else if inbox.hasLostOne || isControlLost {
         try await awaitEnd()
       } else {
+        budget.renew()
         try await inbox.untilReadable()
       }
     }
@@ -157,14 +160,18 @@ final class ZeroMQKernelChannel: KernelChannel {
     for reply in pendingReplies.values { reply.fulfil(.failure(UVError.cancelled)) }
   }
 
-  /// Checks the signature before anything in the message is used. A message with a wrong signature is discarded.
+  /// Checks the signature before anything in the message is used. A message with a wrong signature is discarded. The next
+  /// message waits until a long one was checked, so that the order stays.
   private func message(in parts: [Bytes], from channel: KernelChannelName) async throws -> Message? {
     do {
       let signed = try ZeroMQFraming.decode(parts, from: channel)
-      guard try await authentication.check(signed.signature, of: signed.signedParts) else {
-        throw KernelFramingError("A kernel message has a wrong signature")
+      let parts = signed.signedParts
+      return try await Computation.run(over: parts.byteCount) { [authentication] in
+        guard authentication.isValid(signed.signature, of: parts) else {
+          throw KernelFramingError("A kernel message has a wrong signature")
+        }
+        return try Message(signed.frame)
       }
-      return try await Message.read(signed.frame)
     } catch let error as CancellationError {
       throw error
     } catch {
