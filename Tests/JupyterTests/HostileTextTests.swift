@@ -64,6 +64,11 @@ import Wire
     #expect(plain.identifier == escaped.identifier && escaped.type == .stream)
     #expect(try MessageHeader(#"{"msg_type":"unheard_of"}"#).type == .other)
     #expect(try MessageHeader("{}").identifier == .none)
+    let parent: Bytes = #"{"date":"é","msg_id":"\u006b_1"}"#
+    #expect(try MessageHeader.identifier(inParentHeader: parent) == plain.identifier)
+    #expect(try MessageHeader.identifier(inParentHeader: "{}") == .none)
+    #expect(throws: MessageError.self) { try MessageHeader.identifier(inParentHeader: #"{"msg_id":7}"#) }
+    #expect(throws: MessageError.self) { try MessageHeader.identifier(inParentHeader: "{") }
   }
 
   @Test func `a message over a WebSocket`() {

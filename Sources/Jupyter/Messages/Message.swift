@@ -21,7 +21,7 @@ public struct Message: Sendable {
   ) throws(MessageError) {
     self.channel = channel
     self.header = try MessageHeader(header)
-    self.parentIdentifier = try MessageHeader(parentHeader).identifier
+    self.parentIdentifier = try MessageHeader.identifier(inParentHeader: parentHeader)
     payloadLength = content.count + metadata.count
     self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
   }

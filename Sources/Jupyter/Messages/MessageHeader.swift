@@ -18,20 +18,15 @@ public struct MessageHeader: Sendable {
   /// `date` as the kernel stamped it: the contents of a JSON string, still escaped.
   public let date: Bytes
 
-  /// Reads a header, or a parent header.
+  /// Reads a header.
   ///
   /// - Throws: `MessageError` if the bytes are not a JSON object, or a field is malformed.
   init(_ bytes: Bytes) throws(MessageError) {
-    guard bytes.count <= Self.longestLength else { throw MessageError("its header is too long") }
-    let header: JSONSlice
-    do throws(JSONError) { header = try JSONSlice.parse(bytes) } catch {
-      throw MessageError("its header is not JSON: \(error)")
-    }
     var identifier: MessageIdentifier? = MessageIdentifier.none
     var session = MessageIdentifier.none
     var type = MessageType.other
     var date = Bytes()
-    header.forEachMember { key, value in
+    try Self.parse(bytes).forEachMember { key, value in
       switch key {
       case "msg_id": identifier = MessageIdentifier(value)
       case "msg_type": type = MessageType(value)
@@ -47,6 +42,23 @@ public struct MessageHeader: Sendable {
     // jjava sends no such date.
     self.date = date.isEmpty || date.isInternetDate ? date : Bytes(Timestamp.format(WallClock.now()))
     self.session = session
+  }
+
+  /// The `msg_id` of a parent header, `none` if there is none. A parent header repeats what its receiver has sent, so nothing
+  /// else of it is read.
+  ///
+  /// - Throws: `MessageError` if the bytes are not a JSON object, or the `msg_id` is malformed.
+  static func identifier(inParentHeader bytes: Bytes) throws(MessageError) -> MessageIdentifier {
+    guard let value = try parse(bytes)["msg_id"] else { return .none }
+    guard let identifier = MessageIdentifier(value) else { throw MessageError("its msg_id is no identifier") }
+    return identifier
+  }
+
+  private static func parse(_ bytes: Bytes) throws(MessageError) -> JSONSlice {
+    guard bytes.count <= longestLength else { throw MessageError("its header is too long") }
+    do throws(JSONError) { return try JSONSlice.parse(bytes) } catch {
+      throw MessageError("its header is not JSON: \(error)")
+    }
   }
 }
 
