@@ -107,7 +107,7 @@ struct Place {
   }
 
   private static func values(_ text: Bytes) {
-    _ = (HTTPDate.parse(text, now: 0), ByteRange(text, size: 10), MediaType.isJSON(text))
+    _ = (HTTPDate.parse(text, now: 0), ByteRange(text, size: 10), MediaTypes.isJSON(text))
     _ = (EntityTag.match(text, isMetBy: EntityTag(opaque: "a")), EntityTag.list(text)?.count)
     if let host = HTTPHost(text) {
       _ = (host.isLocal, host.relativeName, host.isSame(as: host, defaultPort: 80))
@@ -120,7 +120,7 @@ struct Place {
     for whole in [text, JSONString.quote(text), Bytes.join(["{", text, "}"]), Bytes.join(["[", text, "]"])] {
       guard let value = try? JSONSlice.parseRepairingText(whole) else { continue }
       _ = (value["b"], value["a"], value.text, value.ascii(atMost: 8), value.excerpt(), value.isString("a"))
-      _ = (value.asciiLine, value.integer, value.number, value.bool, value == value)
+      _ = (value.asciiLine, value.integer, value.bool, value == value)
       _ = value.elements.reduce(0) { $0 + $1.bytes.count }
       let contents = value.stringContents
       _ = JSONString.asciiLine(contents: JSONString.withoutTerminalControls(contents: contents))
@@ -146,7 +146,9 @@ struct Place {
           let header = Bytes.join([Bytes("{\"\(name)\":"), string, ",", string, ":1}"])
           for (own, parent) in [(header, "{}"), ("{}", header)] as [(Bytes, Bytes)] {
             read(
-              try? Message(channel: .iopub, header: own, parentHeader: parent, metadata: "{}", content: "{}"))
+              try? Message(
+                KernelFrame(channel: .iopub, header: own, parentHeader: parent, metadata: "{}", content: "{}")
+              ))
           }
         }
       }
@@ -179,7 +181,8 @@ struct Place {
       let channel: KernelChannelName = type == "execute_reply" ? .shell : .iopub
       guard
         let message = try? Message(
-          channel: channel, header: header, parentHeader: header, metadata: "{}", content: content)
+          KernelFrame(
+            channel: channel, header: header, parentHeader: header, metadata: "{}", content: content))
       else { continue }
       var execution = Execution()
       for event in (try? execution.receive(message)) ?? [] { _ = NDJSONEncoder.line(event) }
@@ -207,11 +210,11 @@ struct Place {
     for string in strings(text) {
       for name in ["channel", "header", "x"] {
         let frame = Bytes.join([Bytes("{\"\(name)\":"), string, ",", string, ":1}"])
-        _ = try? KernelWebSocketFraming.legacy.decode(frame, isText: true)
+        _ = try? WebSocketFraming.legacy.decode(frame, isText: true)
       }
     }
-    _ = try? KernelWebSocketFraming.v1.decode(text, isText: false)
-    _ = (KernelChannelName(text), KernelWebSocketFraming(subprotocol: text))
+    _ = try? WebSocketFraming.v1.decode(text, isText: false)
+    _ = (KernelChannelName(text), WebSocketFraming(subprotocol: text))
     _ = try? ZMTPCommand(Bytes.join(["\u{5}READY\u{b}Socket-Type\0\0\u{1}\0", text]))
     _ = try? ZMTPCommand(Bytes.join(["\u{5}ERROR", text]))
   }

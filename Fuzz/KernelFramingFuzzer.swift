@@ -7,10 +7,10 @@ import Wire
 public func fuzzKernelFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard count > 0 else { return 0 }
   let input = fuzzInput(start, count)
-  let framing: KernelWebSocketFraming = input[0] & 1 == 0 ? .v1 : .legacy
+  let framing: WebSocketFraming = input[0] & 1 == 0 ? .v1 : .legacy
   let isText = input[0] & 2 != 0
   guard let frame = try? framing.decode(input[1...], isText: isText) else { return 0 }
-  for other in [KernelWebSocketFraming.v1, .legacy] where isText || other == framing {
+  for other in [WebSocketFraming.v1, .legacy] where isText || other == framing {
     let (pieces, isText) = other.encode(frame)
     let again = try? other.decode(Bytes(pieces.flatMap { [UInt8]($0) }), isText: isText)
     check(again == frame, "\(frame)\n--- became:\n\(String(describing: again))")

@@ -1,5 +1,5 @@
 import Bytes
-import Wire
+@testable import Wire
 
 /// Parses what a server sends, whole and in pieces.
 @_cdecl("LLVMFuzzerTestOneInput")

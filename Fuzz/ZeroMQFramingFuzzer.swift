@@ -15,9 +15,6 @@ public func fuzzZeroMQFraming(_ start: UnsafePointer<UInt8>?, _ count: Int) -> C
   // Buffers, which follow the content, are not kept.
   let kept = Array(parts.prefix(signed.identities.count + again.count))
   check(signed.identities + again == kept, "\(parts)\n--- became:\n\(again)")
-  let frame = signed.frame
-  _ = try? Message(
-    channel: .iopub, header: frame.header, parentHeader: frame.parentHeader, metadata: frame.metadata,
-    content: frame.content)
+  _ = try? Message(signed.frame)
   return 0
 }

@@ -5,7 +5,7 @@ public final class ByteStorage: @unchecked Sendable {
   /// The address of the first byte.
   public let base: UnsafeMutableRawPointer
   /// The number of bytes, initialised or not.
-  public let capacity: Int
+  let capacity: Int
   /// The owner of memory that was not allocated here.
   private let owner: (any AnyObject & Sendable)?
 

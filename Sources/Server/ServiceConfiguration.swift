@@ -3,17 +3,17 @@ public import HTTPServer
 /// The options of a service.
 public struct ServiceConfiguration: Sendable {
   /// The directory of the file API and of contexts that name none, absolute.
-  public let workspace: String
+  let workspace: String
   /// How many contexts there may be at once.
-  public let maximumContexts: Int
+  let maximumContexts: Int
   /// How many executions may wait in one context.
-  public let maximumQueued: Int
+  let maximumQueued: Int
   /// How many bytes of JSON a request may have. Uploads are streamed and not limited by it.
-  public let maximumBody: Int
+  let maximumBody: Int
   /// How long running executions may go on after the server was told to stop.
-  public let grace: Duration
+  let grace: Duration
   /// How connections are treated.
-  public let http: HTTPServerOptions
+  let http: HTTPServerOptions
 
   /// Each as its property says.
   public init(

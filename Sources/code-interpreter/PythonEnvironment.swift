@@ -38,3 +38,10 @@ struct PythonEnvironment {
     FileManager.default.isExecutableFile(atPath: path)
   }
 }
+
+extension String {
+  /// The path, made absolute from the current directory.
+  var absolutePath: String {
+    hasPrefix("/") ? self : "\(FileManager.default.currentDirectoryPath)/\(self)"
+  }
+}

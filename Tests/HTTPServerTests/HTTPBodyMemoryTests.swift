@@ -1,8 +1,8 @@
 import TestHTTPServer
-import Loop
-import Bytes
+@testable import Loop
+@testable import Bytes
 import Testing
-import Wire
+@testable import Wire
 
 @testable import HTTPServer
 

@@ -1,7 +1,7 @@
 import Bytes
 import TestLoop
 import Testing
-import Wire
+@testable import Wire
 
 @testable import Jupyter
 
@@ -16,7 +16,9 @@ import Wire
       let hostile = Bytes.join([Bytes(start), JSONString.quote(marks), "}"])
       for (header, parent) in [(hostile, "{}"), ("{}", hostile)] as [(Bytes, Bytes)] {
         read(
-          try? Message(channel: .iopub, header: header, parentHeader: parent, metadata: "{}", content: "{}"))
+          try? Message(
+            KernelFrame(channel: .iopub, header: header, parentHeader: parent, metadata: "{}", content: "{}"))
+        )
       }
     }
   }
@@ -31,7 +33,8 @@ import Wire
       ])
       read(
         try? Message(
-          channel: .iopub, header: header, parentHeader: header, metadata: quoted, content: content))
+          KernelFrame(
+            channel: .iopub, header: header, parentHeader: header, metadata: quoted, content: content)))
     }
   }
 
@@ -40,7 +43,7 @@ import Wire
     _ = Set([message.parentIdentifier, message.header.identifier])
     _ = message.header.identifier.belongs(to: message.parentIdentifier)
     var hasStarted = true
-    _ = WebSocketKernelChannel.end(in: message, hasStarted: &hasStarted)
+    _ = WebSocketChannel.end(in: message, hasStarted: &hasStarted)
     _ = try? message.content()["supported_features"]?.elements.map { $0.ascii(atMost: 64) }
     _ = "\(message.header.identifier) \(message.header.type)"
   }
@@ -76,12 +79,12 @@ import Wire
       let quoted = JSONString.quote(marks)
       for name in ["channel", "header", "x"] {
         let text = Bytes.join([Bytes("{\"\(name)\":"), quoted, ",", quoted, ":1}"])
-        _ = try? KernelWebSocketFraming.legacy.decode(text, isText: true)
+        _ = try? WebSocketFraming.legacy.decode(text, isText: true)
       }
       let offsets: [UInt8] = [64, UInt8(64)].flatMap { [$0, 0, 0, 0, 0, 0, 0, 0] }
-      _ = try? KernelWebSocketFraming.v1.decode(Bytes.join([Bytes(offsets), marks]), isText: false)
+      _ = try? WebSocketFraming.v1.decode(Bytes.join([Bytes(offsets), marks]), isText: false)
       _ = KernelChannelName(marks)
-      _ = KernelWebSocketFraming(subprotocol: marks)
+      _ = WebSocketFraming(subprotocol: marks)
     }
   }
 

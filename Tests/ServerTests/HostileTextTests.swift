@@ -1,8 +1,8 @@
 @testable import Jupyter
-import Bytes
+@testable import Bytes
 import TestLoop
 import Testing
-import Wire
+@testable import Wire
 
 @testable import Server
 
@@ -28,7 +28,7 @@ import Wire
   @Test func `types and paths`() {
     expectLinearCost("both") { marks in
       for text in [marks, Bytes.join(["application/", marks, "+json"]), Bytes.join(["a.", marks])] {
-        _ = (MediaType.isJSON(text), MediaTypes.contentType(of: text))
+        _ = (MediaTypes.isJSON(text), MediaTypes.contentType(of: text))
         _ = try? RequestPath(text, for: .reading).relative()
         _ = FileListing.json(text, [])
       }
@@ -53,7 +53,8 @@ import Wire
       let content = Bytes.join(["{", Bytes.join(members, separator: ","), "}"])
       guard
         let message = try? Message(
-          channel: channel, header: header, parentHeader: header, metadata: "{}", content: content)
+          KernelFrame(
+            channel: channel, header: header, parentHeader: header, metadata: "{}", content: content))
       else { return }
       var execution = Execution()
       for event in (try? execution.receive(message)) ?? [] { _ = NDJSONEncoder.line(event) }

@@ -84,7 +84,7 @@ package final class HTTPTestClient {
 
   /// The next response, to a request with `method`.
   package func answer(to method: String = "GET") async throws -> TestAnswer {
-    parser.requestMethod = method
+    parser = HTTPResponseParser(requestMethod: method)
     var answer: TestAnswer?
     while true {
       switch try await event() {

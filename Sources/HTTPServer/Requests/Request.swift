@@ -6,11 +6,11 @@ public import Wire
 @LoopActor
 public final class Request {
   /// The start line and fields.
-  public let head: HTTPRequestHead
+  let head: HTTPRequestHead
   /// The parsed request target.
   public let target: RequestTarget
   /// Names the request in the log, and in the `X-Request-ID` field of its response.
-  public let id: String
+  let id: String
   /// The body.
   public let body: RequestBody
   /// The parts of the path that match names of the route's pattern, percent-decoded once: UTF-8 without NUL.

@@ -3,11 +3,11 @@ public import Wire
 /// An error response: one line of `text/plain`. A handler throws it.
 public struct HTTPErrorResponse: Error, Sendable, Equatable {
   /// The status, 400 to 599.
-  public let status: Int
+  let status: Int
   /// What was wrong and, where there is one, the way out; one line.
-  public let message: String
+  let message: String
   /// Fields beyond the usual ones, such as `Allow`.
-  public let fields: HTTPFields
+  let fields: HTTPFields
 
   /// An error response with `status` and what to tell the client.
   public init(_ status: Int, _ message: String, fields: HTTPFields = HTTPFields()) {
@@ -35,10 +35,10 @@ extension HTTPErrorResponse: CustomStringConvertible {
 
 /// The connection broke or was closed, so nothing can be read from the client or written to it. Handlers pass it on: no
 /// response can be sent, and nothing is logged as an error.
-public struct ClientDisconnected: Error, Sendable {
+struct ClientDisconnected: Error, Sendable {
   /// What the connection threw.
-  public let cause: any Error
+  let cause: any Error
 
   /// An error that `cause` led to.
-  public init(cause: any Error) { self.cause = cause }
+  init(cause: any Error) { self.cause = cause }
 }

@@ -9,9 +9,9 @@ public import Wire
 @LoopActor
 public final class ResponseWriter {
   /// Names the request in the log and in the response.
-  public let id: String
+  let id: String
   /// The status, once the response has begun.
-  public private(set) var status: Int?
+  private(set) var status: Int?
   /// Fields of every response to this request, an error response included.
   public var standingFields = HTTPFields()
 
@@ -36,7 +36,7 @@ public final class ResponseWriter {
   }
 
   /// True once the status has been sent.
-  public var hasStarted: Bool { status != nil }
+  var hasStarted: Bool { status != nil }
 
   /// False for `HEAD`: a handler need not make the body, and may `finish` at once.
   public var sendsBody: Bool { head?.method != "HEAD" }

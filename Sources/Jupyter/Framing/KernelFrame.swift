@@ -43,6 +43,9 @@ struct KernelFrame: Sendable, Equatable {
     self.metadata = metadata
     self.content = content
   }
+
+  /// How many bytes its parts have, without signature and framing.
+  var length: Int { header.count + parentHeader.count + metadata.count + content.count }
 }
 
 /// Why bytes are not a message of a kernel.

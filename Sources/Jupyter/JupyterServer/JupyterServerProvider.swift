@@ -220,7 +220,7 @@ public final class JupyterServerProvider: KernelProvider {
   private func open(_ identifier: String) async throws -> any KernelChannel {
     do {
       let isForKeeping = readAheadKernels.contains(identifier)
-      let channel = try await WebSocketKernelChannel.open(
+      let channel = try await WebSocketChannel.open(
         identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
         logger: logger)
       guard isOurs else { return channel }

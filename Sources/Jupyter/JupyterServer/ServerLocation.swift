@@ -77,7 +77,7 @@ public struct ServerLocation: Sendable {
       guard isSecure else { return stream }
       do {
         return try await withDeadline(Self.connectLimit) {
-          try await TLSStream.client(over: stream, serverName: host, trust: self.trust)
+          try await stream.startTLS(serverName: host, trust: self.trust)
         }
       } catch {
         stream.abort()

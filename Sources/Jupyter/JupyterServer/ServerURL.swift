@@ -67,9 +67,9 @@ struct ServerURL {
 }
 
 /// A URL that does not name a server.
-public struct InvalidServerURL: Error, CustomStringConvertible {
+struct InvalidServerURL: Error, CustomStringConvertible {
   /// What is wrong with it.
-  public let description: String
+  let description: String
 
   /// Leaves out the query, which may hold the token, and a password.
   init(_ url: String, _ reason: String) {

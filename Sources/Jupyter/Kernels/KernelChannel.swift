@@ -1,4 +1,6 @@
 public import Loop
+import Bytes
+import Logging
 
 /// The connection to one kernel: a WebSocket of a Jupyter Server, or ZeroMQ sockets.
 @LoopActor
@@ -29,13 +31,13 @@ public protocol KernelChannel: AnyObject, Sendable {
 
 extension KernelChannel {
   /// A channel through a server cannot know.
-  public func hasMissed(_ request: MessageIdentifier) -> Bool { false }
+  func hasMissed(_ request: MessageIdentifier) -> Bool { false }
 
   /// Most channels cannot read ahead.
-  public func takeOutputAtOnce() {}
+  func takeOutputAtOnce() {}
 
   /// Most channels never hold more than one message.
-  public func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}
+  func onOverflow(_ handler: @escaping @LoopActor () -> Void) {}
 }
 
 /// An event of a channel.
@@ -46,4 +48,44 @@ public enum KernelEvent: Sendable {
   case lost(OutputLoss)
   /// The kernel's process has ended; how, as far as it is known.
   case died(String)
+}
+
+/// How much a reader of messages may take before it yields. Messages that have arrived do not suspend the reader, so a flood
+/// of them, or of long ones, would keep the loop from everything else.
+struct TurnBudget {
+  /// A message takes some 10 µs with all that follows from it, so that others wait less than 1 ms.
+  static let messages = 64
+
+  /// To check, escape and send so many bytes takes about as long. A single longer message is checked on another thread.
+  static let bytes = 1 << 20
+
+  private var messagesLeft = messages
+  private var bytesLeft = bytes
+
+  /// Counts a message of `count` bytes; true when the reader has to yield before the next one.
+  mutating func isSpent(by count: Int) -> Bool {
+    messagesLeft -= 1
+    bytesLeft -= min(count, Self.bytes)
+    if messagesLeft > 0, bytesLeft > 0 { return false }
+    renew()
+    return true
+  }
+
+  /// Starts anew: the reader is about to wait anyway.
+  mutating func renew() { self = TurnBudget() }
+}
+
+/// Logs that messages were discarded, ever more seldom: code in a kernel can send any number of malformed messages, and must
+/// not fill the log.
+struct DiscardedMessages {
+  private var count = 0
+
+  /// Counts one. The first, the second, the fourth and so on are logged.
+  mutating func note(_ reason: any Error, on channel: String, _ logger: Logger) {
+    count += 1
+    guard count.nonzeroBitCount == 1 else { return }
+    logger.warning(
+      "kernel message discarded",
+      metadata: ["channel": "\(channel)", "reason": "\(reason)", "count": "\(count)"])
+  }
 }

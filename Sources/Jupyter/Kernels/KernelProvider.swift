@@ -61,9 +61,34 @@ extension KernelProvider {
 /// A kernel that a provider has started.
 public struct KernelConnection: Sendable {
   /// The provider's identifier of it.
-  public let identifier: String
+  let identifier: String
   /// The connection to it.
-  public let channel: any KernelChannel
+  let channel: any KernelChannel
   /// True for a kernel of the warm pool, which may have died while it waited.
-  public var isWarm = false
+  var isWarm = false
+}
+
+/// Why a provider could not do what it was asked.
+public enum KernelProviderError: Error, CustomStringConvertible {
+  /// It does not answer, or its answer is malformed.
+  case unavailable(String)
+  /// It answers, and refuses.
+  case refused(String)
+  /// It has no such kernel any more.
+  case kernelIsGone
+  /// The kernel did not answer in time, or ended.
+  case kernelDidNotStart(String)
+  /// The working directory does not exist.
+  case noDirectory(String)
+
+  /// The error in words.
+  public var description: String {
+    switch self {
+    case .unavailable(let reason): reason
+    case .refused(let reason): reason
+    case .kernelIsGone: "the kernel is gone"
+    case .kernelDidNotStart(let reason): "the kernel did not start: \(reason)"
+    case .noDirectory(let path): "Working directory \(path) does not exist"
+    }
+  }
 }

@@ -7,7 +7,7 @@ public struct KernelSpec: Sendable, Equatable {
   /// The name of the kernelspec: `python3`, `bash`, `deno`.
   public let name: String
   /// The name to show to users.
-  public let displayName: String
+  let displayName: String
   /// The language that it declares, in lower case; ASCII.
   public let language: String
 
@@ -15,7 +15,7 @@ public struct KernelSpec: Sendable, Equatable {
   public static let longestName = 200
 
   /// Names a kind of kernel; `name` and `language` must be ASCII.
-  public init(name: String, displayName: String, language: String) {
+  init(name: String, displayName: String, language: String) {
     self.name = name
     self.displayName = displayName
     self.language = language.lowercased()

@@ -47,7 +47,7 @@ final class LocalKernel {
   private let process: any KernelProcess
   private let directory: RunDirectory
   private let logger: Logger
-  private var channel: ZeroMQKernelChannel?
+  private var channel: ZeroMQChannel?
   private var reaping: Task<Void, Never>?
 
   /// Starts the process. `connect` waits until the kernel answers.
@@ -120,13 +120,13 @@ final class LocalKernel {
     }
   }
 
-  private func openChannel() async throws -> ZeroMQKernelChannel {
+  private func openChannel() async throws -> ZeroMQChannel {
     channel?.abort()
     channel = nil
     try await untilBound()
     while true {
       do {
-        let channel = try await ZeroMQKernelChannel.open(
+        let channel = try await ZeroMQChannel.open(
           plan.connection, by: plan.maker, keepsOutput: plan.spec.keepsOutput,
           limits: plan.limits, logger: logger,
           hasEnded: { [process] in process.exitStatus != nil || ProcessEntry.hasEnded(process.identifier) })
@@ -181,7 +181,7 @@ final class LocalKernel {
     case .signal: process.signal(.interrupt)
     case .message:
       guard let channel else { throw KernelProviderError.kernelIsGone }
-      try await withDeadline(Self.interruptLimit) { try await channel.ask(ControlRequest.interrupt.make()) }
+      try await withDeadline(Self.interruptLimit) { try await channel.ask(MessageSession().interrupt()) }
     }
   }
 
@@ -192,7 +192,7 @@ final class LocalKernel {
     Self.ending += 1
     defer { Self.ending -= 1 }
     if isBusy, plan.spec.interruptMode == .signal { process.signal(.interrupt) }
-    try? await channel?.send(ControlRequest.shutdown.make())
+    try? await channel?.send(MessageSession().shutdown())
     if await !hasEndedInTime() {
       process.signal(.terminate)
       if await !hasEndedInTime() { logger.warning("the kernel does not end: it is killed") }

@@ -16,23 +16,12 @@ public struct Message: Sendable {
   /// Reads the headers and `content`. In `content`, bytes that are not UTF-8 become U+FFFD.
   ///
   /// - Throws: `MessageError` if a header is malformed.
-  init(
-    channel: KernelChannelName, header: Bytes, parentHeader: Bytes, metadata: Bytes, content: Bytes
-  ) throws(MessageError) {
-    self.channel = channel
-    self.header = try MessageHeader(header)
-    self.parentIdentifier = try MessageHeader.identifier(inParentHeader: parentHeader)
-    payloadLength = content.count + metadata.count
-    self.parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(content) }
-  }
-
-  /// The message in `frame`.
-  ///
-  /// - Throws: `MessageError`.
   init(_ frame: KernelFrame) throws(MessageError) {
-    try self.init(
-      channel: frame.channel, header: frame.header, parentHeader: frame.parentHeader,
-      metadata: frame.metadata, content: frame.content)
+    channel = frame.channel
+    header = try MessageHeader(frame.header)
+    parentIdentifier = try MessageHeader.identifier(inParentHeader: frame.parentHeader)
+    payloadLength = frame.content.count + frame.metadata.count
+    parsed = Result { () throws(JSONError) in try JSONSlice.parseRepairingText(frame.content) }
   }
 
   /// `content`: a JSON object if the kernel keeps to the protocol.

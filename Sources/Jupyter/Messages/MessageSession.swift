@@ -1,6 +1,7 @@
 public import Loop
 public import Bytes
 import Wire
+import FoundationEssentials
 
 /// Makes the requests to one kernel.
 ///
@@ -8,39 +9,45 @@ import Wire
 @LoopActor
 public final class MessageSession {
   /// The version of the messaging protocol that we speak.
-  static let protocolVersion = "5.3"
+  static let protocolVersion: StaticString = "5.3"
 
   /// The session's identifier, unique to a client's connection.
   nonisolated let identifier: MessageIdentifier
   private var sent = 0
 
   /// A session with a random identifier.
-  public nonisolated init() { identifier = MessageIdentifier(ours: RandomIdentifier.make()) }
+  nonisolated init() { identifier = MessageIdentifier(ours: RandomIdentifier.make()) }
 
   /// `kernel_info_request`. Every kernel answers it, so it shows whether the kernel takes requests.
   public func kernelInformation() -> KernelRequest {
     make("kernel_info_request", on: .shell, content: "{}")
   }
 
-  /// Runs `code`, the contents of a JSON string, still escaped.
+  /// Runs `code`, the contents of a JSON string, still escaped. Long code is copied on another thread.
   ///
   /// `stop_on_error` is off: one execution is sent at a time, so there is nothing behind it to abort, and ipykernel
   /// would abort whatever reaches it in the moment after an error.
-  /// - Parameters:
-  ///   - isSilent: true for code that is not counted, not kept in the history and not announced.
-  ///   - metadata: a JSON object, for kernels that know what it means.
-  public func execution(of code: Bytes, isSilent: Bool = false, metadata: Bytes = "{}") -> KernelRequest {
-    make(
-      "execute_request", on: .shell, metadata: metadata, content: Self.content(of: code, isSilent: isSilent))
-  }
-
-  /// The same for code of any length: long code is copied on another thread.
-  ///
+  /// - Parameter metadata: a JSON object, for kernels that know what it means.
   /// - Throws: `CancellationError`.
-  public func execution(ofLong code: Bytes, metadata: Bytes) async throws -> KernelRequest {
+  public func execution(of code: Bytes, metadata: Bytes = "{}") async throws -> KernelRequest {
     let content = try await Computation.run(over: code.count) { Self.content(of: code, isSilent: false) }
     return make("execute_request", on: .shell, metadata: metadata, content: content)
   }
+
+  /// Runs code of this program, which is not counted, not kept in the history and not announced.
+  public func silentExecution(of code: String) -> KernelRequest {
+    make(
+      "execute_request", on: .shell,
+      content: Self.content(of: JSONString.contents(of: code), isSilent: true))
+  }
+
+  /// Asks the kernel to end.
+  func shutdown() -> KernelRequest {
+    make("shutdown_request", on: .control, content: #"{"restart":false}"#)
+  }
+
+  /// Asks the kernel to interrupt its code, if its kernelspec's `interrupt_mode` is `message`.
+  func interrupt() -> KernelRequest { make("interrupt_request", on: .control, content: "{}") }
 
   private nonisolated static func content(of code: Bytes, isSilent: Bool) -> Bytes {
     var json = JSONWriter()
@@ -63,16 +70,41 @@ public final class MessageSession {
 
   /// Any request.
   func make(
-    _ type: String, on channel: KernelChannelName, metadata: Bytes = "{}", content: Bytes
+    _ type: StaticString, on channel: KernelChannelName, metadata: Bytes = "{}", content: Bytes
   ) -> KernelRequest {
     sent += 1
-    let message = "\(identifier)_\(sent)"
-    let header = """
-      {"msg_id":"\(message)","session":"\(identifier)","username":"code-interpreter",\
-      "date":"\(Timestamp.format(WallClock.now()))","msg_type":"\(type)","version":"\(Self.protocolVersion)"}
-      """
+    let message = MessageIdentifier(ours: "\(identifier)_\(sent)")
+    var header = JSONWriter()
+    header.object { json in
+      json.key("msg_id")
+      json.value(contents: message.bytes)
+      json.key("session")
+      json.value(contents: identifier.bytes)
+      json.key("username")
+      json.value(literal: "code-interpreter")
+      json.key("date")
+      json.value(contents: Bytes(Timestamp.format(WallClock.now())))
+      json.key("msg_type")
+      json.value(literal: type)
+      json.key("version")
+      json.value(literal: Self.protocolVersion)
+    }
     return KernelRequest(
-      identifier: MessageIdentifier(ours: message), channel: channel, header: Bytes(header),
-      metadata: metadata, content: content)
+      identifier: message,
+      frame: KernelFrame(channel: channel, header: header.takeAll(), metadata: metadata, content: content))
   }
+}
+
+/// A message to a kernel, ready to be framed for the wire.
+public struct KernelRequest: Sendable {
+  /// `msg_id`: the kernel repeats it in the parent header of all that belongs to the request.
+  let identifier: MessageIdentifier
+  /// The message as it travels.
+  let frame: KernelFrame
+}
+
+/// Unique identifiers that cannot be guessed.
+public enum RandomIdentifier {
+  /// A random UUID (RFC 9562, version 4) in lower case.
+  public static func make() -> String { UUID().uuidString.lowercased() }
 }

@@ -34,4 +34,11 @@ extension Message {
     channel == .iopub && header.type == .status
       && (try? content())?["execution_state"]?.isString("idle") == true
   }
+
+  /// Why a reply says that the request failed: the `evalue` of its error. Nil if its status is `ok`.
+  public var failure: String? {
+    let content = try? content()
+    if content?["status"]?.isString("ok") == true { return nil }
+    return content?["evalue"]?.excerpt() ?? "no reason given"
+  }
 }

@@ -18,7 +18,7 @@ public final class Semaphore {
   }
 
   /// How many tasks wait.
-  public var waitingCount: Int { waiters.count }
+  var waitingCount: Int { waiters.count }
 
   /// True while `wait` would not suspend.
   var isAvailable: Bool { permits > 0 }
@@ -26,13 +26,13 @@ public final class Semaphore {
   /// Takes a permit when there is one; `signal` must follow.
   ///
   /// - Throws: `CancellationError` if the task is cancelled before a permit is there; it holds none then.
-  public func wait() async throws {
+  func wait() async throws {
     try Task.checkCancellation()
     if isAvailable { permits -= 1 } else { try await wait(as: Waiter()) }
   }
 
   /// Gives a permit back.
-  public func signal() {
+  func signal() {
     if let next = waiters.popFirst() { next.fulfil(.success(())) } else { permits += 1 }
   }
 

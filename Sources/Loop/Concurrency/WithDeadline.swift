@@ -15,7 +15,7 @@ extension EventLoop {
 /// Thrown by `withDeadline` when the time is over.
 public struct DeadlineExceeded: Error, Equatable, CustomStringConvertible {
   /// The limit that was exceeded.
-  public let duration: Duration
+  let duration: Duration
 
   /// The error for work that was limited to `duration`.
   init(after duration: Duration) { self.duration = duration }

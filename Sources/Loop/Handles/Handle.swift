@@ -140,7 +140,7 @@ extension Handle {
 
 extension EventLoop {
   /// The number of open handles. Tests compare it before and after.
-  @LoopActor public var activeHandleCount: Int {
+  @LoopActor package var activeHandleCount: Int {
     var count = 0
     withUnsafeMutablePointer(to: &count) { count in
       uv_walk(

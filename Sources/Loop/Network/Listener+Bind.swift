@@ -16,10 +16,13 @@ extension Listener {
   ) async throws -> Listener {
     var lastError = UVError.unknownHost
     for address in try await Resolver.addresses(of: host, port: port) {
-      do {
+      do throws(UVError) {
         let descriptor = try open(address, backlog: backlog)
         if let peerTimeout { limitWaiting(of: descriptor, to: peerTimeout) }
-        return try adopt(descriptor, .tcp, path: nil)
+        do throws(UVError) { return try Listener(adopting: descriptor) } catch {
+          Glibc.close(descriptor)
+          throw error
+        }
       } catch {
         lastError = error
       }
@@ -27,43 +30,16 @@ extension Listener {
     throw lastError
   }
 
-  /// Listens on a Unix socket at `path`. A socket file without a listener is replaced. For tests, which need a peer for
-  /// `SocketStream.connect(path:)`.
-  static func bind(path: String, backlog: Int = 1024) async throws -> Listener {
-    let address = try NativeAddress(path: path)
-    do {
-      return try adopt(open(address, backlog: backlog), .local, path: path)
-    } catch UVError.addressInUse where isAbandoned(address) {
-      unlink(path)
-      return try adopt(open(address, backlog: backlog), .local, path: path)
-    }
-  }
-
-  private static func adopt(_ descriptor: CInt, _ kind: SocketKind, path: String?) throws(UVError) -> Listener
-  {
-    do {
-      return try Listener(adopting: descriptor, kind: kind, path: path)
-    } catch {
-      Glibc.close(descriptor)
-      throw error
-    }
-  }
-
   private static func open(_ address: NativeAddress, backlog: Int) throws(UVError) -> CInt {
-    let descriptor = try newSocket(address.family)
-    if address.family != AF_UNIX { setOptions(of: descriptor) }
+    let descriptor = socket(
+      address.family, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    if descriptor < 0 { throw UVError(systemError: errno) }
+    setOptions(of: descriptor)
     let status = address.withSocketAddress { Glibc.bind(descriptor, $0, $1) }
     if status == 0, listen(descriptor, CInt(clamping: backlog)) == 0 { return descriptor }
     let error = UVError(systemError: errno)
     Glibc.close(descriptor)
     throw error
-  }
-
-  private static func newSocket(_ family: CInt, _ kind: __socket_type = SOCK_STREAM) throws(UVError) -> CInt {
-    let type = kind.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-    let descriptor = socket(family, CInt(type), 0)
-    if descriptor < 0 { throw UVError(systemError: errno) }
-    return descriptor
   }
 
   /// Accepted sockets inherit these options on Linux, which saves three calls for each connection.
@@ -79,13 +55,5 @@ extension Listener {
   private static func limitWaiting(of descriptor: CInt, to timeout: Duration) {
     let milliseconds = CInt(clamping: max(timeout.nanoseconds / 1_000_000, 1))
     setSocketOption(TCP_USER_TIMEOUT, at: CInt(IPPROTO_TCP), of: descriptor, to: milliseconds)
-  }
-
-  /// True if the socket file has no listener. The probe is a datagram socket: a listener refuses it for its type
-  /// (EPROTOTYPE) and sees no connection.
-  private static func isAbandoned(_ address: NativeAddress) -> Bool {
-    guard let probe = try? newSocket(AF_UNIX, SOCK_DGRAM) else { return false }
-    defer { Glibc.close(probe) }
-    return address.withSocketAddress { Glibc.connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
   }
 }

@@ -9,8 +9,6 @@ import Glibc
 public final class Listener: Handle {
   let descriptor: CInt
   private let kind: SocketKind
-  /// The socket file to remove when it is closed.
-  private let path: String?
   private let arrivals = WaitQueue()
   private var isPolling = false
   /// A connection may have arrived since the last accept(2).
@@ -26,15 +24,16 @@ public final class Listener: Handle {
   /// client hardly notices it.
   private static let restWithoutDescriptors = Duration.milliseconds(50)
 
-  init(adopting descriptor: CInt, kind: SocketKind, path: String?) throws(UVError) {
+  /// Takes over a listening socket that does not block.
+  package init(adopting descriptor: CInt) throws(UVError) {
     self.descriptor = descriptor
-    self.kind = kind
-    self.path = path
-    self.localAddress = NativeAddress { address, length in
+    let localAddress = NativeAddress { address, length in
       var size = socklen_t(length.pointee)
       defer { length.pointee = CInt(size) }
       return getsockname(descriptor, address, &size)
     }.flatMap(SocketAddress.init)
+    self.localAddress = localAddress
+    kind = localAddress == nil ? .local : .tcp
     try super.init(uv_poll_t.self) { uv_poll_init(EventLoop.shared.raw, $0, descriptor) }
   }
 
@@ -64,7 +63,6 @@ public final class Listener: Handle {
 
   override func willClose() {
     Glibc.close(descriptor)
-    if let path { unlink(path) }
     arrivals.wakeAll()
   }
 

@@ -1,5 +1,6 @@
 import CUV
 import DequeModule
+import Glibc
 
 /// Receives signals to this process. While it is open, their default action is replaced.
 @LoopActor
@@ -72,4 +73,20 @@ private final class SignalHandle: Handle {
           LoopActor.enter { owner.onArrival() }
         }, signal.rawValue))
   }
+}
+
+/// The signals that this program sends or receives.
+public enum Signal: CInt, Sendable {
+  /// SIGINT, Control-C
+  case interrupt = 2
+  /// SIGKILL; cannot be watched.
+  case kill = 9
+  /// SIGUSR1, for tests
+  case user1 = 10
+  /// SIGUSR2, for tests
+  case user2 = 12
+  /// SIGTERM
+  case terminate = 15
+  /// SIGCHLD
+  case child = 17
 }

@@ -2,7 +2,7 @@ import COpenSSL
 import Glibc
 
 /// Why a TLS connection failed.
-public enum TLSError: Error, Equatable {
+enum TLSError: Error, Equatable {
   /// The certificate was not issued by a trusted authority; OpenSSL's reason.
   case untrustedCertificate(String)
   /// The certificate has expired, or is not valid yet; OpenSSL's reason.
@@ -21,7 +21,7 @@ public enum TLSError: Error, Equatable {
 
 extension TLSError: CustomStringConvertible {
   /// The error in words.
-  public var description: String {
+  var description: String {
     switch self {
     case .untrustedCertificate(let reason): "the server's certificate is not trusted: \(reason)"
     case .certificateNotValidNow(let reason): "the server's certificate is not valid now: \(reason)"

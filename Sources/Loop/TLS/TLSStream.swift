@@ -1,10 +1,10 @@
-public import Bytes
+import Bytes
 
 /// A TLS connection over another stream, which it owns: no other code reads, writes or closes the transport.
 @LoopActor
-public final class TLSStream: ByteStream {
+final class TLSStream: ByteStream {
   /// Decrypted bytes that were not taken yet.
-  public var inbound = ByteBuffer()
+  var inbound = ByteBuffer()
 
   let transport: any ByteStream
   private let engine: TLSEngine
@@ -19,10 +19,8 @@ public final class TLSStream: ByteStream {
     self.sender = TLSSender(engine, over: transport)
   }
 
-  /// Does the handshake of a client and verifies that the certificate is for `serverName`, a name or an IP address.
-  ///
-  /// - Throws: `TLSError`, the error of the transport, `CancellationError`. The transport is closed then.
-  public static func client(
+  /// See `SocketStream.startTLS`.
+  static func client(
     over transport: any ByteStream, serverName: String, trust: TLSTrust = .system
   ) async throws -> TLSStream {
     do {
@@ -62,7 +60,7 @@ public final class TLSStream: ByteStream {
   // MARK: Reading
 
   /// Waits until more bytes are in `inbound`; false after the peer's close_notify.
-  public func fill() async throws -> Bool {
+  func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
       try throwIfBroken()
@@ -86,20 +84,20 @@ public final class TLSStream: ByteStream {
   }
 
   /// Reserves memory for `count` bytes.
-  public func prepare(forTotal count: Int) {
+  func prepare(forTotal count: Int) {
     if count > inbound.count { inbound.reserve(count - inbound.count) }
   }
 
   /// Stops reading until a task waits for more.
-  public func pauseInput() { transport.pauseInput() }
+  func pauseInput() { transport.pauseInput() }
 
   /// Waits until the peer has closed or broken the connection.
-  public func untilPeerIsGone() async {
+  func untilPeerIsGone() async {
     if !engine.hasEnded && !isClosed { await transport.untilPeerIsGone() }
   }
 
   /// True once the end of the peer's bytes, or an error, was read.
-  public var isPeerGone: Bool { engine.hasEnded || failure != nil || transport.isPeerGone }
+  var isPeerGone: Bool { engine.hasEnded || failure != nil || transport.isPeerGone }
 
   private func throwIfBroken() throws {
     if let failure { throw failure }
@@ -114,7 +112,7 @@ public final class TLSStream: ByteStream {
   // MARK: Writing
 
   /// Writes the pieces in order, with small neighbours in one record.
-  public func write(_ pieces: [Bytes]) async throws {
+  func write(_ pieces: [Bytes]) async throws {
     try Task.checkCancellation()
     try throwIfBroken()
     do {
@@ -127,17 +125,17 @@ public final class TLSStream: ByteStream {
   }
 
   /// nil while nothing waits for the peer, else a count that grows whenever the peer takes some of it.
-  public var outputProgress: Int? { transport.outputProgress }
+  var outputProgress: Int? { transport.outputProgress }
 
   /// Waits until the operating system has taken all written bytes.
-  public func flush() async throws {
+  func flush() async throws {
     try throwIfBroken()
     try await sender.wait(forLessThan: 1)
     try await transport.flush()
   }
 
   /// Sends close_notify, then FIN.
-  public func shutdownOutput() async throws {
+  func shutdownOutput() async throws {
     try throwIfBroken()
     engine.end()
     sender.start()
@@ -148,19 +146,19 @@ public final class TLSStream: ByteStream {
   // MARK: Closing
 
   /// Closes the connection and waits until its resources are free. Sends close_notify if the socket takes it at once.
-  public func close() async {
+  func close() async {
     sendCloseNotify()
     await transport.close()
   }
 
   /// Begins to close, without waiting.
-  public func abort() {
+  func abort() {
     sendCloseNotify()
     transport.abort()
   }
 
   /// Begins to close, and drops what waits for the peer.
-  public func reset() {
+  func reset() {
     isClosed = true
     transport.reset()
   }
@@ -192,5 +190,15 @@ extension [Bytes] {
     }
     joined.append(small.takeAll())
     return joined
+  }
+}
+
+extension SocketStream {
+  /// A TLS connection over this one: does the handshake of a client and verifies that the certificate is for `serverName`, a
+  /// name or an IP address. From now on only the returned stream is used.
+  ///
+  /// - Throws: `TLSError`, `UVError`, `CancellationError`. The connection is closed then.
+  public func startTLS(serverName: String, trust: TLSTrust = .system) async throws -> any ByteStream {
+    try await TLSStream.client(over: self, serverName: serverName, trust: trust)
   }
 }

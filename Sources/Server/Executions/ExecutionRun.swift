@@ -118,7 +118,7 @@ final class ExecutionRun {
     self.kernel = kernel
     execution.kernelTaken()
     let metadata = try await prepareEnvironment(in: kernel)
-    let request = try await kernel.session.execution(ofLong: order.code, metadata: metadata)
+    let request = try await kernel.session.execution(of: order.code, metadata: metadata)
     if execution.isInterrupted { return await tellCalledOff() }
     if let reason = context.takeLoss() { await tellRestart(reason) }
     self.request = request
@@ -170,10 +170,9 @@ final class ExecutionRun {
       let mark = OutputMark()
       self.mark = mark
       try? await withDeadline(Self.afterthoughtLimit) {
-        let code = JSONString.contents(of: printing(mark.text))
-        let request = kernel.session.execution(of: code, isSilent: true)
+        let request = kernel.session.silentExecution(of: printing(mark.text))
         for try await message in try await kernel.replies(to: request) {
-          if message.isReply, (try? message.content())?["status"]?.isString("ok") != true { return }
+          if message.isReply, message.failure != nil { return }
           await self.receiveUnsolicited(message)
         }
         try await mark.isPrinted.get()

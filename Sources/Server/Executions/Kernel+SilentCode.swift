@@ -8,16 +8,14 @@ extension Kernel {
   ///
   /// - Throws: `SilentCodeFailure` if it fails; `KernelEnd`.
   func runSilently(_ code: String) async throws {
-    let request = session.execution(of: JSONString.contents(of: code), isSilent: true)
+    let request = session.silentExecution(of: code)
     var failure: String? = "an interrupt hit it"
     var isReplied = false
     for try await message in try await replies(to: request) {
       if message.isIdle, !isReplied { LoopActor.task { await self.concludeIfLost(request) } }
       guard message.isReply else { continue }
       isReplied = true
-      let content = try? message.content()
-      let isDone = content?["status"]?.isString("ok") == true
-      failure = isDone ? nil : content?["evalue"]?.excerpt() ?? "no reason given"
+      failure = message.failure
     }
     if let failure { throw SilentCodeFailure(description: failure) }
   }

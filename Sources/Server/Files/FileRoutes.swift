@@ -1,18 +1,18 @@
 import HTTPServer
-public import Loop
+import Loop
 import Bytes
 import Wire
-public import Workspace
+import Workspace
 
 /// The routes that list, read, write and delete what is in the workspace.
 @LoopActor
-public struct FileRoutes {
+struct FileRoutes {
   private let workspace: Directory
   /// Conditional writes of one file are done one after the other, so that each finds what the one before it has left.
   private let locks = FileLocks()
 
   /// Routes for all that is beneath `workspace`.
-  public init(_ workspace: Directory) { self.workspace = workspace }
+  init(_ workspace: Directory) { self.workspace = workspace }
 
   /// Adds them to `router`.
   func add(to router: inout Router) {

@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a file is, by the ending of its name.
+/// Media types: what a file is by the ending of its name, and what a body is by its `Content-Type`.
 ///
 /// A table of our own, of what people exchange, and not the machine's: every machine answers alike.
 enum MediaTypes {
@@ -11,6 +11,16 @@ enum MediaTypes {
   static func contentType(of name: Bytes) -> String {
     guard let type = type(of: name) else { return unknown }
     return type.hasPrefix("text/") ? type + "; charset=utf-8" : type
+  }
+
+  /// True for `application/json` and types that are JSON by their suffix, with or without parameters (RFC 9110, 8.3.1).
+  static func isJSON(_ field: Bytes?) -> Bool {
+    // RFC 6838, 4.2: the names before and behind the slash have at most 127 characters each.
+    guard
+      let type = field?.prefix(upTo: UInt8(ascii: ";")).trimming({ $0 == 0x20 || $0 == 0x09 })
+        .ascii(atMost: 255)?.lowercased()
+    else { return false }
+    return type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json"))
   }
 
   /// The ending counts without case; a name that is nothing but an ending has none.

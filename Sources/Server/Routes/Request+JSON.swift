@@ -14,7 +14,7 @@ extension Request {
   func json<R: Sendable>(
     limit: Int, allowsEmpty: Bool = false, read: @escaping @Sendable (RequestFields) throws -> R
   ) async throws -> R {
-    let isJSON = MediaType.isJSON(fields.first("Content-Type"))
+    let isJSON = MediaTypes.isJSON(fields.first("Content-Type"))
     let isEmpty = allowsEmpty && body.length == 0
     if !isJSON, !isEmpty {
       throw HTTPErrorResponse(415, "The body should be JSON, and its Content-Type application/json")

@@ -3,7 +3,7 @@ public import Bytes
 /// An entity tag: `"abc"`, or weak `W/"abc"` (RFC 9110, 8.8.3).
 public struct EntityTag: Sendable, Equatable {
   /// The text between the quotes.
-  public let opaque: Bytes
+  let opaque: Bytes
   /// True if equal tags mean equivalent representations, not the same bytes.
   let isWeak: Bool
 

@@ -14,7 +14,7 @@ enum HTTPFieldParser {
     let lines = Bytes(copying: span.extracting(range))
     var position = range.lowerBound
     while position < range.upperBound {
-      guard fields.count < maximumCount else {
+      guard fields.lines.count < maximumCount else {
         throw HTTPProtocolError(.fieldsTooLong, "More than \(maximumCount) header fields")
       }
       let name = try parseName(span, at: &position)

@@ -7,29 +7,30 @@ public import Bytes
 /// `HTTPField.Name` has a second, lowercase string for each name.
 public struct HTTPFields: Sendable {
   /// One field line.
-  public struct Field: Sendable, Equatable {
+  struct Field: Sendable, Equatable {
     /// The name in the case in which it came. Parsed names are ASCII.
-    public var name: String
+    var name: String
     /// The value without the white space around it. It need not be UTF-8.
-    public var value: Bytes
+    var value: Bytes
 
     /// A field with `name` and `value`.
-    public init(name: String, value: Bytes) {
+    init(name: String, value: Bytes) {
       self.name = name
       self.value = value
     }
   }
 
-  private var fields: [Field] = []
+  /// The field lines in their order.
+  private(set) var lines: [Field] = []
 
   /// No fields.
   public init() {}
 
-  mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
+  mutating func reserveCapacity(_ count: Int) { lines.reserveCapacity(count) }
 
   /// Adds a field after the others, even if there is one of that name.
-  public mutating func append(_ name: String, _ value: Bytes) {
-    fields.append(Field(name: name, value: value))
+  mutating func append(_ name: String, _ value: Bytes) {
+    lines.append(Field(name: name, value: value))
   }
 
   /// The same with the UTF-8 of `value`.
@@ -37,13 +38,13 @@ public struct HTTPFields: Sendable {
 
   /// The value of the first field called `name`.
   public func first(_ name: String) -> Bytes? {
-    for field in fields where Self.isSame(field.name, name) { return field.value }
+    for field in lines where Self.isSame(field.name, name) { return field.value }
     return nil
   }
 
   /// The values of all fields called `name`, in their order.
   public func all(_ name: String) -> [Bytes] {
-    fields.filter { Self.isSame($0.name, name) }.map(\.value)
+    lines.filter { Self.isSame($0.name, name) }.map(\.value)
   }
 
   /// The values of all fields called `name`, joined with commas (RFC 9110, 5.3); nil if there are none.
@@ -55,7 +56,7 @@ public struct HTTPFields: Sendable {
   /// The value of the first field called `name`, and how many there are.
   func occurrences(_ name: String) -> (first: Bytes?, count: Int) {
     var found: (first: Bytes?, count: Int) = (nil, 0)
-    for field in fields where Self.isSame(field.name, name) {
+    for field in lines where Self.isSame(field.name, name) {
       if found.count == 0 { found.first = field.value }
       found.count += 1
     }
@@ -64,7 +65,7 @@ public struct HTTPFields: Sendable {
 
   /// Removes all fields called `name`.
   public mutating func remove(_ name: String) {
-    fields.removeAll { Self.isSame($0.name, name) }
+    lines.removeAll { Self.isSame($0.name, name) }
   }
 
   /// Replaces all fields called `name` with one.
@@ -74,8 +75,8 @@ public struct HTTPFields: Sendable {
   }
 
   /// True if a field called `name` has `token` in its comma-separated list, compared without case (RFC 9110, 5.6.1).
-  public func list(_ name: String, contains token: StaticString) -> Bool {
-    for field in fields where Self.isSame(field.name, name) {
+  func list(_ name: String, contains token: StaticString) -> Bool {
+    for field in lines where Self.isSame(field.name, name) {
       for element in field.value.split(separator: UInt8(ascii: ",")) {
         if element.trimmingBlanks().isEqual(ignoringCaseTo: token) { return true }
       }
@@ -94,26 +95,17 @@ public struct HTTPFields: Sendable {
   }
 }
 
-extension HTTPFields: RandomAccessCollection {
-  /// The first field's index.
-  public var startIndex: Int { 0 }
-  /// The index after the last field's.
-  public var endIndex: Int { fields.count }
-  /// The field at `index`.
-  public subscript(index: Int) -> Field { fields[index] }
-}
-
 extension HTTPFields: Equatable {
   /// True if both have the same fields in the same order, names compared without case.
   public static func == (left: HTTPFields, right: HTTPFields) -> Bool {
-    left.elementsEqual(right) { isSame($0.name, $1.name) && $0.value == $1.value }
+    left.lines.elementsEqual(right.lines) { isSame($0.name, $1.name) && $0.value == $1.value }
   }
 }
 
 extension HTTPFields: ExpressibleByDictionaryLiteral {
   /// Fields in the order of the literal; names may repeat.
   public init(dictionaryLiteral elements: (String, String)...) {
-    fields = elements.map { Field(name: $0.0, value: Bytes($0.1)) }
+    lines = elements.map { Field(name: $0.0, value: Bytes($0.1)) }
   }
 }
 

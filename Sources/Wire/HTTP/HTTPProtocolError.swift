@@ -41,7 +41,7 @@ public struct HTTPProtocolError: Error, Sendable, Equatable {
   }
 
   /// The kind of fault.
-  public let kind: Kind
+  let kind: Kind
   /// One line for people.
   public let message: String
 

@@ -7,7 +7,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
   /// The request target as it was sent; `RequestTarget` parses it.
   public var target: Bytes
   /// The client's version.
-  public var version: HTTPVersion
+  var version: HTTPVersion
   /// The header fields.
   public var fields: HTTPFields
 
@@ -34,7 +34,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
   /// Writes the head with its empty line.
   ///
   /// Throws `unwritable` if the result would not be one head: line breaks, white space in the target.
-  public func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
+  func encode(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     guard !method.isEmpty, method.utf8.allSatisfy(\.isToken) else {
       throw HTTPProtocolError(.unwritable, "A method that is not a token")
     }

@@ -5,14 +5,14 @@ public struct HTTPResponseHead: Sendable, Equatable {
   /// The status, of three digits.
   public var status: Int
   /// The reason phrase, for people; may be empty.
-  public var reason: String
+  var reason: String
   /// The server's version.
-  public var version: HTTPVersion
+  var version: HTTPVersion
   /// The header fields.
-  public var fields: HTTPFields
+  var fields: HTTPFields
 
   /// A response head. The default `reason` is the registered one of `status`.
-  public init(
+  init(
     status: Int, reason: String? = nil, version: HTTPVersion = .http11, fields: HTTPFields = HTTPFields()
   ) {
     self.status = status
@@ -76,8 +76,8 @@ extension HTTPFields {
   /// that are no tokens.
   public func encodeLines(into buffer: inout ByteBuffer) throws(HTTPProtocolError) {
     // With room for the empty line.
-    buffer.reserve(reduce(2) { $0 + $1.name.utf8.count + $1.value.count + 4 })
-    for field in self {
+    buffer.reserve(lines.reduce(2) { $0 + $1.name.utf8.count + $1.value.count + 4 })
+    for field in lines {
       guard field.isWritable else {
         throw HTTPProtocolError(
           .unwritable, "A field with a malformed name or value: \(field.name.debugDescription)")

@@ -1,6 +1,6 @@
 public import Bytes
 
-/// Parses the responses of a connection.
+/// Parses the responses of a connection to requests with one method.
 ///
 /// Interim responses (1xx) are skipped, except 101: the bytes after its `.end` belong to the other protocol and stay in
 /// the buffer. An error is final.
@@ -16,10 +16,8 @@ public struct HTTPResponseParser: Sendable {
     case failed(HTTPProtocolError)
   }
 
-  /// The method of the request whose response comes next: a response to `HEAD` has no body, whatever its fields say. Set
-  /// it before each request.
-  public var requestMethod: String
-
+  /// The method of the request: a response to `HEAD` has no body, whatever its fields say.
+  private let requestMethod: String
   private let limits: HTTPLimits
   private var state = State.head(HTTPSectionScanner())
   private var interimResponses = 0

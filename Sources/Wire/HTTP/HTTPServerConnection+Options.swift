@@ -38,7 +38,7 @@ extension HTTPServerConnection {
   /// For how many nanoseconds the driver may wait for more bytes.
   public struct Timeouts: Sendable {
     /// The longest time that can be added to a clock.
-    public static let never = UInt64.max / 4
+    static let never = UInt64.max / 4
 
     /// For a next request. The connection is closed then.
     public var idle = never

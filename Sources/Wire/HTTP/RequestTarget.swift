@@ -5,7 +5,7 @@ public struct RequestTarget: Sendable, Equatable {
   /// The path as it was sent, not decoded. It begins with `/`, or is `*` for a request about the whole server.
   public let path: Bytes
   /// The text after the first `?`, as it was sent; nil if there is none.
-  public let query: Bytes?
+  let query: Bytes?
   /// The host of a target in absolute form, which overrides the `Host` field (RFC 9112, 3.2.2).
   public let host: HTTPHost?
 
@@ -18,7 +18,7 @@ public struct RequestTarget: Sendable, Equatable {
 
   /// Parses `target` in origin form, absolute form, and `*` for `OPTIONS`. Throws `malformedTarget` for others, such as
   /// that of `CONNECT`.
-  public init(_ target: Bytes, method: String) throws(HTTPProtocolError) {
+  init(_ target: Bytes, method: String) throws(HTTPProtocolError) {
     let isOfServer = method == "OPTIONS" && target.isEqual(to: "*")
     if isOfServer || (!target.isEmpty && target[0] == UInt8(ascii: "/")) {
       self.init(origin: target, host: nil)

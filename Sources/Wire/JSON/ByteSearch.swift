@@ -88,15 +88,6 @@ enum NotLineOfASCII: ByteTest {
   }
 }
 
-/// Non-ASCII bytes.
-enum NotASCII: ByteTest {
-  @inline(__always)
-  static func flags(_ word: UInt64) -> UInt64 { word & .highBits }
-
-  @inline(__always)
-  static func flags(_ block: SIMD8<UInt64>) -> SIMD8<UInt64> { block & SIMD8(repeating: .highBits) }
-}
-
 extension UInt64 {
   static var ones: UInt64 { 0x0101_0101_0101_0101 }
   static var highBits: UInt64 { 0x8080_8080_8080_8080 }

@@ -1,7 +1,7 @@
 /// Why bytes are not JSON as RFC 8259 has it.
 public struct JSONError: Error, Equatable, Sendable {
   /// What was wrong.
-  public enum Kind: Sendable {
+  enum Kind: Sendable {
     /// The bytes end within a value.
     case unexpectedEnd
     /// A byte that cannot stand where it stands (`NaN`, single quotes and comments included).
@@ -23,9 +23,9 @@ public struct JSONError: Error, Equatable, Sendable {
   }
 
   /// What was wrong.
-  public let kind: Kind
+  let kind: Kind
   /// Where, in bytes from the front.
-  public let offset: Int
+  let offset: Int
 
   init(_ kind: Kind, at offset: Int) {
     self.kind = kind

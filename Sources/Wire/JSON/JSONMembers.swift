@@ -2,7 +2,7 @@ import Bytes
 
 extension JSONSlice {
   /// The members of an object in their order, also those that are named twice; none where the value is no object.
-  public var members: JSONMembers { JSONMembers(object: self) }
+  var members: JSONMembers { JSONMembers(object: self) }
 
   /// The elements of an array in their order; none where the value is no array.
   public var elements: JSONElements { JSONElements(array: self) }
@@ -35,14 +35,14 @@ extension JSONSlice {
 }
 
 /// The members of an object.
-public struct JSONMembers: Sequence, Sendable {
+struct JSONMembers: Sequence, Sendable {
   let object: JSONSlice
 
   /// Starts at the first member.
-  public func makeIterator() -> Iterator { Iterator(object: object) }
+  func makeIterator() -> Iterator { Iterator(object: object) }
 
   /// Goes through the members.
-  public struct Iterator: IteratorProtocol {
+  struct Iterator: IteratorProtocol {
     private let object: JSONSlice
     private var cursor: JSONCursor
 
@@ -52,7 +52,7 @@ public struct JSONMembers: Sequence, Sendable {
     }
 
     /// The next member: its key, a string that is still escaped, and its value.
-    public mutating func next() -> (key: JSONSlice, value: JSONSlice)? {
+    mutating func next() -> (key: JSONSlice, value: JSONSlice)? {
       guard let member = object.bytes.withSpan({ cursor.nextMember(in: $0) }) else { return nil }
       return (object.part(member.key), object.part(member.value))
     }

@@ -46,17 +46,12 @@ extension JSONSlice {
   public var stringContents: Bytes { kind == .string ? bytes[1..<bytes.count - 1] : Bytes() }
 
   /// The value of a number that is written without a fraction and without an exponent, and fits.
-  public var integer: Int64? { isShortNumber ? Int64(description) : nil }
+  public var integer: Int64? {
+    kind == .number && bytes.count <= Self.longestNumber ? Int64(description) : nil
+  }
 
   /// Longer than any that a program writes.
   private static let longestNumber = 1024
-  private var isShortNumber: Bool { kind == .number && bytes.count <= Self.longestNumber }
-
-  /// The nearest value of a number; nil where the value is no number, is beyond all finite ones, or has more than 1024 digits.
-  public var number: Double? {
-    guard isShortNumber, let value = Double(description), value.isFinite else { return nil }
-    return value
-  }
 
   /// The value as one line of ASCII, for newline-delimited JSON; see `ASCIILine`. Where it is one already, these are the
   /// bytes as they are.

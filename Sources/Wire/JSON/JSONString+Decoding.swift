@@ -1,8 +1,8 @@
-public import Bytes
+import Bytes
 
 extension JSONString {
   /// The text that `contents` say, as UTF-8. Lone surrogates become U+FFFD.
-  public static func decode(contents: Bytes) -> Bytes {
+  static func decode(contents: Bytes) -> Bytes {
     contents.withSpan { span in
       var end = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
       guard end < span.count else { return contents }

@@ -8,19 +8,14 @@ public enum JSONString {
   public static func quote(_ text: String) -> Bytes { quote(Bytes(text)) }
 
   /// The JSON string that says `text`, which is UTF-8, quotes included.
-  public static func quote(_ text: Bytes) -> Bytes {
+  static func quote(_ text: Bytes) -> Bytes {
     var buffer = ByteBuffer()
     append(quoting: text, to: &buffer)
     return buffer.takeAll()
   }
 
-  /// Appends the JSON string that says `text`, quotes included. Only what must be escaped is.
-  public static func append(quoting text: String, to buffer: inout ByteBuffer) {
-    append(quoting: Bytes(text), to: &buffer)
-  }
-
-  /// The same for `bytes`, which are UTF-8.
-  public static func append(quoting bytes: Bytes, to buffer: inout ByteBuffer) {
+  /// Appends the JSON string that says `bytes`, which are UTF-8, quotes included. Only what must be escaped is.
+  static func append(quoting bytes: Bytes, to buffer: inout ByteBuffer) {
     buffer.reserve(bytes.count + 2)
     buffer.append(UInt8(ascii: "\""))
     var start = 0

@@ -53,7 +53,7 @@ public struct JSONWriter: ~Copyable {
   }
 
   /// Writes any key.
-  public mutating func key(text name: String) { key(json: JSONString.quote(name)) }
+  mutating func key(text name: String) { key(json: JSONString.quote(name)) }
 
   /// Writes a key that is a JSON string already.
   public mutating func key(json name: Bytes) {

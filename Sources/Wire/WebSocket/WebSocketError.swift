@@ -1,7 +1,7 @@
 /// Why a WebSocket cannot be opened, or cannot go on.
 public struct WebSocketError: Error, Equatable, Sendable {
   /// What was wrong.
-  public enum Kind: Equatable, Sendable {
+  enum Kind: Equatable, Sendable {
     /// The peer answered the handshake with this status.
     case refused(status: Int)
     /// The peer's answer to the handshake is not that of RFC 6455 section 4.2.2.
@@ -15,9 +15,9 @@ public struct WebSocketError: Error, Equatable, Sendable {
   }
 
   /// What was wrong.
-  public let kind: Kind
+  let kind: Kind
   /// One line for people.
-  public let message: String
+  let message: String
 
   init(_ kind: Kind, _ message: String) {
     self.kind = kind

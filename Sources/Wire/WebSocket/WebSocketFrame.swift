@@ -18,11 +18,11 @@ public enum WebSocketFrame {
     case pong = 0xA
 
     /// True for the frames that may stand between those of a message.
-    public var isControl: Bool { rawValue >= 0x8 }
+    var isControl: Bool { rawValue >= 0x8 }
   }
 
   /// The most bytes of a control frame's payload (RFC 6455 section 5.5).
-  public static let maximumControlLength = 125
+  static let maximumControlLength = 125
 
   /// A frame whose payload is all of `payload` in turn. A message of one frame is final; of several, the last one is.
   ///

@@ -28,7 +28,7 @@ public struct WebSocketHandshake: Sendable {
     if !subprotocols.isEmpty {
       all.append("Sec-WebSocket-Protocol", Bytes.join(subprotocols, separator: ", "))
     }
-    for field in fields { all.append(field.name, field.value) }
+    for field in fields.lines { all.append(field.name, field.value) }
     return HTTPRequestHead(method: "GET", target: target, fields: all)
   }
 

@@ -1,7 +1,7 @@
 /// Why a peer cannot be spoken to by ZMTP, or not any longer.
 public struct ZMTPError: Error, Equatable, Sendable {
   /// What was wrong.
-  public enum Kind: Equatable, Sendable {
+  enum Kind: Equatable, Sendable {
     /// The peer's first bytes are no greeting of ZMTP 3, or ask for a mechanism other than NULL.
     case invalidGreeting
     /// A frame that is not allowed, or not there.
@@ -15,9 +15,9 @@ public struct ZMTPError: Error, Equatable, Sendable {
   }
 
   /// What was wrong.
-  public let kind: Kind
+  let kind: Kind
   /// One line for people.
-  public let message: String
+  let message: String
 
   init(_ kind: Kind, _ message: String) {
     self.kind = kind

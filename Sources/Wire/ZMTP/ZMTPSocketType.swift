@@ -23,7 +23,7 @@ public enum ZMTPSocketType: String, Sendable {
   public static var subscriptionToAll: StaticString { "\u{1}" }
 
   /// True where sockets of these kinds may be connected (https://rfc.zeromq.org/spec/23/, "The NULL mechanism").
-  public func speaks(to peer: ZMTPSocketType) -> Bool {
+  func speaks(to peer: ZMTPSocketType) -> Bool {
     switch self {
     case .dealer, .router: peer == .dealer || peer == .router
     case .publisher, .extendedPublisher: peer == .subscriber || peer == .extendedSubscriber

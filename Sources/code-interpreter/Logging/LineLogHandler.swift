@@ -1,6 +1,8 @@
 import Logging
 import Loop
 import Wire
+import Bytes
+import ArgumentParser
 
 /// Writes each event as one line to standard error, at once.
 ///
@@ -9,11 +11,11 @@ import Wire
 struct LineLogHandler: LogHandler {
   var logLevel = Logger.Level.info
   var metadata: Logger.Metadata = [:]
-  private let format: any LogLine.Type
+  private let format: LogFormat
   /// How many bytes of a message and of each field are logged. Lines from processes have at most as many.
   private static let longestText = 16 << 10
 
-  init(format: any LogLine.Type) {
+  init(format: LogFormat) {
     self.format = format
   }
 
@@ -40,18 +42,30 @@ struct LineLogHandler: LogHandler {
   }
 }
 
-/// A format of log lines.
-protocol LogLine: Sendable {
-  /// The line, with its newline.
-  static func line(
-    time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
-  ) -> String
-}
+/// The format of log lines.
+enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+  case text, json
 
-/// For people: `2026-01-02T03:04:05.678901Z info request method=GET path=/health status=200`.
-enum TextLogLine: LogLine {
-  static func line(
+  /// A logger that writes to standard error.
+  func logger(level: Logger.Level) -> Logger {
+    var logger = Logger(label: "code-interpreter") { _ in LineLogHandler(format: self) }
+    logger.logLevel = level
+    return logger
+  }
+
+  /// The line, with its newline.
+  fileprivate func line(
     time: String, level: Logger.Level, message: String, fields: [(name: String, value: String)]
+  ) -> String {
+    switch self {
+    case .text: Self.text(time, level, message, fields)
+    case .json: Self.json(time, level, message, fields)
+    }
+  }
+
+  /// For people: `2026-01-02T03:04:05.678901Z info request method=GET path=/health status=200`.
+  private static func text(
+    _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]
   ) -> String {
     var line = "\(time) \(level.rawValue) \(printable(message))"
     for (name, value) in fields {
@@ -59,6 +73,21 @@ enum TextLogLine: LogLine {
       line += value.utf8.contains(UInt8(ascii: " ")) ? "\"\(printable(value))\"" : printable(value)
     }
     return line + "\n"
+  }
+
+  /// For machines that collect logs: one JSON object a line.
+  private static func json(
+    _ time: String, _ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]
+  ) -> String {
+    var json = JSONWriter()
+    json.value(
+      [
+        (name: "time", value: time), (name: "level", value: level.rawValue),
+        (name: "message", value: message),
+      ]
+        + fields)
+    json.endLine()
+    return String(json.takeAll())
   }
 
   /// Line feed, vertical tab, form feed and carriage return.

@@ -1,3 +1,4 @@
+import TestLoop
 import Logging
 
 import Bytes
@@ -11,7 +12,7 @@ import Wire
 @LoopActor
 struct FakeKernel {
   let connection: ConnectionInfo
-  let channel: ZeroMQKernelChannel
+  let channel: ZeroMQChannel
   let shell: ZMTPConnection
   let control: ZMTPConnection
   let iopub: ZMTPConnection
@@ -31,7 +32,7 @@ struct FakeKernel {
     let sockets = try await FakeKernelSockets(connection)
     let accepting = Task { try await sockets.accept() }
     do {
-      channel = try await ZeroMQKernelChannel.open(
+      channel = try await ZeroMQChannel.open(
         connection, by: context.map { .library($0) } ?? .direct, keepsOutput: keepsOutput,
         limits: limits, lossLimit: lossLimit,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -92,7 +93,7 @@ private struct FakeKernelSockets {
   init(_ connection: ConnectionInfo) async throws {
     for port in [ConnectionInfo.Port.iopub, .shell, .control] {
       guard case .path(let path) = connection.endpoint(port) else { throw UVError.invalidArgument }
-      listeners.append(try await Listener.bind(path: path))
+      listeners.append(try Listener.bind(path: path))
     }
   }
 

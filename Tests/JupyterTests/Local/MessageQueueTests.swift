@@ -123,8 +123,9 @@ import Wire
     _ channel: KernelChannelName, _ type: String, _ content: String, of request: String = "request"
   ) throws -> Message {
     try Message(
-      channel: channel, header: Bytes(#"{"msg_id":"x","msg_type":"\#(type)"}"#),
-      parentHeader: Bytes(#"{"msg_id":"\#(request)"}"#), metadata: Bytes(), content: Bytes(content))
+      KernelFrame(
+        channel: channel, header: Bytes(#"{"msg_id":"x","msg_type":"\#(type)"}"#),
+        parentHeader: Bytes(#"{"msg_id":"\#(request)"}"#), metadata: Bytes(), content: Bytes(content)))
   }
 
   private func drain(_ queue: inout MessageQueue) -> [String] {

@@ -70,7 +70,7 @@ import Wire
       let context = try ZeroMQContext()
       let directory = try TemporaryDirectory(prefix: "read-ahead-")
       let path = "\(directory.path)/socket"
-      let listener = try await Listener.bind(path: path)
+      let listener = try Listener.bind(path: path)
       let accepting = Task { @LoopActor in
         let publisher = ZMTPConnection(try await listener.accept(), as: .publisher)
         try await publisher.shakeHands()

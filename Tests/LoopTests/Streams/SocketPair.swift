@@ -1,3 +1,4 @@
+import TestLoop
 import Glibc
 import Bytes
 import Testing
@@ -24,7 +25,7 @@ struct SocketPair {
   static func local() async throws -> SocketPair {
     let directory = try TemporaryDirectory(prefix: "socket-pair-")
     let path = "\(directory.path)/socket"
-    let listener = try await Listener.bind(path: path)
+    let listener = try Listener.bind(path: path)
     async let connected = SocketStream.connect(path: path, timeout: .seconds(10))
     let near = try await listener.accept()
     let far = try await connected

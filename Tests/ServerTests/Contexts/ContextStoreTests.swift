@@ -1,8 +1,8 @@
-import HTTPServer
-import Jupyter
+@testable import HTTPServer
+@testable import Jupyter
 import Logging
-import Loop
-import Bytes
+@testable import Loop
+@testable import Bytes
 import TestLoop
 import Testing
 

@@ -93,7 +93,7 @@ final class FakeChannel: KernelChannel {
 
   func send(_ request: KernelRequest) async throws {
     if isDoomed { return deliver(.success(.died("killed by SIGKILL"))) }
-    if request.header.contains("execute_request") {
+    if request.frame.header.contains("execute_request") {
       executions.append(request)
       try onExecution?(request)
       return
@@ -111,11 +111,12 @@ final class FakeChannel: KernelChannel {
       .success(
         .message(
           try Message(
-            channel: channel,
-            header: Bytes(
-              #"{"msg_id": "k", "session": "\#(session)", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#
-            ),
-            parentHeader: request.header, metadata: "{}", content: Bytes(content)))))
+            KernelFrame(
+              channel: channel,
+              header: Bytes(
+                #"{"msg_id": "k", "session": "\#(session)", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#
+              ),
+              parentHeader: request.frame.header, metadata: "{}", content: Bytes(content))))))
   }
 
   /// The kernel accepts the code.

@@ -119,7 +119,7 @@ import Wire
       let channel = try #require(provider.channels["kernel-1"])
       channel.onExecution = { request in
         try channel.finish(request)
-        guard let code = try JSONSlice.parse(request.content)["code"]?.text.map(String.init),
+        guard let code = try JSONSlice.parse(request.frame.content)["code"]?.text.map(String.init),
           let mark = code.split(separator: "\"").first(where: { $0.hasPrefix("code-interpreter-") })
         else { return }
         try channel.printText("late", to: channel.executions[0])

@@ -24,7 +24,8 @@ enum Messages {
   {
     let header = #"{"msg_id": "k1", "msg_type": "\#(type)", "date": "2026-01-02T03:04:05.678901Z"}"#
     return try Message(
-      channel: channel, header: Bytes(header), parentHeader: #"{"msg_id": "c1"}"#, metadata: "{}",
-      content: Bytes(content))
+      KernelFrame(
+        channel: channel, header: Bytes(header), parentHeader: #"{"msg_id": "c1"}"#, metadata: "{}",
+        content: Bytes(content)))
   }
 }

@@ -10,7 +10,7 @@ import Wire
 @Suite struct RepliesTests {
   @Test func `replies come in order and end after reply and idle`() async throws {
     try await withKernel { kernel, channel in
-      let request = kernel.session.execution(of: "")
+      let request = try await kernel.session.execution(of: "")
       channel.onExecution = {
         try channel.accept($0)
         for text in ["a", "b", "c"] { try channel.printText(text, to: $0) }
@@ -122,7 +122,7 @@ import Wire
   @Test func `a request that has lost its reply ends when a later one is answered`() async throws {
     try await withKernel { kernel, channel in
       channel.onExecution = { try channel.say(.iopub, "status", #"{"execution_state": "idle"}"#, to: $0) }
-      let request = kernel.session.execution(of: "")
+      let request = try await kernel.session.execution(of: "")
       for try await message in try await kernel.replies(to: request) {
         if message.isIdle { LoopActor.task { await kernel.concludeIfLost(request) } }
       }

@@ -1,10 +1,10 @@
-import HTTPServer
+@testable import HTTPServer
 import TestHTTPServer
 import Glibc
-import Loop
-import Bytes
+@testable import Loop
+@testable import Bytes
 import Testing
-import Wire
+@testable import Wire
 import Workspace
 
 @testable import Server

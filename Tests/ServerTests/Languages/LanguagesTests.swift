@@ -1,5 +1,5 @@
-import Jupyter
-import Bytes
+@testable import Jupyter
+@testable import Bytes
 import Testing
 
 @testable import Server

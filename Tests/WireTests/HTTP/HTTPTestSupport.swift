@@ -24,7 +24,7 @@ struct Reading: Equatable, CustomStringConvertible {
   }
 
   mutating func addFields(_ fields: HTTPFields) {
-    for field in fields { lines.append("  \(field.name): \(field.value)") }
+    for field in fields.lines { lines.append("  \(field.name): \(field.value)") }
   }
 
   mutating func addEnd(_ trailers: HTTPFields) {

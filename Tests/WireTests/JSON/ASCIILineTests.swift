@@ -1,6 +1,6 @@
 import Bytes
 import Testing
-import Wire
+@testable import Wire
 
 @Suite struct ASCIILineTests {
   @Test(arguments: [

@@ -1,6 +1,6 @@
 import Bytes
 import Testing
-import Wire
+@testable import Wire
 
 @Suite struct JSONSliceTests {
   @Test func membersAreSlicesOfTheInput() throws {
@@ -59,8 +59,6 @@ import Wire
     #expect(try JSONSlice.parse("-9223372036854775808").integer == Int64.min)
     #expect(try JSONSlice.parse("9223372036854775808").integer == nil)
     #expect(try JSONSlice.parse("1.0").integer == nil)
-    #expect(try JSONSlice.parse("-0.5e-3").number == -0.0005)
-    #expect(try JSONSlice.parse("1e999").number == nil)
     #expect(try JSONSlice.parse("123456789012345678901234567890").bytes == "123456789012345678901234567890")
     #expect(try JSONSlice.parse(#""1""#).integer == nil)
   }

@@ -44,7 +44,6 @@ import Testing
           ByteSearch<NotPlainText>.first(in: span, from: 0), position,
           when: special || byte < 32 || byte > 127)
         expect(ByteSearch<NeedsEscape>.first(in: span, from: 0), position, when: special || byte < 32)
-        expect(ByteSearch<NotASCII>.first(in: span, from: 0), position, when: byte > 127)
         expect(
           ByteSearch<NotLineOfASCII>.first(in: span, from: 0), position,
           when: byte == 0x0A || byte == 0x0D || byte > 127)

@@ -1,6 +1,6 @@
 import Bytes
 import Testing
-import Wire
+@testable import Wire
 
 @Suite struct JSONValidatorTests {
   /// Parses `text` complete, truncated after every byte, and with bytes after it.

@@ -36,7 +36,7 @@ final class ReadAheadChannel: KernelChannel {
   }
 
   func send(_ request: KernelRequest) async throws {
-    if request.channel == .shell {
+    if request.frame.channel == .shell {
       queue.endLoss()
       lastRequest = request.identifier
     }

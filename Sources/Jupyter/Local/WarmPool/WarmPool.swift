@@ -28,9 +28,9 @@ public final class WarmPool: KernelProvider {
 
   /// A kernel that is warm or starting.
   private final class Entry {
-    let start: Task<WarmKernel, any Error>
+    let start: Task<KernelConnection, any Error>
     var isReady = false
-    init(_ start: Task<WarmKernel, any Error>) { self.start = start }
+    init(_ start: Task<KernelConnection, any Error>) { self.start = start }
   }
 
   /// True if `size` kernels are warm.
@@ -105,16 +105,18 @@ public final class WarmPool: KernelProvider {
     while !waiting.isEmpty {
       guard let kernel = try? await waiting.removeFirst().start.value else { continue }
       // It may have died a moment ago, or have loaded packages that have changed since.
-      guard provider.isFresh(kernel.connection.identifier) else {
-        LoopActor.task { await self.provider.kill(kernel.connection.identifier) }
+      guard provider.isFresh(kernel.identifier) else {
+        LoopActor.task { await self.provider.kill(kernel.identifier) }
         continue
       }
       do {
         if !directory.hasSameBytes(as: self.directory) { try await kernel.move(to: directory) }
-        return kernel.taken
+        var taken = kernel
+        taken.isWarm = true
+        return taken
       } catch {
         logger.info("a warm kernel could not be used", metadata: ["reason": "\(error)"])
-        await provider.kill(kernel.connection.identifier)
+        await provider.kill(kernel.identifier)
       }
     }
     return nil
@@ -151,10 +153,11 @@ public final class WarmPool: KernelProvider {
     }
   }
 
-  private func makeKernel(_ spec: KernelSpec) async throws -> WarmKernel {
+  private func makeKernel(_ spec: KernelSpec) async throws -> KernelConnection {
     let connection = try await provider.start(spec, in: directory, environment: [:])
     do {
-      return try await WarmKernel(connection)
+      try await connection.warmUp()
+      return connection
     } catch {
       await provider.kill(connection.identifier)
       throw error
@@ -162,12 +165,12 @@ public final class WarmPool: KernelProvider {
   }
 
   /// Replaces a kernel that dies while it waits.
-  private func watch(_ kernel: WarmKernel, _ entry: Entry) async {
-    await provider.untilGone(kernel.connection.identifier)
+  private func watch(_ kernel: KernelConnection, _ entry: Entry) async {
+    await provider.untilGone(kernel.identifier)
     guard waiting.contains(where: { $0 === entry }), !isClosed else { return }
     logger.warning("a warm kernel died")
     waiting.removeAll { $0 === entry }
-    await provider.kill(kernel.connection.identifier)
+    await provider.kill(kernel.identifier)
     refill(after: Self.pauseAfterFailure)
   }
 }

@@ -8,7 +8,7 @@ import Bytes
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#introduction
 @LoopActor
-final class ZeroMQKernelChannel: KernelChannel {
+final class ZeroMQChannel: KernelChannel {
   /// How long to wait for the last messages of a dead kernel if its connections do not end with it, because a child process
   /// holds them.
   private static let drainLimit: Duration = .milliseconds(100)
@@ -48,7 +48,7 @@ final class ZeroMQKernelChannel: KernelChannel {
   static func open(
     _ connection: ConnectionInfo, by maker: KernelSocketMaker, keepsOutput: Bool, limits: KernelLimits,
     lossLimit: Duration = lossLimit, logger: Logger, hasEnded: @escaping @LoopActor () -> Bool = { false }
-  ) async throws -> ZeroMQKernelChannel {
+  ) async throws -> ZeroMQChannel {
     let sockets: KernelSockets
     do {
       sockets = try await KernelSockets(
@@ -56,7 +56,7 @@ final class ZeroMQKernelChannel: KernelChannel {
     } catch let error as UVError where error == .protocolError {
       throw KernelFramingError("The kernel does not speak ZMTP 3")
     }
-    return ZeroMQKernelChannel(
+    return ZeroMQChannel(
       sockets, key: connection.key, limits: limits, lossLimit: lossLimit, logger: logger, hasEnded: hasEnded)
   }
 
@@ -77,15 +77,15 @@ final class ZeroMQKernelChannel: KernelChannel {
 
   func send(_ request: KernelRequest) async throws {
     let socket =
-      switch request.channel {
+      switch request.frame.channel {
       case .shell: sockets.shell
       case .control: sockets.control
       default: throw UVError.notConnected
       }
-    let parts = try await Computation.run(over: request.length) { [authentication] in
+    let parts = try await Computation.run(over: request.frame.length) { [authentication] in
       ZeroMQFraming.encode(request.frame, sign: authentication.signature(of:))
     }
-    if request.channel == .shell {
+    if request.frame.channel == .shell {
       lastRequest = request.identifier
       // libzmq does not report what its peer has not read.
       if !sockets.tellWhatIsLost, hasEnded() { missedRequest = request.identifier }

@@ -2,14 +2,14 @@ import Loop
 import Bytes
 import TestLoop
 import Testing
-import Wire
+@testable import Wire
 
 @testable import Jupyter
 
 /// What makes the sockets.
 private let both = [ZeroMQImplementation.direct, .library]
 
-@Suite struct ZeroMQKernelChannelTests {
+@Suite struct ZeroMQChannelTests {
   @Test(arguments: both)
   func `a request is signed, and its reply and output are received`(by: ZeroMQImplementation)
     async throws
@@ -138,7 +138,7 @@ private let both = [ZeroMQImplementation.direct, .library]
   @Test(arguments: both)
   func `a pending request on control fails when control is lost`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { kernel, channel in
-      let asking = Task { @LoopActor in try await channel.ask(ControlRequest.interrupt.make()) }
+      let asking = Task { @LoopActor in try await channel.ask(MessageSession().interrupt()) }
       _ = try await kernel.control.next()
       kernel.control.close()
       await #expect(throws: UVError.endOfFile) { try await asking.value }
@@ -165,7 +165,7 @@ private let both = [ZeroMQImplementation.direct, .library]
       try await kernel.publish("last words")
       for connection in [kernel.iopub, kernel.shell, kernel.control] { await connection.stream.close() }
       try await channel.send(MessageSession().kernelInformation())
-      try await channel.send(ControlRequest.interrupt.make())
+      try await channel.send(MessageSession().interrupt())
       channel.kernelDied("killed by SIGKILL")
       #expect(try await channel.next().summary == "iopub:last words")
       #expect(try await channel.next().summary == "killed by SIGKILL")
@@ -259,7 +259,7 @@ private let both = [ZeroMQImplementation.direct, .library]
       for _ in 0..<100 { try await kernel.control.send(kernel.encode("reply")) }
       // Behind them, so that they were taken.
       let answering = Task { try await kernel.answer(on: kernel.control) }
-      try await channel.ask(ControlRequest.interrupt.make())
+      try await channel.ask(MessageSession().interrupt())
       try await answering.value
       try await kernel.publish("stream")
       #expect(try await channel.next().summary == "iopub:stream")
@@ -277,7 +277,7 @@ private let both = [ZeroMQImplementation.direct, .library]
         for _ in 0..<1000 { try await kernel.publish("flood", content: content) }
       }
       let answering = Task { try await kernel.answer(on: kernel.control) }
-      try await channel.ask(ControlRequest.interrupt.make())
+      try await channel.ask(MessageSession().interrupt())
       try await answering.value
       for _ in 0..<1000 { #expect(try await channel.next().summary == "iopub:flood") }
       try await flooding.value
@@ -288,22 +288,22 @@ private let both = [ZeroMQImplementation.direct, .library]
   func `closing the channel ends pending reads and requests`(by: ZeroMQImplementation) async throws {
     try await withKernel(by) { _, channel in
       let reading = Task { @LoopActor in try await channel.next() }
-      let asking = Task { @LoopActor in try await channel.ask(ControlRequest.interrupt.make()) }
+      let asking = Task { @LoopActor in try await channel.ask(MessageSession().interrupt()) }
       await Task.yield()
       await channel.close()
       await #expect(throws: UVError.cancelled) { _ = try await reading.value }
       // The kernel can still be asked to end.
-      try await channel.send(ControlRequest.shutdown.make())
+      try await channel.send(MessageSession().shutdown())
       channel.abort()
       await #expect(throws: UVError.cancelled) { try await asking.value }
-      await #expect(throws: UVError.cancelled) { try await channel.send(ControlRequest.shutdown.make()) }
+      await #expect(throws: UVError.cancelled) { try await channel.send(MessageSession().shutdown()) }
     }
   }
 
   private func withKernel(
     _ by: ZeroMQImplementation, keepsOutput: Bool = false, lossLimit: Duration = .seconds(60),
     limits: KernelLimits = KernelLimits(),
-    _ body: @escaping @LoopActor (FakeKernel, ZeroMQKernelChannel) async throws -> Void
+    _ body: @escaping @LoopActor (FakeKernel, ZeroMQChannel) async throws -> Void
   ) async throws {
     try await TestLoop.run {
       let kernel = try await FakeKernel(

@@ -2,13 +2,13 @@
 import Bytes
 import Testing
 
-@Suite struct KernelWebSocketFramingTests {
+@Suite struct WebSocketFramingTests {
   private let plain = KernelFrame(
     channel: .iopub, header: #"{"msg_id":"1"}"#, parentHeader: #"{"msg_id":"0"}"#, metadata: "{}",
     content: #"{"name":"stdout","text":"é\n"}"#)
 
   /// `plain` as others send it, with three buffers behind it.
-  private func withBuffers(_ framing: KernelWebSocketFraming) -> [UInt8] {
+  private func withBuffers(_ framing: WebSocketFraming) -> [UInt8] {
     let (pieces, _) = framing.encode(plain)
     let buffers: [[UInt8]] = [[0, 255, 1], [], [7]]
     let json =
@@ -35,7 +35,7 @@ import Testing
 
   private func join(_ pieces: [Bytes]) -> [UInt8] { pieces.flatMap { [UInt8]($0) } }
 
-  private func decode(_ bytes: [UInt8], _ framing: KernelWebSocketFraming, isText: Bool = false)
+  private func decode(_ bytes: [UInt8], _ framing: WebSocketFraming, isText: Bool = false)
     -> KernelFrame?
   {
     try? framing.decode(Bytes(bytes), isText: isText)
@@ -44,7 +44,7 @@ import Testing
   @Test func `the layout matches that of Jupyter Server`() throws {
     let frame = KernelFrame(
       channel: .shell, header: "{1}", parentHeader: "{}", metadata: "{22}", content: "{333}")
-    let (pieces, isText) = KernelWebSocketFraming.v1.encode(frame)
+    let (pieces, isText) = WebSocketFraming.v1.encode(frame)
     #expect(!isText)
     // Seven words, the channel at 56, and the end.
     let offsets: [UInt8] = [6, 56, 61, 64, 66, 70, 75]
@@ -53,20 +53,20 @@ import Testing
   }
 
   @Test func `an encoded message decodes to the same message`() throws {
-    for framing in [KernelWebSocketFraming.v1, .legacy] {
+    for framing in [WebSocketFraming.v1, .legacy] {
       let (pieces, isText) = framing.encode(plain)
       #expect(isText == (framing == .legacy))
       #expect(try framing.decode(Bytes(join(pieces)), isText: isText) == plain)
     }
   }
 
-  @Test(arguments: [KernelWebSocketFraming.v1, .legacy])
-  func `buffers are dropped`(framing: KernelWebSocketFraming) throws {
+  @Test(arguments: [WebSocketFraming.v1, .legacy])
+  func `buffers are dropped`(framing: WebSocketFraming) throws {
     #expect(try framing.decode(Bytes(withBuffers(framing)), isText: false) == plain)
   }
 
   @Test func `truncated messages and messages with trailing bytes are refused`() throws {
-    for framing in [KernelWebSocketFraming.v1, .legacy] {
+    for framing in [WebSocketFraming.v1, .legacy] {
       let (pieces, isText) = framing.encode(plain)
       let bytes = join(pieces)
       for length in 0..<bytes.count {
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func `invalid offsets are refused`() throws {
-    for framing in [KernelWebSocketFraming.v1, .legacy] {
+    for framing in [WebSocketFraming.v1, .legacy] {
       let bytes = withBuffers(framing)
       let front = framing == .v1 ? 8 * 10 : 4 * 5
       for index in 0..<front {
@@ -104,7 +104,7 @@ import Testing
     let text: Bytes = #"""
       {"buffers": [], "msg_id": "x", "header": {"a": 1}, "parent_header": null, "channel": "\u0073hell"}
       """#
-    let frame = try KernelWebSocketFraming.legacy.decode(text, isText: true)
+    let frame = try WebSocketFraming.legacy.decode(text, isText: true)
     #expect(frame == KernelFrame(channel: .shell, header: #"{"a": 1}"#))
     for wrong in ["[]", "{}", #"{"channel":"shell"}"#, #"{"channel":"x","header":{}}"#, "nonsense"] {
       #expect(decode(Array(wrong.utf8), .legacy, isText: true) == nil, "\(wrong)")
@@ -112,7 +112,7 @@ import Testing
   }
 
   @Test func `the subprotocol decides the layout`() {
-    #expect(KernelWebSocketFraming(subprotocol: "v1.kernel.websocket.jupyter.org") == .v1)
-    #expect(KernelWebSocketFraming(subprotocol: nil) == .legacy)
+    #expect(WebSocketFraming(subprotocol: "v1.kernel.websocket.jupyter.org") == .v1)
+    #expect(WebSocketFraming(subprotocol: nil) == .legacy)
   }
 }

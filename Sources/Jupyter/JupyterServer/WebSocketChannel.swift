@@ -7,9 +7,9 @@ import Wire
 ///
 /// https://jupyter-server.readthedocs.io/en/stable/developers/websocket-protocols.html
 @LoopActor
-final class WebSocketKernelChannel: KernelChannel {
+final class WebSocketChannel: KernelChannel {
   private let socket: WebSocketConnection
-  private let framing: KernelWebSocketFraming
+  private let framing: WebSocketFraming
   private let logger: Logger
   private var discarded = DiscardedMessages()
   private var budget = TurnBudget()
@@ -27,19 +27,19 @@ final class WebSocketKernelChannel: KernelChannel {
   static func open(
     _ identifier: String, at location: ServerLocation, maximumMessageLength: Int, isForKeeping: Bool = false,
     logger: Logger
-  ) async throws -> WebSocketKernelChannel {
+  ) async throws -> WebSocketChannel {
     let session = RandomIdentifier.make()
     let socket = try await WebSocketConnection.open(
       "\(location.basePath)/api/kernels/\(identifier)/channels?session_id=\(session)", at: location,
-      subprotocol: KernelWebSocketFraming.subprotocol, maximumMessageLength: maximumMessageLength)
-    return WebSocketKernelChannel(socket, isForKeeping: isForKeeping, logger: logger)
+      subprotocol: WebSocketFraming.subprotocol, maximumMessageLength: maximumMessageLength)
+    return WebSocketChannel(socket, isForKeeping: isForKeeping, logger: logger)
   }
 
   private init(_ socket: WebSocketConnection, isForKeeping: Bool, logger: Logger) {
     self.socket = socket
     self.isForKeeping = isForKeeping
     self.logger = logger
-    self.framing = KernelWebSocketFraming(subprotocol: socket.subprotocol)
+    self.framing = WebSocketFraming(subprotocol: socket.subprotocol)
   }
 
   func send(_ request: KernelRequest) async throws {

@@ -1,7 +1,7 @@
 import Bytes
 
 /// The layout of kernel messages in WebSocket messages, which the subprotocol of the handshake decides.
-enum KernelWebSocketFraming: Sendable, Equatable {
+enum WebSocketFraming: Sendable, Equatable {
   /// The parts one after the other, as the kernel sent them.
   case v1
   /// One JSON object that holds all parts, for servers that do not offer `v1`.
