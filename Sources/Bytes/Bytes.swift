@@ -52,6 +52,9 @@ public struct Bytes: @unchecked Sendable {
     self = span.withUnsafeBufferPointer { Bytes($0) }
   }
 
+  /// The same bytes in memory of their own, as short as they are.
+  public func copy() -> Bytes { Bytes(unsafeBytes) }
+
   /// True if `count` is zero.
   public var isEmpty: Bool { count == 0 }
 

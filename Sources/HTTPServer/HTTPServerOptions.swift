@@ -1,32 +1,32 @@
 public import Bytes
 import Wire
 
-/// How an `HTTPServer` treats its connections.
+/// The options of an `HTTPServer`.
 public struct HTTPServerOptions: Sendable {
-  /// How large heads may be.
+  /// The limits of request heads.
   var limits = HTTPLimits()
-  /// Names that `Host` may have besides local ones: addresses, names without a dot, and names below `.localhost`,
-  /// `.local`, `.internal` and `.svc`. Others get 421, since a page could reach us under a name of its own (DNS
-  /// rebinding).
+  /// Names that are allowed in `Host` besides local ones: addresses, names without a dot, and names below
+  /// `.localhost`, `.local`, `.internal` and `.svc`. Others get 421, since a web page could reach the server under its
+  /// own name (DNS rebinding).
   public var allowedHosts: [AllowedHost] = []
-  /// How many connections there may be at once. Further ones are answered with 503 and closed.
+  /// The limit of connections. Further ones are answered with 503 and closed.
   public var maximumConnections = 4096
   /// The path that is served on further connections, too, such as that of a health check: a busy server is not down.
   public var pathServedOverLimit: Bytes?
   /// The longest body of a request in bytes (413), chunked ones included.
   var maximumBodyLength = Int64.max
-  /// How many bytes all bodies that are collected in memory may take together. One that would exceed it is not read on
-  /// until others are done with, and refused (503) if that takes as long as `bodyTimeout`.
+  /// The memory of all collected bodies, in bytes. A body that would exceed it is not read until others have finished,
+  /// and is refused (503) if that takes as long as `bodyTimeout`.
   public var maximumBodyMemory = 512 << 20
-  /// The longest body in bytes that is collected in memory. The last so many bytes of `maximumBodyMemory` are for one body
-  /// at a time, so that half-sent bodies do not wait for one another for ever.
+  /// The longest body that is collected in memory, in bytes. The last `maximumCollectedBody` bytes of
+  /// `maximumBodyMemory` are reserved for one body at a time, so that half-sent bodies do not block one another.
   public var maximumCollectedBody = 64 << 20
   /// How long a request's head may take from its first byte on (408).
   var headTimeout = Duration.seconds(30)
   /// How long a client may send nothing of a body while the handler waits for it (408).
   var bodyTimeout = Duration.seconds(30)
-  /// How long a client may take nothing of the bytes that wait for it, before it counts as gone. A client that takes some
-  /// now and then is only slow.
+  /// How long a client may read nothing of the queued bytes before it counts as gone. A client that reads a little now
+  /// and then is only slow.
   public var writeTimeout = Duration.seconds(60)
   /// How long a connection may stay without a request. Clients keep connections for later, and one costs little; but a
   /// client that vanished without FIN must not hold one for ever.

@@ -93,7 +93,7 @@ import Testing
         let value = json["a"]
       else { return }
       _ = (json["b"], value.text, value.ascii(atMost: 8), value.excerpt(), value.isString("a"), value == json)
-      _ = (value.asciiLine, value.integer, value.bool)
+      _ = (value.asciiLine, value.integer, value.number, value.bool)
       let contents = value.stringContents
       _ = JSONString.withoutTerminalControls(contents: contents)
       _ = JSONString.dropEnclosingQuotes(contents: contents)

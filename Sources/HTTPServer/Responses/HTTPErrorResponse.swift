@@ -4,12 +4,12 @@ public import Wire
 public struct HTTPErrorResponse: Error, Sendable, Equatable {
   /// The status, 400 to 599.
   let status: Int
-  /// What was wrong and, where there is one, the way out; one line.
+  /// What was wrong and, if possible, the way out; one line.
   let message: String
   /// Fields beyond the usual ones, such as `Allow`.
   let fields: HTTPFields
 
-  /// An error response with `status` and what to tell the client.
+  /// An error response with `status` and `message`.
   public init(_ status: Int, _ message: String, fields: HTTPFields = HTTPFields()) {
     self.status = status
     self.message = message
@@ -33,10 +33,10 @@ extension HTTPErrorResponse: CustomStringConvertible {
   public var description: String { message }
 }
 
-/// The connection broke or was closed, so nothing can be read from the client or written to it. Handlers pass it on: no
-/// response can be sent, and nothing is logged as an error.
+/// The connection is broken or closed. Handlers pass this error on: no response can be sent, and nothing is logged as
+/// an error.
 struct ClientDisconnected: Error, Sendable {
-  /// What the connection threw.
+  /// The error of the connection.
   let cause: any Error
 
   /// An error that `cause` led to.

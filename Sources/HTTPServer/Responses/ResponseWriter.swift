@@ -36,7 +36,7 @@ public final class ResponseWriter {
   }
 
   /// True once the status has been sent.
-  var hasStarted: Bool { status != nil }
+  public var hasStarted: Bool { status != nil }
 
   /// False for `HEAD`: a handler need not make the body, and may `finish` at once.
   public var sendsBody: Bool { head?.method != "HEAD" }

@@ -55,13 +55,19 @@ public struct MessageAuthentication: Sendable {
 ///
 /// Neither this nor `SHA1` uses the EVP interface of OpenSSL 3. That loads a provider with all algorithms, which took 1.5 MiB of
 /// resident memory, and a server without TLS needs no other. A copy of this context costs no allocation.
-private struct SHA256 {
+public struct SHA256: Sendable {
   /// In bytes.
   static let blockLength = Int(SHA256_CBLOCK)
   /// In bytes.
   static let digestLength = Int(SHA256_DIGEST_LENGTH)
 
   private var context = SHA256_CTX()
+
+  /// The digest of `message`, 32 bytes.
+  public static func digest(_ message: Bytes) -> [UInt8] {
+    var digest = SHA256(message)
+    return digest.finish()
+  }
 
   init(_ start: Bytes) {
     SHA256_Init(&context)

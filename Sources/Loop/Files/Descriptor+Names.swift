@@ -42,14 +42,31 @@ extension Descriptor {
   public func createUnnamedFile() throws(UVError) -> Descriptor? {
     do {
       return try open(.current, O_WRONLY | openUnnamed, mode: 0o666)
-    } catch {
-      // open(2): EOPNOTSUPP from the file system; EISDIR, ENOENT or EINVAL from a kernel that does not know the flag.
-      let unsupported: [UVError] = [
-        UVError(systemError: EOPNOTSUPP), .isDirectory, .noEntry, .invalidArgument,
-      ]
-      if unsupported.contains(error) { return nil }
-      throw error
+    } catch  where Self.unnamedFilesAreMissing(error) {
+      return nil
     }
+  }
+
+  /// Makes a file without a name in the directory at `path`, which only this process can read and write: for data that must not
+  /// outlive it. Blocks.
+  /// - Throws: `UVError`.
+  public static func scratchFile(in path: String) throws(UVError) -> Descriptor {
+    do {
+      return try openDirectory(path: path).open(.current, O_RDWR | openUnnamed, mode: 0o600)
+    } catch  where unnamedFilesAreMissing(error) {
+      // Some file systems, such as NFS, have none.
+      let directory = try openDirectory(path: path)
+      let name = PathName.unique()
+      let file = try directory.open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+      try directory.unlink(name)
+      return file
+    }
+  }
+
+  /// True for what open(2) says where there are no files without names: EOPNOTSUPP from the file system; EISDIR, ENOENT or
+  /// EINVAL from a kernel that does not know the flag.
+  private static func unnamedFilesAreMissing(_ error: UVError) -> Bool {
+    [UVError(systemError: EOPNOTSUPP), .isDirectory, .noEntry, .invalidArgument].contains(error)
   }
 
   /// True if `link` works: it needs procfs, which a container may lack.

@@ -6,14 +6,16 @@ public struct TemporaryDirectory: Sendable {
   /// Its absolute path.
   public let path: String
 
+  /// Where temporary files are made: `$TMPDIR`, or `/tmp`.
+  public static var parent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
   /// Makes a directory whose name begins with `prefix`.
   ///
   /// - Throws: `UVError`.
   public init(prefix: String) throws(UVError) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var request = uv_fs_t()
     defer { uv_fs_req_cleanup(&request) }
-    let status = uv_fs_mkdtemp(nil, &request, "\(parent)/\(prefix)XXXXXX", nil)
+    let status = uv_fs_mkdtemp(nil, &request, "\(Self.parent)/\(prefix)XXXXXX", nil)
     guard status == 0, let made = request.path else { throw UVError(rawValue: status) }
     path = String(cString: made)
   }

@@ -1,30 +1,30 @@
-/// Why bytes are not JSON as RFC 8259 has it.
+/// Why bytes are not JSON (RFC 8259).
 public struct JSONError: Error, Equatable, Sendable {
   /// What was wrong.
   enum Kind: Sendable {
-    /// The bytes end within a value.
+    /// The bytes end inside a value.
     case unexpectedEnd
-    /// A byte that cannot stand where it stands (`NaN`, single quotes and comments included).
+    /// A byte that is not allowed in its place, such as `NaN`, single quotes and comments.
     case unexpectedByte
-    /// A number that RFC 8259 section 6 does not allow, such as `01`, `+1`, `.5` or `1.`.
+    /// A number that RFC 8259, section 6 does not allow, such as `01`, `+1`, `.5` or `1.`.
     case invalidNumber
-    /// A control character that is not escaped within a string.
+    /// An unescaped control character in a string.
     case controlCharacter
-    /// A backslash that is followed by none of the letters of RFC 8259 section 7.
+    /// An escape that RFC 8259, section 7 does not define.
     case invalidEscape
-    /// Bytes within a string that are not UTF-8.
+    /// A string that is not UTF-8.
     case invalidText
-    /// A byte order mark, which RFC 8259 section 8.1 forbids.
+    /// A byte order mark, which RFC 8259, section 8.1 forbids.
     case byteOrderMark
     /// Arrays and objects nested deeper than the limit.
     case tooDeep
-    /// Something other than white space behind the value.
+    /// Bytes other than white space after the value.
     case trailingBytes
   }
 
   /// What was wrong.
   let kind: Kind
-  /// Where, in bytes from the front.
+  /// The offset of the error, in bytes.
   let offset: Int
 
   init(_ kind: Kind, at offset: Int) {
@@ -34,7 +34,7 @@ public struct JSONError: Error, Equatable, Sendable {
 }
 
 extension JSONError: CustomStringConvertible {
-  /// One line for people, without any of the bytes.
+  /// One line, without any of the bytes.
   public var description: String { "\(reason) at byte \(offset)" }
 
   private var reason: String {

@@ -1,13 +1,13 @@
 import Bytes
 
 extension JSONSlice {
-  /// The members of an object in their order, also those that are named twice; none where the value is no object.
+  /// The members of an object in order, including repeated names; none if the value is not an object.
   var members: JSONMembers { JSONMembers(object: self) }
 
-  /// The elements of an array in their order; none where the value is no array.
+  /// The elements of an array in order; none if the value is not an array.
   public var elements: JSONElements { JSONElements(array: self) }
 
-  /// Hands the members of an object to `body` in their order. A key is a string that is still escaped.
+  /// Calls `body` with each member of an object, in order. A key is the contents of a string, still escaped.
   public func forEachMember<E: Error>(_ body: (_ key: JSONSlice, _ value: JSONSlice) throws(E) -> Void)
     throws(E)
   {
@@ -15,10 +15,10 @@ extension JSONSlice {
     while let (key, value) = iterator.next() { try body(key, value) }
   }
 
-  /// The value of the member `key` of an object; of the last one, as in Python and JavaScript, where several have that
-  /// name. Nil where there is none, or the value is no object.
+  /// The value of the member `key`; of the last one if the name is repeated, as in Python and JavaScript. Nil if there
+  /// is none, or the value is not an object.
   ///
-  /// This looks through the whole object; who wants several members of a long one goes through `members` once.
+  /// Searches the whole object. To read several members of a long object, iterate over `members` once.
   public subscript(key: String) -> JSONSlice? {
     var found: Range<Int>?
     let name = key.utf8.span
@@ -41,7 +41,7 @@ struct JSONMembers: Sequence, Sendable {
   /// Starts at the first member.
   func makeIterator() -> Iterator { Iterator(object: object) }
 
-  /// Goes through the members.
+  /// Iterates over the members.
   struct Iterator: IteratorProtocol {
     private let object: JSONSlice
     private var cursor: JSONCursor
@@ -51,7 +51,7 @@ struct JSONMembers: Sequence, Sendable {
       cursor = object.bytes.withSpan { JSONCursor(in: $0, of: .object, object) }
     }
 
-    /// The next member: its key, a string that is still escaped, and its value.
+    /// The next member: its key, still escaped, and its value.
     mutating func next() -> (key: JSONSlice, value: JSONSlice)? {
       guard let member = object.bytes.withSpan({ cursor.nextMember(in: $0) }) else { return nil }
       return (object.part(member.key), object.part(member.value))
@@ -66,7 +66,7 @@ public struct JSONElements: Sequence, Sendable {
   /// Starts at the first element.
   public func makeIterator() -> Iterator { Iterator(array: array) }
 
-  /// Goes through the elements.
+  /// Iterates over the elements.
   public struct Iterator: IteratorProtocol {
     private let array: JSONSlice
     private var cursor: JSONCursor
@@ -83,13 +83,13 @@ public struct JSONElements: Sequence, Sendable {
   }
 }
 
-/// A place between the members or elements of a sound object or array.
+/// A position between the members or elements of a valid object or array.
 struct JSONCursor {
-  /// Where the next member or element begins; the count of the bytes at the end.
+  /// The start of the next member or element; the count of the bytes at the end.
   private var index: Int
   private let findings: JSONFindings
 
-  /// The beginning of `slice`, whose bytes are `span`; its end where it is not of the kind that is wanted.
+  /// The start of `slice`, whose bytes are `span`; its end if it is not of the requested kind.
   init(in span: Span<UInt8>, of wanted: JSONSlice.Kind, _ slice: JSONSlice) {
     index = span.count
     findings = slice.findings

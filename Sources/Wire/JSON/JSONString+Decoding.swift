@@ -1,8 +1,8 @@
-import Bytes
+public import Bytes
 
 extension JSONString {
-  /// The text that `contents` say, as UTF-8. Lone surrogates become U+FFFD.
-  static func decode(contents: Bytes) -> Bytes {
+  /// The decoded text of `contents` in UTF-8. Lone surrogates become U+FFFD.
+  public static func decode(contents: Bytes) -> Bytes {
     contents.withSpan { span in
       var end = ByteSearch<QuoteOrBackslash>.first(in: span, from: 0)
       guard end < span.count else { return contents }
@@ -21,9 +21,9 @@ extension JSONString {
     }
   }
 
-  /// True when the contents at `range` of `span` say `name`.
+  /// True if the contents at `range` of `span` decode to `name`.
   static func isEqual(_ range: Range<Int>, of span: Span<UInt8>, to name: Span<UInt8>) -> Bool {
-    // An escape is never shorter than what it stands for.
+    // An escape is never shorter than its character.
     guard range.count >= name.count else { return false }
     var index = range.lowerBound
     var position = 0
@@ -45,10 +45,10 @@ extension JSONString {
   }
 }
 
-/// One escape of a sound JSON string, or the two that make up a pair of surrogates.
+/// An escape in a valid JSON string, or two that form a surrogate pair.
 struct JSONEscape {
   let scalar: Unicode.Scalar
-  /// How many bytes of the string it takes.
+  /// Its length in the string, in bytes.
   let length: Int
 
   /// The escape whose backslash is at `index`.
@@ -68,7 +68,7 @@ struct JSONEscape {
   }
 
   private init(_ value: UInt32, length: Int) {
-    // Half of a pair is no character.
+    // A lone surrogate is not a character.
     self.scalar = Unicode.Scalar(value) ?? "\u{FFFD}"
     self.length = length
   }
@@ -84,7 +84,7 @@ struct JSONEscape {
     }
   }
 
-  /// The UTF-16 unit of the `\uXXXX` at `index`, or nil where there is none.
+  /// The UTF-16 unit of the `\uXXXX` at `index`; nil if there is none.
   private static func unit(in span: Span<UInt8>, at index: Int) -> UInt32? {
     guard index <= span.count - 6, span[index] == UInt8(ascii: "\\"), span[index + 1] == UInt8(ascii: "u")
     else {

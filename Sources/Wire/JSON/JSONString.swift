@@ -1,13 +1,13 @@
 public import Bytes
 
-/// Strings between JSON and Swift, and what can be done to them while they are still escaped.
+/// Converts strings between JSON and Swift, and edits them while they are escaped.
 ///
-/// Contents are what stands between the quotes of a sound JSON string.
+/// "Contents" are the bytes between the quotes of a valid JSON string.
 public enum JSONString {
-  /// The JSON string that says `text`, quotes included.
+  /// The JSON string for `text`, with its quotes.
   public static func quote(_ text: String) -> Bytes { quote(Bytes(text)) }
 
-  /// The JSON string that says `text`, which is UTF-8, quotes included.
+  /// The JSON string for `text` in UTF-8, with its quotes.
   static func quote(_ text: Bytes) -> Bytes {
     var buffer = ByteBuffer()
     append(quoting: text, to: &buffer)

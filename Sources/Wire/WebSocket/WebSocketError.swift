@@ -1,12 +1,12 @@
-/// Why a WebSocket cannot be opened, or cannot go on.
+/// Why a WebSocket cannot be opened or used any longer.
 public struct WebSocketError: Error, Equatable, Sendable {
   /// What was wrong.
   enum Kind: Equatable, Sendable {
-    /// The peer answered the handshake with this status.
+    /// The peer responded to the handshake with this status.
     case refused(status: Int)
-    /// The peer's answer to the handshake is not that of RFC 6455 section 4.2.2.
+    /// The peer's response to the handshake does not follow RFC 6455, section 4.2.2.
     case invalidHandshake
-    /// A frame that RFC 6455 section 5 does not allow.
+    /// A frame that RFC 6455, section 5 does not allow.
     case invalidFrame
     /// Text that is not UTF-8.
     case invalidText
@@ -24,7 +24,7 @@ public struct WebSocketError: Error, Equatable, Sendable {
     self.message = message
   }
 
-  /// The code that the close frame to the peer should carry (RFC 6455 section 7.4.1); nil while there is no WebSocket.
+  /// The status code for the close frame to the peer (RFC 6455, section 7.4.1); nil before the handshake is complete.
   public var closeCode: UInt16? {
     switch kind {
     case .refused, .invalidHandshake: nil

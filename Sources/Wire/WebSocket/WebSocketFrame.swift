@@ -1,32 +1,32 @@
 public import Bytes
 
-/// The client's side of a WebSocket, writing: what is said in, masked frames out (RFC 6455 section 5).
+/// Encodes the frames of a client, which are masked (RFC 6455, section 5).
 public enum WebSocketFrame {
-  /// What a frame is.
+  /// The opcode of a frame.
   public enum Opcode: UInt8, Sendable {
-    /// More of the message that a frame before this one began.
+    /// The continuation of a message.
     case continuation = 0x0
     /// UTF-8.
     case text = 0x1
     /// Any bytes.
     case binary = 0x2
-    /// The last frame of all.
+    /// The close frame, the last one.
     case close = 0x8
-    /// Asks for a pong.
+    /// A ping.
     case ping = 0x9
-    /// Answers a ping.
+    /// A pong.
     case pong = 0xA
 
-    /// True for the frames that may stand between those of a message.
+    /// True for control frames, which may come between the frames of a message.
     var isControl: Bool { rawValue >= 0x8 }
   }
 
-  /// The most bytes of a control frame's payload (RFC 6455 section 5.5).
+  /// The longest payload of a control frame (RFC 6455, section 5.5).
   static let maximumControlLength = 125
 
-  /// A frame whose payload is all of `payload` in turn. A message of one frame is final; of several, the last one is.
+  /// A frame with the pieces of `payload`. Only the last frame of a message is final.
   ///
-  /// The key must be fresh and unpredictable for each frame (RFC 6455 section 5.3). Masking is the one copy made.
+  /// The key must be new and unpredictable for each frame (RFC 6455, section 5.3). Masking is the only copy.
   public static func encode(
     _ opcode: Opcode, _ payload: [Bytes], maskingKey: UInt32, isFinal: Bool = true
   ) -> [Bytes] {
@@ -42,7 +42,7 @@ public enum WebSocketFrame {
     return [frame.takeAll()]
   }
 
-  /// A close frame. A reason that does not fit is cut behind a whole character.
+  /// A close frame. A reason that is too long is truncated after a whole character.
   public static func encodeClose(code: UInt16?, reason: String = "", maskingKey: UInt32) -> [Bytes] {
     guard let code else { return encode(.close, [], maskingKey: maskingKey) }
     var payload = ByteBuffer()
@@ -55,8 +55,8 @@ public enum WebSocketFrame {
     return encode(.close, [payload.takeAll()], maskingKey: maskingKey)
   }
 
-  /// True for the codes that may stand in a close frame (RFC 6455 section 7.4 and what was registered since): not 1005,
-  /// 1006 and 1015, which only ever tell of what happened.
+  /// True for the codes that are allowed in a close frame (RFC 6455, section 7.4, and later registrations): not 1005,
+  /// 1006 and 1015, which are for local use.
   static func isSendable(closeCode: UInt16) -> Bool {
     switch closeCode {
     case 1000...1003, 1007...1014, 3000...4999: true

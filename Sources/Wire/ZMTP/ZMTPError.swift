@@ -1,16 +1,16 @@
-/// Why a peer cannot be spoken to by ZMTP, or not any longer.
+/// Why a ZMTP connection cannot be opened or used any longer.
 public struct ZMTPError: Error, Equatable, Sendable {
   /// What was wrong.
   enum Kind: Equatable, Sendable {
-    /// The peer's first bytes are no greeting of ZMTP 3, or ask for a mechanism other than NULL.
+    /// The peer's greeting is not ZMTP 3, or has a mechanism other than NULL.
     case invalidGreeting
-    /// A frame that is not allowed, or not there.
+    /// A frame that is malformed or not allowed now.
     case invalidFrame
-    /// A command that cannot be understood.
+    /// A malformed command.
     case invalidCommand
     /// A message over a limit.
     case messageTooLong
-    /// The peer has sent an ERROR command, or its socket is of a kind that ours does not speak to.
+    /// The peer has sent an ERROR command, or its socket type is not compatible with ours.
     case refused
   }
 

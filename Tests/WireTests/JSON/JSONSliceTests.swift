@@ -26,6 +26,13 @@ import Testing
     }
   }
 
+  @Test func `numbers are read exactly, or not at all`() throws {
+    #expect(try JSONSlice.parse("-0.5e-3").number == -0.0005)
+    #expect(try JSONSlice.parse("3").number == 3)
+    #expect(try JSONSlice.parse("1e999").number == nil)
+    #expect(try JSONSlice.parse("\"3\"").number == nil)
+  }
+
   @Test func theLastOfRepeatedMembersWins() throws {
     let json = try JSONSlice.parse(#"{"a":1,"b":2,"a":3}"#)
     #expect(json["a"]?.integer == 3)
