@@ -22,6 +22,8 @@ public final class JupyterServerProvider: KernelProvider {
   /// The server takes paths relative to its root directory, which may be any.
   public let startsInDirectory = false
   /// See `KernelProvider`.
+  public let startsWithEnvironment = false
+  /// See `KernelProvider`.
   public let overlapsKernels = false
 
   private let location: ServerLocation

@@ -12,6 +12,8 @@ public final class ManagedJupyterServerProvider: KernelProvider {
   /// See `KernelProvider`.
   public let startsInDirectory = true
   /// See `KernelProvider`.
+  public let startsWithEnvironment = false
+  /// See `KernelProvider`.
   public let overlapsKernels = false
   private let python: String
   private let environment: [String: String]

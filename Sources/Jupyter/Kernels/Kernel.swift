@@ -1,9 +1,9 @@
 public import Logging
 public import Loop
-import Bytes
+public import Bytes
 import Wire
 
-/// A kernel that takes code. What comes over its channel goes to the request that it belongs to.
+/// A kernel that takes code. Dispatches the messages on its channel to pending requests.
 @LoopActor
 public final class Kernel {
   /// How long a kernel may take from its start to its first reply. Kernels that import much, and loaded machines, are slow.
@@ -19,12 +19,12 @@ public final class Kernel {
 
   /// The kind of kernel.
   public let spec: KernelSpec
-  /// Makes the requests to it.
+  /// Creates the requests to it.
   public let session = MessageSession()
   /// `supported_features` of its `kernel_info_reply`.
   public private(set) var supportedFeatures: Set<String> = []
-  /// Messages that the kernel sends itself, and no code that runs in it: their session tells whether another process has taken
-  /// its place. Those on iopub may be missed while the connection to the new process is new.
+  /// Messages that the kernel itself sends, not user code: their session shows whether another process has replaced
+  /// it. Those on iopub may be missed while the connection to the new process is new.
   private static let telling: Set<MessageType> = [.status, .executeInput, .error, .executeReply]
   /// The feature of a kernel that waits while its output is not read.
   private static let keepsOutput = "code_interpreter.keeps_output"
@@ -34,12 +34,12 @@ public final class Kernel {
   public private(set) var end: KernelEnd?
   /// Called once when `end` is set, unless `shutDown` or `kill` set it.
   public var onEnd: (@LoopActor (KernelEnd) -> Void)?
-  /// Called with output that belongs to no pending request: threads go on writing when their cell has ended.
+  /// Called with output that belongs to no pending request, such as that of threads that outlive their cell.
   public var onUnsolicited: (@LoopActor (Message) async -> Void)?
 
-  /// Called when more output waits than may: the code is to be interrupted.
+  /// Called when too much output is unread: the code must be interrupted.
   public var onOverflow: (@LoopActor () -> Void)?
-  /// Called in the place of output that was dropped.
+  /// Called in place of dropped output.
   public var onLoss: (@LoopActor (OutputLoss) async -> Void)?
 
   private let provider: any KernelProvider
@@ -53,8 +53,8 @@ public final class Kernel {
   /// The session of the kernel's process.
   private var processSession = MessageIdentifier.none
 
-  /// Starts a kernel; it takes code when this returns. A warm kernel may have died unnoticed: then the next one is taken, and
-  /// in the end one is started.
+  /// Starts a kernel, which takes code on return. If a warm kernel has died unnoticed, the next one is taken, and
+  /// finally a new one is started.
   ///
   /// - Parameters:
   ///   - directory: its working directory, absolute.
@@ -90,7 +90,7 @@ public final class Kernel {
     startListening()
   }
 
-  /// Sends `request`, which is on its way when this returns, and gives what the kernel says to it.
+  /// Sends `request` and returns the replies to it. The request is sent on return.
   ///
   /// - Throws: `KernelEnd`, `CancellationError`.
   public func replies(to request: KernelRequest) async throws -> Replies {
@@ -111,9 +111,29 @@ public final class Kernel {
     return replies
   }
 
-  /// Ends `request` if the kernel has lost it. ipykernel drops a request without a reply when an interrupt reaches it outside
-  /// of the code ("KeyboardInterrupt caught in kernel"). Requests on shell are answered in order, so the reply to a later one
-  /// shows it.
+  /// Makes the kernel able to ask for input. Called before a request that allows it.
+  ///
+  /// - Throws: `KernelEnd`, `CancellationError`.
+  public func openInput() async throws {
+    do {
+      try await channel.openInput()
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      // It has ended, or is about to; the request will tell.
+      logger.info("the kernel cannot be given input", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// Gives the kernel what it has asked for: the contents of a JSON string.
+  public func answer(_ value: Bytes) async {
+    // Where it cannot be sent the kernel has ended, which its request tells.
+    try? await channel.send(session.inputReply(value))
+  }
+
+  /// Ends `request` if the kernel has lost it. ipykernel drops a request without a reply if an interrupt hits it
+  /// outside of the code ("KeyboardInterrupt caught in kernel"). Requests on shell are answered in order, so the reply
+  /// to a later one shows the loss.
   public func concludeIfLost(_ request: KernelRequest) async {
     var isAnswered = false
     while !isAnswered, pendingRequests[request.identifier] != nil, end == nil, !Task.isCancelled {
@@ -127,7 +147,7 @@ public final class Kernel {
     pendingRequests.removeValue(forKey: request.identifier)?.finish(.success(()))
   }
 
-  /// Waits until the kernel, or the way to it, ends.
+  /// Waits until the kernel, or the connection to it, ends.
   ///
   /// - Throws: `CancellationError`.
   public func untilEnd() async throws { try await ends.wait { end != nil } }
@@ -135,18 +155,24 @@ public final class Kernel {
   /// Interrupts the code; see `KernelProvider.interrupt`.
   public func interrupt() async throws { try await provider.interrupt(identifier) }
 
+  /// Ends what the kernel has started; see `KernelProvider.endChildren`.
+  public func endChildren() async { await provider.endChildren(identifier) }
+
+  /// What it and its children use; see `KernelProvider.usage`.
+  public func usage() async -> ProcessUsage? { await provider.usage(of: identifier) }
+
   /// True if its provider can now start a better kernel; see `KernelProvider.canUpgrade`.
   public func canUpgrade() async throws -> Bool { try await provider.canUpgrade(identifier) }
 
-  /// Ends the kernel. Pending requests end with `reason` at once; the process and its children are gone on return. The kernel is
-  /// asked first, so that it can write its files.
+  /// Shuts down the kernel, which can write its files first. Pending requests end with `reason` at once; the process
+  /// and its children are gone on return.
   public func shutDown(because reason: KernelEnd) async {
     let isBusy = !pendingRequests.isEmpty
     await hangUp(because: reason)
     await provider.shutDown(identifier, isBusy: isBusy)
   }
 
-  /// The same, but the kernel is not asked.
+  /// Ends the kernel without a shutdown request.
   public func kill(because reason: KernelEnd) async {
     await hangUp(because: reason)
     await provider.kill(identifier)
@@ -158,7 +184,7 @@ public final class Kernel {
     await channel.close()
   }
 
-  /// Opens the channel again after it was lost, and waits until the kernel takes code.
+  /// Reopens a lost channel, and waits until the kernel takes code.
   ///
   /// - Throws: `KernelProviderError` if the kernel is gone, another process is in its place, or its provider does not answer.
   public func reconnect() async throws {
@@ -170,8 +196,8 @@ public final class Kernel {
     if isAnother(session) { throw KernelProviderError.kernelIsGone }
   }
 
-  /// True if that session is of another process than the one that answered first. Kernels that repeat their client's session
-  /// leave it open.
+  /// True if the session belongs to another process than the first reply's. Kernels that repeat their client's session
+  /// do not show it.
   private func isAnother(_ other: MessageIdentifier) -> Bool {
     other != processSession && ![other, processSession].contains { $0 == .none || $0 == session.identifier }
   }
@@ -206,7 +232,8 @@ public final class Kernel {
 
   private func noteProperties(in reply: Message) {
     supportedFeatures = Self.features(of: reply)
-    // The kernelspec may announce the feature, and the kernel lack it: our package supports only some versions of ipykernel.
+    // The kernelspec may declare the feature although the kernel lacks it: our package supports only some versions of
+    // ipykernel.
     if !supportedFeatures.contains(Self.keepsOutput) { channel.takeOutputAtOnce() }
     processSession = reply.header.session
   }
@@ -269,7 +296,7 @@ public final class Kernel {
     }
   }
 
-  /// Waits until consumers have seen what came first, such as that code has asked its kernel to end.
+  /// Waits until consumers have processed earlier messages, such as the code's request to exit.
   private func untilConsumed() async {
     for pending in pendingRequests.values { await pending.untilConsumed() }
   }

@@ -25,6 +25,11 @@ public protocol KernelChannel: AnyObject, Sendable {
   /// interrupted. `next` reports the loss in place of the output.
   func onOverflow(_ handler: @escaping @LoopActor () -> Void)
 
+  /// Lets the kernel ask for input, of requests that allow that.
+  ///
+  /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
+  func openInput() async throws
+
   /// Closes the channel; a `next` under way throws.
   func close() async
 }
@@ -32,6 +37,9 @@ public protocol KernelChannel: AnyObject, Sendable {
 extension KernelChannel {
   /// A channel through a server cannot know.
   func hasMissed(_ request: MessageIdentifier) -> Bool { false }
+
+  /// A channel through a server carries all.
+  public func openInput() async throws {}
 
   /// Most channels cannot read ahead.
   func takeOutputAtOnce() {}

@@ -25,13 +25,20 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// Interrupts the code that the kernel runs. When it returns, the interrupt cannot hit code that is sent afterwards.
   func interrupt(_ identifier: String) async throws
 
-  /// Ends the kernel and all its children; they are gone when it returns. The kernel is asked first, and gets the time to
-  /// write its files.
+  /// Ends the processes that the kernel has started, and not the kernel, if the provider can do that: code may wait for one
+  /// that ignores interrupts.
+  func endChildren(_ identifier: String) async
+
+  /// What the kernel and its children use; nil if the provider does not know, or the kernel has ended.
+  func usage(of identifier: String) async -> ProcessUsage?
+
+  /// Ends the kernel and all its children, which are gone on return. Sends a shutdown request first, and gives the
+  /// kernel time to write its files.
   ///
-  /// - Parameter isBusy: code runs in it, which would keep it from reading the request.
+  /// - Parameter isBusy: true if running code keeps the kernel from reading the request.
   func shutDown(_ identifier: String, isBusy: Bool) async
 
-  /// Ends the kernel and all its children without asking it, if the provider can do that.
+  /// Ends the kernel and all its children without a shutdown request, if the provider can do that.
   func kill(_ identifier: String) async
 
   /// True if the provider can now start a better kernel than this one, such as one with modules preloaded. Waits until the
@@ -46,25 +53,35 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// True if kernels see the files of this machine under the same paths.
   var sharesFileSystem: Bool { get }
 
-  /// True if a kernel may be started while the one that it replaces still ends. Some gateways count both against a limit.
+  /// True if a kernel may be started while the one that it replaces is still ending. Some gateways count both against
+  /// a limit.
   var overlapsKernels: Bool { get }
 
-  /// True if kernels start in the directory that `start` is given. Gateways start them in their own.
+  /// True if kernels start in the directory passed to `start`. Gateways use their own.
   var startsInDirectory: Bool { get }
+
+  /// True if kernels start with the environment that `start` is given. Jupyter Servers ignore it, and gateways take some variables.
+  var startsWithEnvironment: Bool { get }
 }
 
 extension KernelProvider {
-  /// Most providers start all kernels alike.
+  /// A Jupyter Server cannot do that.
+  public func endChildren(_ identifier: String) async {}
+
+  /// A Jupyter Server does not report it.
+  public func usage(of identifier: String) async -> ProcessUsage? { nil }
+
+  /// Most providers start all kernels in the same way.
   public func canUpgrade(_ identifier: String) async throws -> Bool { false }
 }
 
 /// A kernel that a provider has started.
 public struct KernelConnection: Sendable {
-  /// The provider's identifier of it.
+  /// The provider's identifier.
   let identifier: String
   /// The connection to it.
   let channel: any KernelChannel
-  /// True for a kernel of the warm pool, which may have died while it waited.
+  /// True for a kernel of the warm pool, which may have died in the pool.
   var isWarm = false
 }
 

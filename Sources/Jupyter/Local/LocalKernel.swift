@@ -185,6 +185,19 @@ final class LocalKernel {
     }
   }
 
+  /// Kills everything that the kernel has started.
+  func endChildren() async {
+    guard process.exitStatus == nil else { return }
+    _ = await descendants(sparing: process.identifier).kill()
+  }
+
+  /// What the kernel and everything that it has started use; nil if that cannot be found out.
+  func usage() async -> ProcessUsage? { try? await descendants().usage() }
+
+  private func descendants(sparing kernel: Int32? = nil) -> Descendants {
+    Descendants(session: process.identifier, tag: plan.tag, variable: plan.mark, sparing: kernel)
+  }
+
   /// Sends a shutdown request, then SIGTERM, then SIGKILL. The kernel and everything it started are gone on return.
   ///
   /// - Parameter isBusy: true if code is running, which would keep the kernel from reading the request.
@@ -240,7 +253,7 @@ final class LocalKernel {
 
   private func clear() async {
     let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
-    let left = await Descendants(session: process.identifier, tag: plan.tag, variable: plan.mark).kill()
+    let left = await descendants().kill()
     if !left.isEmpty {
       logger.warning("processes of a kernel could not be killed", metadata: ["processes": "\(left)"])
     }

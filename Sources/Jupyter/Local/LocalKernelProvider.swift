@@ -11,6 +11,8 @@ public final class LocalKernelProvider: KernelProvider {
   /// See `KernelProvider`.
   public let startsInDirectory = true
   /// See `KernelProvider`.
+  public let startsWithEnvironment = true
+  /// See `KernelProvider`.
   public let overlapsKernels = true
 
   private let python: PythonInstallation
@@ -157,6 +159,12 @@ public final class LocalKernelProvider: KernelProvider {
       throw KernelProviderError.unavailable("the kernel does not answer a request to interrupt its code")
     }
   }
+
+  /// What the kernel uses.
+  public func usage(of identifier: String) async -> ProcessUsage? { await kernels[identifier]?.usage() }
+
+  /// Kills what the kernel has started.
+  public func endChildren(_ identifier: String) async { await kernels[identifier]?.endChildren() }
 
   /// Shuts down the kernel and everything it started. A kernel that does not end by itself is killed.
   public func shutDown(_ identifier: String, isBusy: Bool) async {

@@ -50,7 +50,9 @@ public struct MessageHeader: Sendable {
   /// - Throws: `MessageError` if the bytes are not a JSON object, or the `msg_id` is malformed.
   static func identifier(inParentHeader bytes: Bytes) throws(MessageError) -> MessageIdentifier {
     guard let value = try parse(bytes)["msg_id"] else { return .none }
-    guard let identifier = MessageIdentifier(value) else { throw MessageError("its msg_id is no identifier") }
+    guard let identifier = MessageIdentifier(value) else {
+      throw MessageError("its msg_id is not an identifier")
+    }
     return identifier
   }
 
@@ -99,6 +101,7 @@ public enum MessageType: String, Sendable, CaseIterable {
   case error
   case clearOutput = "clear_output"
   case kernelInfoReply = "kernel_info_reply"
+  case inputRequest = "input_request"
   /// Any other type.
   case other = ""
 

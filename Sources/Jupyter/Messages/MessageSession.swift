@@ -3,12 +3,12 @@ public import Bytes
 import Wire
 import FoundationEssentials
 
-/// Makes the requests to one kernel.
+/// Creates the requests to one kernel.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
 @LoopActor
 public final class MessageSession {
-  /// The version of the messaging protocol that we speak.
+  /// The version of the messaging protocol.
   static let protocolVersion: StaticString = "5.3"
 
   /// The session's identifier, unique to a client's connection.
@@ -18,19 +18,25 @@ public final class MessageSession {
   /// A session with a random identifier.
   nonisolated init() { identifier = MessageIdentifier(ours: RandomIdentifier.make()) }
 
-  /// `kernel_info_request`. Every kernel answers it, so it shows whether the kernel takes requests.
+  /// `kernel_info_request`. Every kernel answers it, so the reply shows that the kernel takes requests.
   public func kernelInformation() -> KernelRequest {
     make("kernel_info_request", on: .shell, content: "{}")
   }
 
   /// Runs `code`, the contents of a JSON string, still escaped. Long code is copied on another thread.
   ///
-  /// `stop_on_error` is off: one execution is sent at a time, so there is nothing behind it to abort, and ipykernel
-  /// would abort whatever reaches it in the moment after an error.
-  /// - Parameter metadata: a JSON object, for kernels that know what it means.
+  /// `stop_on_error` is off: one execution is sent at a time, so there is none to abort, and ipykernel would abort
+  /// whatever arrives in the moment after an error.
+  /// - Parameters:
+  /// - metadata: a JSON object, for kernels that support it.
+  ///   - allowsInput: true if the code may ask for input.
   /// - Throws: `CancellationError`.
-  public func execution(of code: Bytes, metadata: Bytes = "{}") async throws -> KernelRequest {
-    let content = try await Computation.run(over: code.count) { Self.content(of: code, isSilent: false) }
+  public func execution(
+    of code: Bytes, metadata: Bytes = "{}", allowsInput: Bool = false
+  ) async throws -> KernelRequest {
+    let content = try await Computation.run(over: code.count) {
+      Self.content(of: code, isSilent: false, allowsInput: allowsInput)
+    }
     return make("execute_request", on: .shell, metadata: metadata, content: content)
   }
 
@@ -49,7 +55,23 @@ public final class MessageSession {
   /// Asks the kernel to interrupt its code, if its kernelspec's `interrupt_mode` is `message`.
   func interrupt() -> KernelRequest { make("interrupt_request", on: .control, content: "{}") }
 
-  private nonisolated static func content(of code: Bytes, isSilent: Bool) -> Bytes {
+  /// Answers an `input_request` of the kernel with `value`, the contents of a JSON string.
+  ///
+  /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-stdin-router-dealer-channel
+  public func inputReply(_ value: Bytes) -> KernelRequest {
+    var json = JSONWriter()
+    json.object { json in
+      json.key("value")
+      json.value(contents: value)
+      json.key("status")
+      json.value(literal: "ok")
+    }
+    return make("input_reply", on: .stdin, content: json.takeAll())
+  }
+
+  private nonisolated static func content(
+    of code: Bytes, isSilent: Bool, allowsInput: Bool = false
+  ) -> Bytes {
     var json = JSONWriter()
     json.object { json in
       json.key("code")
@@ -61,7 +83,7 @@ public final class MessageSession {
       json.key("user_expressions")
       json.object { _ in }
       json.key("allow_stdin")
-      json.value(false)
+      json.value(allowsInput)
       json.key("stop_on_error")
       json.value(false)
     }

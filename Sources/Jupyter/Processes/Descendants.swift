@@ -10,8 +10,11 @@ struct Descendants: Sendable {
   let tag: ProcessTag
   /// A `NAME=value` in the environment of the kernel.
   let variable: [UInt8]
+  /// The process that is not killed: the kernel itself, while it lives.
+  let spared: Int32?
 
-  init(session: Int32, tag: ProcessTag, variable: String) {
+  init(session: Int32, tag: ProcessTag, variable: String, sparing spared: Int32? = nil) {
+    self.spared = spared
     self.session = session
     self.tag = tag
     self.variable = Array(variable.utf8)
@@ -56,7 +59,9 @@ extension Descendants {
   private static func killFound(_ kernels: [Descendants]) -> [[Int32]] {
     let processes = self.processes()
     let children = Dictionary(grouping: processes, by: \.parent)
-    let found = kernels.map { $0.search(processes, children: children) }
+    let found = kernels.map { kernel in
+      kernel.search(processes, children: children).filter { $0.identifier != kernel.spared }
+    }
     let killed = found.joined().compactMap { process -> ProcessDescriptor? in
       guard let descriptor = try? ProcessDescriptor(process.identifier),
         ProcessEntry(process.identifier)?.start == process.start
@@ -76,6 +81,29 @@ extension Descendants {
       $0.identifier != CurrentProcess.identifier && $0.identifier != 1 && !$0.hasEnded
         && $0.start >= beginning
     }
+  }
+}
+
+extension Descendants {
+  /// The process table as it was within the last second, however many ask for it.
+  @LoopActor private static let table = CachedValue {
+    try await Pending { processes() }.valueRegardless()
+  }
+
+  /// What the processes use. The table of processes is at most a second old, unless the kernel is younger.
+  ///
+  /// - Throws: `UVError`.
+  @LoopActor
+  func usage() async throws -> ProcessUsage {
+    var processes = try await Self.table.value(maximumAge: .seconds(1))
+    if !processes.contains(where: { $0.identifier == session }) {
+      processes = try await Self.table.value(maximumAge: .zero)
+    }
+    let current = processes
+    return try await Pending {
+      let children = Dictionary(grouping: current, by: \.parent)
+      return ProcessUsage(of: search(current, children: children).map(\.identifier))
+    }.valueRegardless()
   }
 }
 

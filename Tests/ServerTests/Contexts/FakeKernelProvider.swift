@@ -11,6 +11,7 @@ final class FakeKernelProvider: KernelProvider {
   let sharesFileSystem = true
   let overlapsKernels = true
   let startsInDirectory = true
+  let startsWithEnvironment = true
 
   /// The latest channel of each kernel ever started.
   private(set) var channels: [String: FakeChannel] = [:]

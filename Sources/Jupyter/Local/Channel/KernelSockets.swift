@@ -9,6 +9,8 @@ struct KernelSockets {
   let shell: any KernelSocket
   let control: any KernelSocket
   let iopub: any KernelSocket
+  /// Connects `stdin`, which few executions need.
+  let connectInput: @LoopActor () async throws -> any KernelSocket
 
   /// Connects all sockets.
   ///
@@ -37,6 +39,12 @@ struct KernelSockets {
       iopub = try await connect(.iopub, as: .subscriber, waiting: keepsOutput ? .there : here)
       shell = try await connect(.shell, as: .dealer, identity: identity, waiting: here)
       control = try await connect(.control, as: .dealer, identity: identity, waiting: here)
+      // The kernel sends its questions to the identity that the request came from.
+      connectInput = {
+        try await maker.connect(
+          to: connection.endpoint(.stdin), as: .dealer, identity: identity, waiting: here,
+          maximumMessageLength: limits.maximumMessage)
+      }
     } catch {
       for socket in opened { socket.close() }
       throw error

@@ -1,8 +1,9 @@
 import Logging
 import Loop
 
-/// A channel to a kernel that drops or piles up output that is not read. Everything it sends is read at once, and waits here
-/// up to a limit. If the kernel may be one that waits for its reader, nothing is read ahead until that is known.
+/// A channel to a kernel that drops or accumulates output that is not read. Everything it sends is read at once, and
+/// queued here up to a limit. If the kernel may be one that waits for its reader, nothing is read ahead until that is
+/// known.
 ///
 /// Code that prints more than its client reads is interrupted, and its output until then is dropped. The execution ends with
 /// an error that says so; the kernel keeps its state.
@@ -34,6 +35,8 @@ final class ReadAheadChannel: KernelChannel {
     isAhead = true
     LoopActor.task { await self.readAhead() }
   }
+
+  func openInput() async throws { try await channel.openInput() }
 
   func send(_ request: KernelRequest) async throws {
     if request.frame.channel == .shell {

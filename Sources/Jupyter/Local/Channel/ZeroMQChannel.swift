@@ -1,10 +1,11 @@
 import Logging
 import Loop
 import Bytes
+import DequeModule
 
 /// A channel to a kernel of this machine, over its ZeroMQ sockets. All messages are signed, and their signatures checked.
 ///
-/// `stdin` is not connected: every execute request has `allow_stdin` false.
+/// `stdin` is connected when an execution may ask for input.
 ///
 /// https://jupyter-client.readthedocs.io/en/stable/messaging.html#introduction
 @LoopActor
@@ -12,6 +13,9 @@ final class ZeroMQChannel: KernelChannel {
   /// How long to wait for the last messages of a dead kernel if its connections do not end with it, because a child process
   /// holds them.
   private static let drainLimit: Duration = .milliseconds(100)
+
+  /// How many questions may wait. A kernel asks one, and waits for the answer.
+  private static let mostQuestions = 16
 
   /// A kernel that has closed a socket is about to end. If it still lives after this time, the socket is lost.
   private static let lossLimit: Duration = .seconds(10)
@@ -33,6 +37,9 @@ final class ZeroMQChannel: KernelChannel {
   /// When a connection was first seen to have ended although the kernel was not known to be dead.
   private var lossTime: UInt64?
   private var isControlLost = false
+  private var input: Task<any KernelSocket, any Error>?
+  /// What the kernel has asked, and `next` has not returned yet.
+  private var questions: Deque<Message> = []
   private var hasDrained = false
   private var isClosed = false
   private var discarded = DiscardedMessages()
@@ -80,6 +87,7 @@ final class ZeroMQChannel: KernelChannel {
       switch request.frame.channel {
       case .shell: sockets.shell
       case .control: sockets.control
+      case .stdin: try await inputSocket()
       default: throw UVError.notConnected
       }
     let parts = try await Computation.run(over: request.frame.length) { [authentication] in
@@ -119,10 +127,13 @@ final class ZeroMQChannel: KernelChannel {
       if isClosed { throw UVError.cancelled }
       try checkLoss()
       if let loss = takeOutputLoss() { return .lost(loss) }
+      // What was printed before a question comes before it.
       if let received = try inbox.receive() {
         if budget.isSpent(by: received.parts.byteCount) { await Task.yield() }
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
+      } else if let question = questions.popFirst() {
+        return .message(question)
       } else if let death {
         if hasDrained || inbox.hasLostAll { return .died(death) }
         try await drain()
@@ -141,6 +152,46 @@ final class ZeroMQChannel: KernelChannel {
     return OutputLoss(request: lastRequest ?? .none, limit: limits.unreadOutput, bytes: dropped)
   }
 
+  /// Connects `stdin`, once.
+  ///
+  /// - Throws: `UVError`, `ZMTPError`, `CancellationError`.
+  func openInput() async throws { _ = try await inputSocket() }
+
+  private func inputSocket() async throws -> any KernelSocket {
+    if isClosed { throw UVError.cancelled }
+    let opening =
+      input
+      ?? LoopActor.task {
+        let socket = try await self.sockets.connectInput()
+        if self.isClosed { socket.close() }
+        LoopActor.task { await self.listenToInput(on: socket) }
+        return socket
+      }
+    input = opening
+    do {
+      return try await opening.value
+    } catch {
+      if input == opening { input = nil }
+      throw error
+    }
+  }
+
+  private func listenToInput(on socket: any KernelSocket) async {
+    while let parts = try? await socket.next() {
+      guard let question = try? await message(in: parts, from: .stdin), question.header.type == .inputRequest
+      else { continue }
+      guard questions.count < Self.mostQuestions else { continue }
+      questions.append(question)
+      inbox.wake()
+    }
+  }
+
+  private func closeInput() {
+    guard let input else { return }
+    self.input = nil
+    LoopActor.task { (try? await input.value)?.close() }
+  }
+
   /// The process has ended. `next` reports that after everything the kernel had sent.
   func kernelDied(_ how: String) {
     death = how
@@ -150,12 +201,14 @@ final class ZeroMQChannel: KernelChannel {
   /// Closes all sockets but `control`, which the shutdown request is sent on after this.
   func close() async {
     isClosed = true
+    closeInput()
     sockets.closeAllButControl()
   }
 
   /// Closes all, without waiting. Idempotent.
   func abort() {
     isClosed = true
+    closeInput()
     sockets.close()
     for reply in pendingReplies.values { reply.fulfil(.failure(UVError.cancelled)) }
   }

@@ -52,6 +52,8 @@ public final class WarmPool: KernelProvider {
   /// See `KernelProvider`.
   public var startsInDirectory: Bool { provider.startsInDirectory }
   /// See `KernelProvider`.
+  public var startsWithEnvironment: Bool { provider.startsWithEnvironment }
+  /// See `KernelProvider`.
   public var overlapsKernels: Bool { provider.overlapsKernels }
 
   /// The installed kernelspecs.
@@ -79,6 +81,12 @@ public final class WarmPool: KernelProvider {
 
   /// Interrupts the code that the kernel runs.
   public func interrupt(_ identifier: String) async throws { try await provider.interrupt(identifier) }
+
+  /// See `KernelProvider`.
+  public func usage(of identifier: String) async -> ProcessUsage? { await provider.usage(of: identifier) }
+
+  /// See `KernelProvider`.
+  public func endChildren(_ identifier: String) async { await provider.endChildren(identifier) }
 
   /// Ends the kernel.
   public func shutDown(_ identifier: String, isBusy: Bool) async {
