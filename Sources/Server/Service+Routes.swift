@@ -8,18 +8,19 @@ extension Service {
   func router() -> Router {
     var router = Router()
     let limit = configuration.maximumBody
-    let execute = ExecuteRoute(
-      contexts: contexts, runs: runs, queueLimit: configuration.maximumQueued, bodyLimit: limit,
-      logger: logger)
+    let executionRoutes = ExecutionRoutes(
+      contexts: contexts, executions: executions, bodyLimit: limit, logger: logger)
     let contextRoutes = ContextRoutes(
-      contexts: contexts, runs: runs, workspace: configuration.workspace, bodyLimit: limit)
-    let health = HealthRoute(contexts: contexts, runs: runs)
+      contexts: contexts, executions: executions, workspace: configuration.workspace, bodyLimit: limit)
+    let health = HealthRoute(contexts: contexts, executions: executions)
     router.on("GET", "/health", health.respond)
-    router.on("POST", "/execute", execute.respond)
+    executionRoutes.add(to: &router)
     router.on("POST", "/contexts", contextRoutes.create)
     router.on("GET", "/contexts", contextRoutes.list)
+    router.on("GET", "/contexts/{id}", contextRoutes.show)
     router.on("DELETE", "/contexts/{id}", contextRoutes.delete)
     router.on("POST", "/contexts/{id}/restart", contextRoutes.restart)
+    router.on("POST", "/contexts/{id}/interrupt", contextRoutes.interrupt)
     FileRoutes(workspace).add(to: &router)
     return router
   }

@@ -21,7 +21,7 @@ public final class Service {
   private let provider: any KernelProvider
   let logger: Logger
   let contexts: ContextStore
-  let runs = ExecutionRuns()
+  let executions: ExecutionStore
 
   /// - Parameter provider: where kernels come from; the service closes it when it stops.
   /// - Throws: `UVError` if the workspace cannot be opened as a directory.
@@ -32,6 +32,7 @@ public final class Service {
     self.configuration = configuration
     self.provider = provider
     self.logger = logger
+    self.executions = ExecutionStore(configuration.executions, logger: logger)
     self.contexts = ContextStore(
       provider: provider, workspace: configuration.workspace, limit: configuration.maximumContexts,
       logger: logger)
@@ -44,9 +45,13 @@ public final class Service {
     let server = HTTPServer(options: configuration.http, logger: logger) { try await router.handle($0, $1) }
     let serving = LoopActor.task { await server.serve(listener) }
     let warming = LoopActor.task { await self.warmUp() }
+    let cleaning = configuration.idleTimeout.map { limit in
+      LoopActor.task { await self.contexts.deleteIdle(after: limit) }
+    }
     await stop()
+    cleaning?.cancel()
     logger.info("draining", metadata: ["grace": "\(configuration.grace)"])
-    await runs.drain(grace: configuration.grace, afterInterrupt: Self.interruptGrace)
+    await executions.drain(grace: configuration.grace, afterInterrupt: Self.interruptGrace)
     warming.cancel()
     await server.drain()
     // Code that ignored the interrupt ends here with its kernel, and its client gets the reason.

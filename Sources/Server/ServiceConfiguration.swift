@@ -4,27 +4,30 @@ public import HTTPServer
 public struct ServiceConfiguration: Sendable {
   /// The directory of the file API and of contexts that name none, absolute.
   let workspace: String
-  /// How many contexts there may be at once.
+  /// The limit of contexts.
   let maximumContexts: Int
-  /// How many executions may wait in one context.
-  let maximumQueued: Int
-  /// How many bytes of JSON a request may have. Uploads are streamed and not limited by it.
+  /// The limit of a JSON request, in bytes. Uploads are streamed and not limited by it.
   let maximumBody: Int
-  /// How long running executions may go on after the server was told to stop.
+  /// The grace period for running executions at shutdown.
   let grace: Duration
+  /// After how long a context is deleted that nobody uses; nil for never.
+  let idleTimeout: Duration?
+  /// How executions are treated.
+  let executions: ExecutionOptions
   /// How connections are treated.
   let http: HTTPServerOptions
 
   /// Each as its property says.
   public init(
-    workspace: String, maximumContexts: Int, maximumQueued: Int, maximumBody: Int, grace: Duration,
-    http: HTTPServerOptions
+    workspace: String, maximumContexts: Int, maximumBody: Int, grace: Duration,
+    idleTimeout: Duration?, executions: ExecutionOptions, http: HTTPServerOptions
   ) {
     self.workspace = workspace
     self.maximumContexts = maximumContexts
-    self.maximumQueued = maximumQueued
     self.maximumBody = maximumBody
     self.grace = grace
+    self.idleTimeout = idleTimeout
+    self.executions = executions
     self.http = http
   }
 }

@@ -34,11 +34,14 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup(title: "Kernels")
   var kernels: KernelOptions
 
+  @OptionGroup(title: "Executions")
+  var executions: ExecutionArguments
+
   @Option(help: "How many contexts there may be at once.")
   var maxContexts = 64
 
-  @Option(help: "How many executions may wait in one context.")
-  var maxQueued = 256
+  @Option(help: "For how many seconds a context may be unused before it is deleted (default: any time).")
+  var idleTimeout: Double?
 
   @Option(help: "How many bytes a JSON request may have. Uploads are not limited.")
   var maxBody = 64 << 20
@@ -60,11 +63,14 @@ struct ServeCommand: ParsableCommand {
   var logFormat = LogFormat.text
 
   func validate() throws {
-    guard maxContexts > 0, maxQueued > 0, maxBody > 0 else {
-      throw ValidationError("--max-contexts, --max-queued and --max-body should be at least 1.")
+    guard maxContexts > 0, maxBody > 0 else {
+      throw ValidationError("--max-contexts and --max-body should be at least 1.")
     }
     guard maxBodyMemory >= maxBody else {
       throw ValidationError("--max-body-memory should be at least --max-body, so \(maxBody) bytes.")
+    }
+    guard idleTimeout ?? 1 > 0, idleTimeout ?? 1 <= 31_536_000 else {
+      throw ValidationError("--idle-timeout should be a number of seconds beyond 0, at most 31536000.")
     }
     guard grace >= 0, grace <= 86_400 else {
       throw ValidationError("--grace should be from 0 to 86400 seconds.")
@@ -143,8 +149,9 @@ struct ServeCommand: ParsableCommand {
 
   private func configuration(_ options: HTTPServerOptions) -> ServiceConfiguration {
     ServiceConfiguration(
-      workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumQueued: maxQueued,
-      maximumBody: maxBody, grace: .seconds(grace), http: options)
+      workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
+      grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, executions: executions.options,
+      http: options)
   }
 
   @LoopActor

@@ -16,6 +16,70 @@ from support.waiting import wait_until
 # Making and listing
 
 
+def test_a_context_tells_its_state(client, backend):
+    context = client.create_context()
+    path = f"/contexts/{context['id']}"
+    fresh = client.get(path).expect(200).json
+    assert {name: fresh[name] for name in context} == context
+    assert (fresh["state"], fresh["queued"], fresh["execution_count"], fresh["restarts"]) == ("idle", 0, None, 0)
+    running = client.stream("print('began')\n" + ENDLESS, context_id=context["id"])
+    running.until("stdout")
+    waiting = client.stream("1", context_id=context["id"])
+    busy = client.get(path).json
+    assert (busy["state"], busy["queued"], busy["execution_count"]) == ("busy", 1, 1)
+    assert busy["created"] == fresh["created"] <= fresh["last_active"] <= busy["last_active"]
+    client.post(f"{path}/interrupt").expect(204)
+    running.finish()
+    waiting.finish()
+    wait_until(lambda: client.get(path).json["state"] == "idle", "it is idle")
+    client.restart_context(context["id"]).expect(200)
+    assert client.get(path).json["restarts"] == 1
+    check_error(client.get("/contexts/nobody"), 404, "nobody")
+
+
+@pytest.mark.backends("local")
+def test_memory_of_all_processes_of_a_context_counts(client, context):
+    path = f"/contexts/{context['id']}"
+    before = client.get(path).json
+    assert before["processes"] == 1 and 1 << 20 < before["memory_bytes"] < 400 << 20
+    code = "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', \"x = b'x' * 100_000_000; print('there', flush=True); input()\"], stdin=-1, stdout=-1)\nchild.stdout.readline()"
+    client.execute(code, context_id=context["id"]).succeeded()
+    after = wait_until(lambda: (now := client.get(path).json)["processes"] == 2 and now, "the table is read again")
+    assert after["memory_bytes"] > before["memory_bytes"] + 90_000_000
+
+
+@pytest.mark.backends("jupyter")
+def test_memory_at_a_jupyter_server_is_not_known(client, context):
+    record = client.get(f"/contexts/{context['id']}").json
+    assert record["memory_bytes"] is None and record["processes"] is None
+
+
+def test_variables_of_a_context_last_as_long_as_it_does(client):
+    context = client.create_context(env_vars={"A": "a 'b'\nc", "B": ""})
+    code = "import os; (os.environ['A'], os.environ['B'])"
+    for _ in range(2):
+        assert client.execute(code, context_id=context["id"]).text == '("a \'b\'\\nc", \'\')'
+        client.restart_context(context["id"]).expect(200)
+    inner = client.execute("import os; os.environ['A']", context_id=context["id"], env_vars={"A": "x"})
+    assert inner.text == "x"
+    for variables in ({"": "x"}, {"a=b": "x"}, {"a": "\0"}, {"a": 1}):
+        check_error(client.post("/contexts", {"env_vars": variables}), 422, "env_vars")
+
+
+@pytest.mark.backends("any")
+def test_unused_contexts_are_deleted(start_server):
+    server = start_server("--idle-timeout", "1")
+    client = server.client
+    context = client.create_context()
+    running = client.stream("import time; time.sleep(2.5); 1", context_id=context["id"])
+    idle = client.create_context()
+    wait_until(lambda: idle["id"] not in [one["id"] for one in client.contexts()], "the idle one is deleted")
+    assert running.finish().text == "1"
+    wait_until(lambda: context["id"] not in [one["id"] for one in client.contexts()], "the other one is deleted, too")
+    check_error(client.post("/execute", {"code": "1", "context_id": context["id"]}), 404)
+    assert client.execute("1").text == "1"
+
+
 @pytest.mark.parametrize("body", [None, b"", b"{}", b'{"language": null, "cwd": null}', b'{"unknown": 1}'])
 def test_a_context_needs_no_options(client, body):
     headers = {} if body is None else {"Content-Type": "application/json"}
@@ -108,7 +172,7 @@ def test_several_can_be_made_at_once(client):
 
 def test_methods_that_do_not_exist_are_refused_with_those_that_do(client, context):
     path = f"/contexts/{context['id']}"
-    assert "DELETE" in check_error(client.get(path), 405).headers["Allow"]
+    assert "DELETE" in check_error(client.put(path, b"{}"), 405).headers["Allow"]
     assert "POST" in check_error(client.get(path + "/restart"), 405).headers["Allow"]
     allowed = check_error(client.put("/contexts", b"{}"), 405).headers["Allow"]
     assert "GET" in allowed and "POST" in allowed
@@ -348,7 +412,7 @@ def test_a_kernel_that_ignored_interrupts_is_reported(client, context):
     stream.until("stdout")
     stream.vanish()
     execution = client.execute("x", **run_here)
-    assert (execution.restart, execution.error["name"]) == ("the code obeyed no interrupt", "NameError")
+    assert (execution.restart, execution.error["name"]) == ("the code ignored all interrupts", "NameError")
 
 
 def test_the_death_of_a_kernel_of_another_language_is_reported(client):

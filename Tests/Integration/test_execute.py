@@ -367,7 +367,7 @@ def test_code_that_is_not_ascii_arrives_unchanged(run):
 def test_a_lone_surrogate_in_a_request_is_refused(client, context):
     body = b'{"code": "\'\\ud800\'", "context_id": "%s"}' % context["id"].encode()
     reply = client.request("POST", "/execute", body, {"Content-Type": "application/json"})
-    assert reply.status == 422 and reply.text == "`code` should be text, and has half a surrogate pair in it\n"
+    assert reply.status == 422 and reply.text == "`code` should be text, but contains a lone surrogate\n"
     assert client.execute("1", context_id=context["id"]).text == "1"
 
 

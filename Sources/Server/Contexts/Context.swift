@@ -1,3 +1,4 @@
+import HTTPServer
 import Jupyter
 import Logging
 import Loop
@@ -25,34 +26,74 @@ final class Context {
   /// Held by the execution that uses the kernel.
   let mutex = AsyncMutex()
   /// The execution that holds the mutex. It also receives messages that belong to no pending request.
-  weak var current: ExecutionRun? { didSet { hasBeenUsed = true } }
+  weak var current: ExecutionRun? {
+    didSet {
+      hasBeenUsed = true
+      touch()
+    }
+  }
+  /// When it was created.
+  nonisolated let created = WallClock.now()
+  /// When a client last used it, or an execution ended in it.
+  private(set) var lastActive = WallClock.now()
+  /// The same, by the clock of the loop.
+  private(set) var lastActiveTime = EventLoop.now
+  /// The number of the latest execution, as the kernel counts; nil before the first.
+  var executionCount: Int64?
+  /// How many kernels it has had beyond the first.
+  private(set) var restartCount = 0
 
   /// True if a client has requested the directory. Then a kernel that cannot enter it is an error.
   private let isDirectoryRequested: Bool
+  /// Environment variables of its kernels, for its life.
+  private let environment: [String: String]
   private let provider: any KernelProvider
   private let logger: Logger
   private var lifecycle = ContextLifecycle()
   /// The latest kernel; nil until one is needed.
   private var kernel: Task<Kernel, any Error>?
   private var retries: Task<Void, Never>?
+  /// The kernel that was ready last.
+  private var latest: Kernel?
   /// True once an execution has had the mutex.
   private var hasBeenUsed = false
 
   /// Starts no kernel yet.
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
-    isDirectoryRequested: Bool, isDefault: Bool, provider: any KernelProvider, logger: Logger
+    isDirectoryRequested: Bool, environment: [String: String] = [:], isDefault: Bool,
+    provider: any KernelProvider, logger: Logger
   ) {
     self.identifier = identifier
     self.language = language
     self.spec = spec
     self.directory = directory
     self.isDirectoryRequested = isDirectoryRequested
+    self.environment = environment
     self.isDefault = isDefault
     self.provider = provider
     var logger = logger
     logger[metadataKey: "context"] = "\(identifier)"
     self.logger = logger
+  }
+
+  /// A client uses it now.
+  func touch() {
+    lastActive = WallClock.now()
+    lastActiveTime = EventLoop.now
+  }
+
+  /// True while nothing runs in it and nothing waits.
+  var isIdle: Bool { isReady && !mutex.isLocked }
+
+  /// What its kernel and all that it has started use; nil if that is not known.
+  func usage() async -> ProcessUsage? { isReady ? await latest?.usage() : nil }
+
+  /// Its state as clients see it.
+  var state: String {
+    if isDisconnected { return "away" }
+    if !isReady { return "starting" }
+    return mutex.isLocked ? "busy" : "idle"
   }
 
   /// True once a kernel was started. Before that, the context is only a name.
@@ -102,7 +143,7 @@ final class Context {
   func takeLoss() -> String? { lifecycle.takeLoss() }
 
   /// User code has asked the kernel to exit: its end is expected.
-  func endIsNear(of kernel: Kernel, because reason: String) {
+  func expectEnd(of kernel: Kernel, because reason: String) {
     lifecycle.expectEnd(of: ObjectIdentifier(kernel), because: reason)
   }
 
@@ -116,6 +157,7 @@ final class Context {
     guard isUnused(provision) else { return await better.kill(because: .shutDown("it is not needed")) }
     first.onEnd = nil
     kernel = LoopActor.task { better }
+    latest = nil
     adopt(better)
     await first.kill(because: .shutDown("a better one has replaced it"))
   }
@@ -170,15 +212,25 @@ final class Context {
   }
 
   private func start() async throws -> Kernel {
-    let kernel = try await Kernel.start(spec, on: provider, in: directory, environment: [:], logger: logger)
+    let kernel = try await Kernel.start(
+      spec, on: provider, in: directory, environment: environment, logger: logger)
     do {
       if let deletion = lifecycle.deletion { throw deletion }
       if !provider.startsInDirectory { try await enterDirectory(kernel) }
+      if !provider.startsWithEnvironment, !environment.isEmpty { try await setEnvironment(in: kernel) }
       return kernel
     } catch {
       await kernel.kill(because: .shutDown("it is not needed"))
       throw error
     }
+  }
+
+  private func setEnvironment(in kernel: Kernel) async throws {
+    let variables = environment.map { (name: $0.key, value: $0.value) }
+    guard let code = LanguageSupport.of(spec.language).environmentCode(variables) else {
+      throw HTTPErrorResponse(400, "`env_vars` cannot be set in a \(language) kernel of this server")
+    }
+    try await kernel.runSilently(code.set)
   }
 
   private func enterDirectory(_ kernel: Kernel) async throws {
@@ -192,6 +244,11 @@ final class Context {
   }
 
   private func adopt(_ kernel: Kernel) {
+    if latest !== kernel {
+      if latest != nil { restartCount += 1 }
+      latest = kernel
+      executionCount = nil
+    }
     kernel.onEnd = { [weak self, weak kernel] end in
       if let self, let kernel { self.kernelEnded(kernel, end) }
     }

@@ -65,10 +65,31 @@ final class ContextStore {
   func context(_ identifier: Bytes) throws -> Context {
     let context = try find(identifier)
     try begin(context)
+    context.touch()
     return context
   }
 
-  private func find(_ identifier: Bytes) throws -> Context {
+  // MARK: Idle contexts
+
+  /// Deletes contexts that nobody has used for so long. Looks at them `idleChecks` times within that time.
+  func deleteIdle(after limit: Duration) async {
+    while !Task.isCancelled {
+      do { try await EventLoop.sleep(for: max(limit / Self.idleChecks, .milliseconds(10))) } catch { return }
+      let now = EventLoop.now
+      for context in contexts.values
+      where context.isIdle && now - context.lastActiveTime >= limit.nanoseconds {
+        logger.info("the context is idle: it is deleted", metadata: ["context": "\(context.identifier)"])
+        LoopActor.task {
+          await self.delete(context, because: "the context was idle for \(limit.secondsText) s")
+        }
+      }
+    }
+  }
+
+  private static let idleChecks = 10
+
+  /// - Throws: `HTTPErrorResponse` 404.
+  func find(_ identifier: Bytes) throws -> Context {
     guard let context = identifier.ascii(atMost: Self.longestIdentifier).flatMap({ contexts[$0] }) else {
       throw HTTPErrorResponse(404, "Context \(identifier.excerpt(atMost: Self.longestIdentifier)) not found")
     }
@@ -78,9 +99,11 @@ final class ContextStore {
   /// Creates a context. Its kernel takes code on return.
   ///
   /// - Throws: `HTTPErrorResponse` 400, 429, 503.
-  func create(language: Bytes?, directory: String?) async throws -> Context {
+  func create(
+    language: Bytes?, directory: String?, environment: [String: String] = [:]
+  ) async throws -> Context {
     let (name, spec) = try await resolve(language)
-    let context = make(name, spec, directory: directory, isDefault: false)
+    let context = make(name, spec, directory: directory, environment: environment, isDefault: false)
     try begin(context)
     contexts[context.identifier] = context
     do {
@@ -97,7 +120,10 @@ final class ContextStore {
   /// - Throws: `HTTPErrorResponse` 400, 429, 503.
   func defaultContext(for language: Bytes?) async throws -> Context {
     // The common case.
-    if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) { return context }
+    if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) {
+      context.touch()
+      return context
+    }
     let (name, spec) = try await resolve(language)
     let known = defaults[spec.name].flatMap { contexts[$0] }
     let context = known ?? make(name, spec, directory: nil, isDefault: true)
@@ -138,10 +164,13 @@ final class ContextStore {
 
   /// - Throws: `HTTPErrorResponse` 404.
   func delete(_ identifier: Bytes) async throws {
-    let context = try find(identifier)
+    await delete(try find(identifier), because: "the context was deleted")
+  }
+
+  private func delete(_ context: Context, because reason: String) async {
     contexts[context.identifier] = nil
     if context.isDefault { listed.insert(context.language) }
-    await context.delete(because: "the context was deleted")
+    await context.delete(because: reason)
   }
 
   /// Ends all contexts, all at once.
@@ -169,12 +198,13 @@ final class ContextStore {
   }
 
   private func make(
-    _ language: String, _ spec: KernelSpec, directory: String?, isDefault: Bool
+    _ language: String, _ spec: KernelSpec, directory: String?, environment: [String: String] = [:],
+    isDefault: Bool
   ) -> Context {
     Context(
       language: language, spec: spec, directory: directory ?? workspace,
-      isDirectoryRequested: directory != nil,
-      isDefault: isDefault, provider: provider, logger: logger)
+      isDirectoryRequested: directory != nil, environment: environment, isDefault: isDefault,
+      provider: provider, logger: logger)
   }
 
   private func add(default context: Context) {

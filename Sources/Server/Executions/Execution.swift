@@ -2,89 +2,121 @@ import Bytes
 import Jupyter
 import Wire
 
-/// One execution as a state machine: what happens to it in, what its client is told and what its driver is to do out. It
-/// does no I/O.
+/// One execution as a state machine: messages and events in, output events and actions for the driver out. Performs no
+/// I/O.
 struct Execution {
-  /// What the driver is to do.
+  /// The driver's next action.
   enum Action: Equatable {
-    /// Wait for the context's kernel no longer.
+    /// Stop waiting for the context's kernel.
     case leaveQueue
-    /// Interrupt what the kernel runs.
+    /// Interrupt the kernel.
     case interruptKernel
-    /// Call `patienceEnded` after this, unless the execution ends before.
+    /// End the processes that the kernel has started: code may wait for one that ignores interrupts.
+    case endChildren
+    /// Call `interruptTimedOut` after this, unless the execution ends before.
     case wait(Duration)
-    /// Find out whether the kernel has lost the reply.
+    /// Find out whether the kernel has lost the request.
     case findReply
     /// Replace the kernel.
     case replaceKernel
   }
 
-  /// Where the execution is.
+  /// The state of the execution.
   enum State: Equatable {
-    /// The context's kernel is another execution's, or does not take code yet.
+    /// Another execution uses the kernel, or the kernel does not take code yet.
     case waiting
-    /// It was interrupted while it waited: its code will not run.
-    case calledOff
-    /// The kernel is its own: its variables are set, then its code runs.
+    /// It was interrupted while it waited: its code does not run.
+    case cancelled
+    /// The execution has the kernel: its variables are set, then its code runs.
     case running
-    /// The kernel was interrupted so often.
+    /// The kernel was interrupted this many times.
     case interrupted(attempts: Int)
-    /// The kernel is idle and has not replied. The interrupt may have hit it beside the code, and then no reply comes.
+    /// The kernel is idle and has not replied. If the interrupt hit it outside of the code, no reply follows.
     case findingReply(attempts: Int)
-    /// The code obeyed no interrupt, and its kernel is replaced.
-    case givenUp
-    /// The kernel has nothing more to say to it.
-    case ended(wasInterrupted: Bool)
+    /// The code ignored all interrupts, and its kernel is replaced.
+    case replacingKernel
+    /// The execution has ended.
+    case ended
   }
 
-  /// Code that goes on after an interrupt is interrupted again after this, then after twice as long, and so on. The first
-  /// repeat comes soon, since ipykernel loses an interrupt that reaches it just before the code begins; the later ones leave
-  /// code the time to clean up.
+  /// Why the code is to end before its time.
+  enum Interruption: Equatable {
+    /// Somebody asked for it, or the client is gone.
+    case request
+    /// It runs for longer than this.
+    case timeout(Duration)
+  }
+
+  /// If code continues after an interrupt, it is interrupted again after this time, then after twice as long, and so
+  /// on. The first repeat is early because ipykernel loses an interrupt that arrives just before the code begins. The
+  /// later ones leave code time to clean up.
   static let patience: Duration = .milliseconds(100)
-  /// After so many, which is after 13 s in all, the kernel is replaced.
-  static let mostInterrupts = 7
+  /// After how long, by default, the kernel of code is replaced that obeys no interrupt.
+  static let defaultGrace: Duration = .seconds(13)
+
+  /// From the first interrupt until the kernel is replaced.
+  private let grace: Duration
+  /// How often the code is interrupted before its kernel is replaced.
+  private let mostInterrupts: Int
 
   private(set) var state = State.waiting
-  /// True when the kernel has said that it runs the code.
+  /// True once the kernel has started the code.
   private(set) var isAccepted = false
-  /// True when the code has asked its kernel to end, as `exit()` does: it will, in a moment.
+  /// True once the code has asked its kernel to exit, as `exit()` does. The kernel ends a moment later.
   private(set) var endsKernel = false
+  /// Why the code is to end before its time; nil where it is not.
+  private(set) var interruption: Interruption?
+  /// True when the kernel, or the way to it, was lost first.
+  private var isLost = false
   private var progress = RequestProgress()
   private var failure = Failure.none
 
-  /// What is known of a failure of the code.
+  /// The failure of the code, as far as it is known.
   private enum Failure {
     case none
-    /// The reply tells of it; iopub, which may come later, may tell it better.
+    /// The reply contains it. The `error` message on iopub, which may come later, has more detail.
     case replied(RepliedFailure)
-    /// The client knows.
+    /// It was sent to the client.
     case told
-    /// The client knows that output was dropped. That the kernel then obeys no interrupt, or ends, is no other failure.
+    /// The client was told that output was dropped. No other failure is reported after that.
     case lossTold
   }
 
   private enum RepliedFailure {
     case error(JSONSlice)
-    /// The code was given up, perhaps before it ran.
+    /// The kernel aborted the request, perhaps before it ran.
     case aborted(hasRun: Bool)
     case unreadable(JSONError)
   }
 
-  /// True when the kernel has nothing more to say to it.
+  /// - Parameter grace: from the first interrupt until the kernel is replaced.
+  init(grace: Duration = defaultGrace) {
+    self.grace = grace
+    var attempts = 1
+    // The time of each attempt is the patience times 0, 1, 3, 7, 15 and so on.
+    while attempts < 30, Self.patience * ((1 << (attempts + 1)) - 1) <= grace { attempts += 1 }
+    mostInterrupts = attempts
+  }
+
+  /// True once the reply and `idle` have arrived.
   var isComplete: Bool { progress.isComplete }
 
-  /// True when the code was to end before its time.
-  var isInterrupted: Bool {
-    switch state {
-    case .waiting, .running, .ended(wasInterrupted: false): false
-    case .calledOff, .interrupted, .findingReply, .givenUp, .ended(wasInterrupted: true): true
+  /// True if the execution was interrupted.
+  var isInterrupted: Bool { interruption != nil }
+
+  /// How it has ended.
+  var outcome: ExecutionStatus {
+    switch interruption {
+    case .timeout: .timedOut
+    case .request: .interrupted
+    case nil: isLost ? .lost : isFailureTold ? .failed : .succeeded
     }
   }
 
-  /// True when the client knows that output was dropped.
+  /// True if the client was told that output was dropped.
   var isLossTold: Bool { if case .lossTold = failure { true } else { false } }
 
-  /// True when the client knows of a failure.
+  /// True if the client was told of a failure.
   private var isFailureTold: Bool {
     switch failure {
     case .told, .lossTold: true
@@ -92,63 +124,77 @@ struct Execution {
     }
   }
 
-  // MARK: Its way
+  // MARK: Transitions
 
-  /// The kernel is its own.
+  /// The execution has the kernel.
   mutating func kernelTaken() { if state == .waiting { state = .running } }
 
-  /// The kernel had ended before it got the code: it waits for another.
-  mutating func kernelMissed() { state = isInterrupted ? .calledOff : .waiting }
+  /// The kernel ended before it received the code. The execution waits for another one.
+  mutating func kernelMissed() { state = isInterrupted ? .cancelled : .waiting }
 
-  /// The kernel has nothing more to say to it, or has ended.
-  mutating func end() { state = .ended(wasInterrupted: isInterrupted) }
+  /// The execution has ended, or its kernel has.
+  mutating func end() { state = .ended }
 
-  /// The code is to end; if it has not begun, it does not run.
-  mutating func interrupt() -> [Action] {
+  /// The kernel, or the way to it, is lost.
+  mutating func lose() { isLost = true }
+
+  /// Interrupts the code. Code that has not started does not run.
+  mutating func interrupt(_ interruption: Interruption = .request) -> [Action] {
     guard !isComplete else { return [] }
     switch state {
     case .waiting:
-      state = .calledOff
-      return []
+      self.interruption = interruption
+      state = .cancelled
+      return [.leaveQueue]
     case .running:
+      self.interruption = interruption
       state = .interrupted(attempts: 1)
-      return findReply() + [.interruptKernel, .wait(Self.patience)]
-    case .calledOff, .interrupted, .findingReply, .givenUp, .ended: return []
+      return findReply() + [.interruptKernel, .wait(patience(after: 1))]
+    case .cancelled, .interrupted, .findingReply, .replacingKernel, .ended: return []
     }
   }
 
-  /// The client is gone, and nobody waits for this execution.
-  mutating func abandon() -> [Action] { [.leaveQueue] + interrupt() }
+  /// The code runs for longer than `limit`. Where it has replied already, only its last output is on its way.
+  mutating func timeOut(after limit: Duration) -> [Action] {
+    progress.isReplied ? [] : interrupt(.timeout(limit))
+  }
 
-  /// The last interrupt had no effect in the time that it had.
-  mutating func patienceEnded() -> [Action] {
+  /// How long the last of so many interrupts has.
+  private func patience(after attempts: Int) -> Duration {
+    attempts < mostInterrupts
+      ? Self.patience * (1 << (attempts - 1)) : grace - Self.patience * ((1 << (attempts - 1)) - 1)
+  }
+
+  /// The last interrupt had no effect in time.
+  mutating func interruptTimedOut() -> [Action] {
     switch state {
-    case .interrupted(Self.mostInterrupts), .findingReply(Self.mostInterrupts):
-      state = .givenUp
+    case .interrupted(mostInterrupts), .findingReply(mostInterrupts):
+      state = .replacingKernel
       return [.replaceKernel]
     case .interrupted(let attempts):
       state = .interrupted(attempts: attempts + 1)
-      return [.interruptKernel, .wait(Self.patience * (1 << attempts))]
+      let isLast = attempts + 1 == mostInterrupts
+      return (isLast ? [.endChildren] : []) + [.interruptKernel, .wait(patience(after: attempts + 1))]
     case .findingReply(let attempts):
-      // The code has ended, as it seems: one more interrupt could only hit what comes next.
+      // The code seems to have ended: another interrupt could only hit the next execution.
       state = .findingReply(attempts: attempts + 1)
-      return [.wait(Self.patience * (1 << attempts))]
-    case .waiting, .calledOff, .running, .givenUp, .ended: return []
+      return [.wait(patience(after: attempts + 1))]
+    case .waiting, .cancelled, .running, .replacingKernel, .ended: return []
     }
   }
 
-  /// What is to be done after a message.
+  /// The action after a message.
   mutating func findReply() -> [Action] {
     guard case .interrupted(let attempts) = state, progress.isIdle, !progress.isReplied else { return [] }
     state = .findingReply(attempts: attempts)
     return [.findReply]
   }
 
-  // MARK: What its client is told
+  // MARK: Output
 
   /// Takes a message whose parent is this execution's request.
   ///
-  /// - Throws: `JSONError` where its content is not what the protocol says.
+  /// - Throws: `JSONError` if its content is malformed.
   mutating func receive(_ message: Message) throws(JSONError) -> [OutputEvent] {
     progress.note(message)
     switch (message.channel, message.header.type) {
@@ -156,19 +202,19 @@ struct Execution {
       do {
         return try receiveReply(message.content())
       } catch {
-        // No other comes: it ends the execution as a good one does.
+        // No other reply follows: it ends the execution like a valid one.
         return fail(.unreadable(error))
       }
     case (.iopub, .status): return repliedFailure()
     case (.iopub, .executeInput): return try accept(message.content()["execution_count"])
     case (.iopub, .error):
       tellFailure()
-      return [.error(in: try message.content())]
+      return [told(.error(in: try message.content()))]
     default: return try OutputEvent.output(of: message)
     }
   }
 
-  /// Output was dropped, which ends the execution with an error of ours.
+  /// Output was dropped. The execution ends with the server's error.
   mutating func receive(_ loss: OutputLoss) -> [OutputEvent] {
     guard !isFailureTold else { return [] }
     failure = .lossTold
@@ -180,9 +226,22 @@ struct Execution {
     ]
   }
 
-  /// What is left to be told when all has come: that the code was interrupted, where the kernel did not say so itself.
+  /// The last events: the interrupt, if the kernel did not report it itself.
   func lastEvents() -> [OutputEvent] {
-    isInterrupted && !isFailureTold ? [.failure(.executionInterrupted, "the execution was interrupted")] : []
+    isInterrupted && !isFailureTold
+      ? [told(.failure(.executionInterrupted, "the execution was interrupted"))] : []
+  }
+
+  /// A failure as the client is told it: at a time-out it is the time-out, whatever the code raised, with the traceback.
+  ///
+  /// - Parameter keepsMemory: false where the context's memory is gone.
+  func told(_ failure: OutputEvent, keepsMemory: Bool = true) -> OutputEvent {
+    guard case .timeout(let limit) = interruption, case .error(_, _, let traceback) = failure else {
+      return failure
+    }
+    let explanation = OutputEvent.timeout(after: limit, keepsMemory: keepsMemory)
+    guard case .error(let name, let value, _) = explanation else { return failure }
+    return .error(name: name, value: value, traceback: traceback)
   }
 
   private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {
@@ -195,11 +254,11 @@ struct Execution {
 
   private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
     let hasRun = isAccepted
-    // A kernel that announces nothing on iopub still counts.
+    // For kernels that send no `execute_input`.
     let accepted = accept(content["execution_count"])
     switch content["status"] {
     case "error"?: return accepted + fail(.error(content))
-    // The protocol says `abort`; kernels say `aborted`.
+    // The protocol has `abort`; kernels send `aborted`.
     case "aborted"?, "abort"?: return accepted + fail(.aborted(hasRun: hasRun))
     default:
       endsKernel = content["payload"].map(Self.asksToExit) ?? false
@@ -212,19 +271,20 @@ struct Execution {
     return repliedFailure()
   }
 
-  /// The failure that the reply told, once it is certain that iopub does not tell it.
+  /// The failure in the reply, once it is certain that iopub has none.
   private mutating func repliedFailure() -> [OutputEvent] {
     guard isComplete, case .replied(let reason) = failure else { return [] }
     failure = .told
     switch reason {
-    case .error(let content): return [.error(in: content)]
+    case .error(let content): return [told(.error(in: content))]
     case .aborted(let hasRun):
       return [
-        .failure(
-          .executionInterrupted,
-          hasRun
-            ? "the execution was interrupted"
-            : "an interrupt emptied the kernel's queue before the code ran")
+        told(
+          .failure(
+            .executionInterrupted,
+            hasRun
+              ? "the execution was interrupted"
+              : "an interrupt emptied the kernel's queue before the code ran"))
       ]
     case .unreadable(let error):
       return [.failure(.connectionLost, "the kernel's reply was not JSON: \(error)")]
@@ -235,4 +295,16 @@ struct Execution {
   private static func asksToExit(_ payload: JSONSlice) -> Bool {
     payload.elements.contains { $0["source"]?.isString("ask_exit") == true && $0["keepkernel"]?.bool != true }
   }
+}
+
+/// Where an execution is, as clients see it.
+enum ExecutionStatus: String, Sendable {
+  case queued
+  case running
+  case waitingForInput = "waiting_for_input"
+  case succeeded
+  case failed
+  case interrupted
+  case timedOut = "timed_out"
+  case lost
 }

@@ -4,60 +4,92 @@ import Logging
 import Loop
 import Wire
 
-/// Drives one execution through a context: waits for its turn, runs it, and leaves the kernel as the next one expects it.
+/// Drives one execution in a context: waits for the kernel, runs the code, and restores the kernel's state for the
+/// next execution.
 @LoopActor
 final class ExecutionRun {
-  /// What a client asks for.
-  struct Order: Sendable {
-    /// The code: the contents of a JSON string, still escaped, as the kernel gets it.
+  /// The parameters of an execution.
+  struct Parameters: Sendable {
+    /// The code: the contents of a JSON string, still escaped.
     let code: Bytes
-    /// The variables of this execution alone.
+    /// The environment variables of this execution.
     let environment: ExecutionEnvironment?
+    /// How long the code may run.
+    var timeout: Duration?
+    /// How many bytes of output are told; nil for all.
+    var outputLimit: Int?
+    /// Where the code gets its input.
+    var input = ExecutionInput.none
+    /// From the first interrupt until the kernel is replaced.
+    var interruptGrace = Execution.defaultGrace
   }
 
-  /// Why the memory of a context is gone whose code has ended its kernel.
+  /// The reason for the loss of memory after an exit.
   private static let exitReason = "exit() was called"
-  /// How many kernels may die before one gets the code.
+  /// How many questions of one execution may be open. Threads may ask at the same time.
+  private static let mostQuestions = 16
+  /// The number of kernels that may die before one receives the code.
   private static let attempts = 3
-  /// How long requests of ours to a kernel that is done with the code may take: what the code left running may keep it busy.
+  /// The limit of the server's own requests after the code: background work of the code may keep the kernel busy.
   private static let afterthoughtLimit: Duration = .seconds(2)
 
-  private let order: Order
+  private let parameters: Parameters
   private let context: Context
   private let sink: any ExecutionSink
-  private let logger: Logger
+  /// Notes what happens.
+  private let resource: ExecutionResource
+  private let baseLogger: Logger
   private let waiter = AsyncMutex.Waiter()
-  private var execution = Execution()
+  private var execution: Execution
+  private var outputLimit: OutputLimit?
+  private var input: ExecutionInput
+  /// How many questions the client has not answered.
+  private var openQuestions = 0
   private var kernel: Kernel?
   private var request: KernelRequest?
   private var patience: Deadline?
-  /// Interrupts on their way. The next execution must not meet one of them.
+  private var timeout: Deadline?
+  /// Interrupts in progress. They must not hit the next execution.
   private var interruptions: [Task<Void, Never>] = []
-  /// The client knows that the context's memory is gone.
+  /// True if the client was told that the context's memory is lost.
   private var isRestartTold = false
-  /// What is to be put back into the kernel behind the execution.
+  /// The code that restores the environment after the execution.
   private var changedEnvironment: EnvironmentCode?
   private var isTurnOver = false
-  /// What is printed behind the output, while it is waited for.
+  /// The mark that is printed after the output, while it is awaited.
   private var mark: OutputMark?
 
-  init(_ order: Order, in context: Context, sink: any ExecutionSink, logger: Logger) {
-    self.order = order
+  init(
+    _ parameters: Parameters, in context: Context, sink: any ExecutionSink, resource: ExecutionResource,
+    logger: Logger
+  ) {
+    self.parameters = parameters
     self.context = context
     self.sink = sink
-    self.logger = logger
-    sink.onLoss = { [weak self] in self?.abandon() }
+    self.resource = resource
+    baseLogger = logger
+    execution = Execution(grace: parameters.interruptGrace)
+    outputLimit = parameters.outputLimit.map { OutputLimit($0) }
+    input = parameters.input
+    sink.onLoss = { [weak self] in self?.interrupt() }
   }
 
-  /// Runs to the end, whatever happens: the output is finished when this returns.
+  /// Names the execution. Few executions log anything.
+  private var logger: Logger {
+    var logger = baseLogger
+    logger[metadataKey: "execution"] = "\(resource.identifier)"
+    return logger
+  }
+
+  /// Runs the execution. On return the output is finished, whatever happened.
   func run() async {
-    // The client is told at once, unless there is nothing to wait for: then the code goes to the kernel first.
-    if context.mutex.isLocked || !context.isReady || order.environment != nil { await sink.begin() }
+    // The response begins at once if the execution has to wait. Otherwise the code goes to the kernel first.
+    if context.mutex.isLocked || !context.isReady || parameters.environment != nil { await sink.begin() }
     do {
       try await context.mutex.lock(as: waiter)
     } catch {
       await fail(error)
-      await sink.finish()
+      await finish()
       return
     }
     context.current = self
@@ -69,20 +101,38 @@ final class ExecutionRun {
       if error is KernelEnd { endTurn() }
       await fail(error)
     }
-    await sink.finish()
-    // The client has its answer. The next execution waits until the kernel is as it was.
+    await finish()
+    // The response is complete. The next execution waits until the kernel's state is restored.
     endTurn()
   }
 
-  /// The client is gone: nobody waits for this execution, so it is interrupted at once.
-  func abandon() { perform(execution.abandon()) }
+  private func finish() async {
+    timeout?.close()
+    if let rest = outputLimit?.finish(), !rest.isEmpty {
+      outputLimit = nil
+      await send(rest)
+    }
+    resource.finish(execution.outcome)
+    await sink.finish()
+  }
 
-  /// Interrupts the code; if it has not begun, it does not run. If it does not obey it is interrupted again, then its kernel
-  /// is replaced.
+  private func send(_ events: [OutputEvent]) async {
+    let told = outputLimit == nil ? events : events.flatMap(limit)
+    for event in told { resource.note(event) }
+    await sink.send(told)
+  }
+
+  private func limit(_ event: OutputEvent) -> [OutputEvent] {
+    guard case .stream(let name, let text, let timestamp) = event else { return [event] }
+    return outputLimit?.take(name, text, timestamp) ?? [event]
+  }
+
+  /// Interrupts the code; code that has not started does not run. Repeats if the code ignores it, and finally replaces
+  /// the kernel.
   func interrupt() { perform(execution.interrupt()) }
 
-  /// Shows output of threads that earlier cells have started. What comes before the kernel has accepted the code was written
-  /// between two executions, and belongs to neither.
+  /// Sends output of threads that earlier cells have started. Output before the kernel has started the code belongs to
+  /// no execution.
   func receiveUnsolicited(_ message: Message) async {
     if let mark, message.header.type == .stream,
       (try? message.content())?["text"]?.isString(mark.text) == true
@@ -90,22 +140,22 @@ final class ExecutionRun {
       return mark.isPrinted.fulfil(())
     }
     guard execution.isAccepted, let events = try? OutputEvent.output(of: message) else { return }
-    await sink.send(events)
+    await send(events)
   }
 
-  /// Says that output was dropped, in its place.
-  func receive(_ loss: OutputLoss) async { await sink.send(execution.receive(loss)) }
+  /// Reports dropped output, in its place in the stream.
+  func receive(_ loss: OutputLoss) async { await send(execution.receive(loss)) }
 
-  // MARK: Its turn
+  // MARK: Running
 
-  /// A kernel may die before it gets the code, and before anybody has heard of that. The code is not to blame, and has left
-  /// no trace, so the next kernel runs it.
+  /// A kernel may die unnoticed before it receives the code. The code has had no effect then, so the next kernel runs
+  /// it.
   private func runInTurn() async throws {
     for _ in 1..<Self.attempts {
       do {
         return try await runOnce()
       } catch KernelEnd.diedBefore(let how) {
-        logger.info("the kernel had died before it got the code", metadata: ["reason": "\(how)"])
+        logger.info("the kernel died before it received the code", metadata: ["reason": "\(how)"])
         execution.kernelMissed()
       }
     }
@@ -114,12 +164,14 @@ final class ExecutionRun {
 
   private func runOnce() async throws {
     let kernel = try await context.ready()
-    if execution.isInterrupted { return await tellCalledOff() }
+    if execution.isInterrupted { return await tellCancelled() }
     self.kernel = kernel
     execution.kernelTaken()
     let metadata = try await prepareEnvironment(in: kernel)
-    let request = try await kernel.session.execution(of: order.code, metadata: metadata)
-    if execution.isInterrupted { return await tellCalledOff() }
+    if input.isAllowed { try await kernel.openInput() }
+    let request = try await kernel.session.execution(
+      of: parameters.code, metadata: metadata, allowsInput: input.isAllowed)
+    if execution.isInterrupted { return await tellCancelled() }
     if let reason = context.takeLoss() { await tellRestart(reason) }
     self.request = request
     let replies = try await kernel.replies(to: request)
@@ -127,36 +179,95 @@ final class ExecutionRun {
     await sink.begin()
     for try await message in replies { await receive(message) }
     await awaitLateOutput(of: kernel)
-    await sink.send(execution.lastEvents())
+    await send(execution.lastEvents())
   }
 
   /// The code need not begin any more; the client, if there still is one, is told.
-  private func tellCalledOff() async {
-    await sink.send([.failure(.executionInterrupted, "the execution was interrupted before the code ran")])
+  private func tellCancelled() async {
+    await send([Self.notRun])
   }
 
-  /// The first execution in a kernel that has replaced one unasked says so before all else, once.
+  private static var notRun: OutputEvent {
+    .failure(.executionInterrupted, "the execution was interrupted before the code ran")
+  }
+
+  /// The first execution after an unrequested replacement reports it before everything else.
   private func tellRestart(_ reason: String) async {
     guard !isRestartTold else { return }
     isRestartTold = true
-    await sink.send([.contextRestarted(reason: reason)])
+    await send([.contextRestarted(reason: reason)])
   }
 
   private func receive(_ message: Message) async {
+    if message.channel == .stdin { return await receiveQuestion(message) }
     do {
       let events = try execution.receive(message)
-      if !events.isEmpty { await sink.send(events) }
+      if !events.isEmpty { await send(events) }
     } catch {
-      // What the kernel wanted to say cannot be told, but that it did can.
+      // The content is lost, but the client learns that there was a message.
       logger.error("message of the kernel is not JSON", metadata: ["type": "\(message.header.type.rawValue)"])
-      await sink.send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
+      await send([.failure(.connectionLost, "a message of the kernel was not JSON: \(error)")])
     }
-    // Before anything else is heard of the kernel: the next may be its end.
-    if execution.endsKernel, let kernel { context.endIsNear(of: kernel, because: Self.exitReason) }
+    // The kernel's next message may be its end.
+    if execution.endsKernel, let kernel { context.expectEnd(of: kernel, because: Self.exitReason) }
+    if execution.isAccepted { context.executionCount = resource.record.executionCount }
+    if execution.isAccepted, timeout == nil, let limit = parameters.timeout { startTimeout(limit) }
     perform(execution.findReply())
   }
 
-  /// What a kernel sends behind its status `idle` still belongs to this execution.
+  // MARK: Input
+
+  /// Answers what the code waits for; false where it waits for nothing.
+  ///
+  /// - Parameter text: the contents of a JSON string.
+  func answer(_ text: Bytes) async -> Bool {
+    guard openQuestions > 0, let kernel, !execution.isComplete else { return false }
+    openQuestions -= 1
+    resource.wait(forInput: openQuestions > 0)
+    await kernel.answer(text)
+    return true
+  }
+
+  private func receiveQuestion(_ message: Message) async {
+    guard let kernel, message.header.type == .inputRequest, let content = try? message.content() else {
+      return
+    }
+    let prompt = content["prompt"]?.stringContents ?? Bytes()
+    let isPassword = content["password"]?.bool == true
+    switch input {
+    case .none: break
+    case .client:
+      guard openQuestions < Self.mostQuestions else { return }
+      openQuestions += 1
+      resource.wait(forInput: true)
+      await send([.inputRequest(prompt: prompt, isPassword: isPassword)])
+    case .lines(var lines):
+      // As a program shows it whose input is no terminal.
+      if !prompt.isEmpty {
+        await send([.stream(isPassword ? .stderr : .stdout, text: prompt, timestamp: message.header.date)])
+      }
+      let line = lines.next()
+      input = .lines(lines)
+      await kernel.answer(line)
+    }
+  }
+
+  // MARK: Its time
+
+  /// From now on the kernel runs the code.
+  private func startTimeout(_ limit: Duration) {
+    let timeout = Deadline { [weak self] in
+      guard let self else { return }
+      let actions = self.execution.timeOut(after: limit)
+      if actions.isEmpty { return }
+      self.logger.info("the code is over its time", metadata: ["limit": "\(limit.secondsText) s"])
+      self.perform(actions)
+    }
+    self.timeout = timeout
+    timeout.start(limit)
+  }
+
+  /// Output that a kernel sends after its status `idle` still belongs to this execution.
   private func awaitLateOutput(of kernel: Kernel) async {
     switch kernel.language.lateOutput {
     case .none: break
@@ -181,7 +292,7 @@ final class ExecutionRun {
     }
   }
 
-  /// What code of ours prints behind the output of an execution.
+  /// A mark that silent code prints after the output of an execution.
   private struct OutputMark {
     let text = "code-interpreter-\(RandomIdentifier.make())"
     let isPrinted = Promise<Void>()
@@ -194,14 +305,15 @@ final class ExecutionRun {
       switch action {
       case .leaveQueue: context.mutex.cancel(waiter)
       case .interruptKernel: interruptKernel()
+      case .endChildren: endChildren()
       case .wait(let duration): startPatience(duration)
       case .findReply:
         guard let kernel, let request else { continue }
         LoopActor.task { await kernel.concludeIfLost(request) }
       case .replaceKernel:
-        logger.warning("the code obeys no interrupt: its kernel is replaced")
+        logger.warning("the code ignores interrupts: its kernel is replaced")
         interruptions.append(
-          LoopActor.task { try? await self.context.restart(after: "the code obeyed no interrupt") })
+          LoopActor.task { try? await self.context.restart(after: "the code ignored all interrupts") })
       }
     }
   }
@@ -216,20 +328,26 @@ final class ExecutionRun {
       })
   }
 
+  private func endChildren() {
+    guard let kernel else { return }
+    logger.info("the code does not obey interrupts: the processes that it has started are ended")
+    interruptions.append(LoopActor.task { await kernel.endChildren() })
+  }
+
   private func startPatience(_ duration: Duration) {
-    let patience = patience ?? Deadline { [weak self] in self?.patienceEnded() }
+    let patience = patience ?? Deadline { [weak self] in self?.interruptTimedOut() }
     self.patience = patience
     patience.start(duration)
   }
 
-  private func patienceEnded() {
-    logger.debug("the code does not obey the interrupt", metadata: ["state": "\(execution.state)"])
-    perform(execution.patienceEnded())
+  private func interruptTimedOut() {
+    logger.info("the code ignores the interrupt", metadata: ["state": "\(execution.state)"])
+    perform(execution.interruptTimedOut())
   }
 
-  // MARK: Its end
+  // MARK: Ending
 
-  /// The next execution need not wait until a client that does not read has heard that the kernel has ended.
+  /// The next execution must not wait for a client that does not read.
   private func kernelEnded(_ end: KernelEnd) {
     if case .diedBefore = end { return }
     execution.end()
@@ -242,7 +360,7 @@ final class ExecutionRun {
     LoopActor.task { await self.passTurn() }
   }
 
-  /// The turn ends when no interrupt can hit the next execution and the environment is as it was.
+  /// The next execution starts when no interrupt can hit it and the environment is restored.
   private func passTurn() async {
     patience?.close()
     let isKernelEnding = execution.endsKernel && kernel?.end == nil
@@ -255,8 +373,8 @@ final class ExecutionRun {
     context.mutex.unlock()
   }
 
-  /// The kernel was asked to end. One that does so by itself takes a moment, and whatever is sent to it until then is lost
-  /// with it. Others would go on with all their memory.
+  /// The code has asked its kernel to exit. A kernel that does so by itself takes a moment, in which it loses further
+  /// requests. Other kernels must be restarted.
   private func end(_ kernel: Kernel) async {
     if kernel.language.endsByItself {
       try? await withDeadline(Self.afterthoughtLimit) { try await kernel.untilEnd() }
@@ -266,35 +384,37 @@ final class ExecutionRun {
   }
 
   private func fail(_ error: any Error) async {
+    if !execution.isInterrupted, !(error is CancellationError), !(error is SilentCodeFailure) {
+      execution.lose()
+    }
     if execution.isLossTold { return }
-    let event: OutputEvent? =
+    let event: OutputEvent =
       switch error {
       case KernelEnd.died(let how), KernelEnd.diedBefore(let how): .failure(.kernelDied, how)
       case KernelEnd.restarted: .failure(.kernelRestarted, KernelEnd.restarted.explanation)
       case KernelEnd.connectionLost(let reason): .failure(.connectionLost, reason)
       case KernelEnd.shutDown(let reason): .failure(.kernelDied, reason)
-      case is CancellationError: nil
-      case is SilentCodeFailure where execution.isInterrupted:
-        .failure(.executionInterrupted, "the execution was interrupted before the code ran")
+      case is CancellationError: Self.notRun
+      case is SilentCodeFailure where execution.isInterrupted: Self.notRun
       case let failure as SilentCodeFailure:
         .failure(.executionInterrupted, "the code did not run: `env_vars` could not be set: \(failure)")
       default: .failure(.connectionLost, "\(error)")
       }
-    if let event { await sink.send([event]) }
+    await send([execution.told(event, keepsMemory: false)])
   }
 
-  // MARK: Its environment
+  // MARK: Environment
 
-  /// Sets the variables in a kernel that does not do so itself; gives the metadata of the request.
+  /// Sets the variables, unless the kernel does that itself; returns the metadata of the request.
   private func prepareEnvironment(in kernel: Kernel) async throws -> Bytes {
-    guard let environment = order.environment else { return "{}" }
+    guard let environment = parameters.environment else { return "{}" }
     if kernel.supportedFeatures.contains(ExecutionEnvironment.feature) { return environment.metadata }
     changedEnvironment = environment.code
     try await kernel.runSilently(environment.code.set)
     return "{}"
   }
 
-  /// A late interrupt may hit the code that restores. Running it twice does no harm.
+  /// A late interrupt may hit the restoring code, which is idempotent.
   private func restore(_ environment: EnvironmentCode, in kernel: Kernel) async {
     for _ in 0..<3 {
       do {
@@ -304,7 +424,7 @@ final class ExecutionRun {
       } catch is SilentCodeFailure {
         continue
       } catch is DeadlineExceeded {
-        return logger.warning("the kernel is still busy: its environment variables are not put back")
+        return logger.warning("the kernel is still busy: its environment variables are not restored")
       } catch {
         return
       }

@@ -47,6 +47,18 @@ enum NDJSONEncoder {
       json.value(literal: "clear_output")
       json.key("wait")
       json.value(waits)
+    case .inputRequest(let prompt, let isPassword):
+      json.value(literal: "input_request")
+      json.key("prompt")
+      json.value(contents: JSONString.asciiLine(contents: prompt))
+      json.key("password")
+      json.value(isPassword)
+    case .outputTruncated(let name, let omittedBytes):
+      json.value(literal: "output_truncated")
+      json.key("stream")
+      json.value(name.rawValue)
+      json.key("omitted_bytes")
+      json.value(omittedBytes)
     case .error(let name, let value, let traceback):
       json.value(literal: "error")
       json.key("name")

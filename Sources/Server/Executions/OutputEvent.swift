@@ -1,25 +1,28 @@
 import Bytes
 import Wire
 
-/// What the client of an execution is told. Slices are as the kernel sent them: `Bytes` of text are the contents of
-/// JSON strings, still escaped; `JSONSlice` is any JSON value.
+/// An output event of an execution. Slices are as the kernel sent them: `Bytes` of text are the contents of JSON
+/// strings, still escaped; `JSONSlice` is any JSON value.
 enum OutputEvent: Sendable {
-  /// The kernel was replaced without a request of the client, and its memory is gone; says why.
+  /// The kernel was replaced without a client's request, and its memory is lost; the reason.
   case contextRestarted(reason: String)
-  /// The kernel has accepted the code.
+  /// The kernel has started the code.
   case accepted(executionCount: Int64)
-  /// The code wrote to its standard output or error.
+  /// The code has written to standard output or error.
   case stream(StreamName, text: Bytes, timestamp: Bytes)
-  /// The cell's value (`isMain`), or something that was displayed: a MIME bundle. `displayID` where the kernel named it,
-  /// so that it can be updated.
+  /// The cell's value (`isMain`) or displayed data: a MIME bundle. With `displayID` it can be updated.
   case result(JSONSlice, isMain: Bool, displayID: Bytes?)
-  /// A MIME bundle takes the place of what was displayed under `displayID`.
+  /// A MIME bundle replaces the data displayed under `displayID`.
   case displayUpdate(JSONSlice, displayID: Bytes)
-  /// What was shown so far is to be cleared: at once, or (`waits`) when something new is shown.
+  /// Clears the output: at once, or with the next output (`waits`).
   case clearOutput(waits: Bool)
+  /// The code asks for input, and waits for the answer. A password is not to be shown.
+  case inputRequest(prompt: Bytes, isPassword: Bool)
+  /// So many bytes of a standard stream are left out here, as the client has asked for no more.
+  case outputTruncated(StreamName, omittedBytes: Int)
   /// The code failed.
   case error(name: Bytes, value: Bytes, traceback: [Bytes])
-  /// Nothing more comes.
+  /// The end of the output.
   case end
 }
 
@@ -29,7 +32,7 @@ enum StreamName: String, Sendable {
 }
 
 extension OutputEvent {
-  /// How many bytes it holds that the kernel sent.
+  /// The number of bytes from the kernel.
   var length: Int {
     switch self {
     case .stream(_, let text, _): text.count
@@ -37,21 +40,41 @@ extension OutputEvent {
     case .displayUpdate(let data, let displayID): data.bytes.count + displayID.count
     case .error(let name, let value, let traceback):
       traceback.reduce(name.count + value.count) { $0 + $1.count }
-    case .accepted, .contextRestarted, .clearOutput, .end: 0
+    case .inputRequest(let prompt, _): prompt.count
+    case .accepted, .contextRestarted, .clearOutput, .outputTruncated, .end: 0
     }
   }
 
-  /// An error that the server, not the code, has made.
+  /// The code ran for longer than it was allowed to.
+  static func timeout(after limit: Duration, keepsMemory: Bool) -> OutputEvent {
+    let consequence =
+      keepsMemory
+      ? "was interrupted; the context's memory is kept"
+      : "did not obey an interrupt; its kernel was replaced, and the context's memory is gone"
+    return .failure(.executionTimeout, "the code ran for more than \(limit.secondsText) s and \(consequence)")
+  }
+
+  /// An error of the server, not of the code.
   static func failure(_ name: FailureName, _ explanation: String) -> OutputEvent {
     .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: [])
   }
 }
 
-/// The names of the errors that the server makes.
+/// The names of the server's errors.
 enum FailureName: String, Sendable {
   case kernelDied = "KernelDied"
   case kernelRestarted = "KernelRestarted"
   case executionInterrupted = "ExecutionInterrupted"
+  case executionTimeout = "ExecutionTimeout"
   case connectionLost = "ConnectionLost"
   case outputLimitExceeded = "OutputLimitExceeded"
+  case outputNotKept = "OutputNotKept"
+}
+
+extension Duration {
+  /// The seconds as a decimal number, without a fraction where there is none: `5`, `0.25`.
+  var secondsText: String {
+    let (seconds, attoseconds) = components
+    return attoseconds == 0 ? "\(seconds)" : "\(Double(seconds) + Double(attoseconds) / 1e18)"
+  }
 }

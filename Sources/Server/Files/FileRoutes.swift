@@ -4,14 +4,14 @@ import Bytes
 import Wire
 import Workspace
 
-/// The routes that list, read, write and delete what is in the workspace.
+/// The routes that list, read, write and delete files in the workspace.
 @LoopActor
 struct FileRoutes {
   private let workspace: Directory
-  /// Conditional writes of one file are done one after the other, so that each finds what the one before it has left.
+  /// Conditional writes of one file run one after the other, so that each sees the result of the previous one.
   private let locks = FileLocks()
 
-  /// Routes for all that is beneath `workspace`.
+  /// Routes for the files in `workspace`.
   init(_ workspace: Directory) { self.workspace = workspace }
 
   /// Adds them to `router`.
@@ -47,13 +47,13 @@ struct FileRoutes {
   }
 
   @Sendable private func write(_ request: Request, _ response: ResponseWriter) async throws {
-    // A client that sends a part expects the rest to stay (RFC 9110, 14.5).
+    // A client that sends a range expects the rest of the file to stay (RFC 9110, 14.5).
     guard request.fields.first("Content-Range") == nil else {
       throw HTTPErrorResponse(400, "A file is written whole: Content-Range is not supported")
     }
     let asked = RequestPath(request.parameters["path"] ?? Bytes(), for: .writing)
     let condition = WriteCondition(request)
-    // Before the body is asked for: what must not be written need not be sent.
+    // Before the body is requested: a refused upload need not be sent.
     try await check(condition, asked)
     let upload = try await asked.explaining { try await workspace.replaceFile(try asked.relative()) }
     do {
@@ -76,7 +76,7 @@ struct FileRoutes {
     try await response.send(204)
   }
 
-  /// Runs `body` where the file is as the client demands it.
+  /// Runs `body` if the file meets the client's condition.
   private func when<R: Sendable>(
     _ condition: WriteCondition, holdsFor asked: RequestPath, _ body: @LoopActor () async throws -> R
   ) async throws -> R {
@@ -87,13 +87,13 @@ struct FileRoutes {
     return try await asked.explaining(body)
   }
 
-  /// Waits until nobody else writes under a condition what the path leads to.
+  /// Locks the file that the path leads to.
   private func lock(_ asked: RequestPath) async throws -> FilePlace {
     while true {
       let place = try await place(asked)
       try await locks.lock(place)
       do {
-        // Those who were first may have made directories, so that the path leads further.
+        // Earlier writes may have created directories, so the path may now lead further.
         if try await self.place(asked) == place { return place }
       } catch {
         locks.unlock(place)
@@ -107,7 +107,7 @@ struct FileRoutes {
     try await asked.explaining { try await workspace.place(of: asked.relative()) }
   }
 
-  /// - Throws: `HTTPErrorResponse` 412 where the file is not as the client demands it.
+  /// - Throws: `HTTPErrorResponse` 412 if the file does not meet the condition.
   private func check(_ condition: WriteCondition, _ asked: RequestPath) async throws {
     if condition.isEmpty { return }
     let status: FileStatus? = try await asked.explaining {
@@ -119,7 +119,7 @@ struct FileRoutes {
     }
     guard condition.holds(for: status.map(EntityTag.init(of:))) else {
       throw HTTPErrorResponse(
-        412, "'\(asked.text)' is not as If-Match or If-None-Match demands, and was left alone")
+        412, "'\(asked.text)' does not meet If-Match or If-None-Match and was not changed")
     }
   }
 }

@@ -2,12 +2,12 @@ import Bytes
 
 /// Media types: what a file is by the ending of its name, and what a body is by its `Content-Type`.
 ///
-/// A table of our own, of what people exchange, and not the machine's: every machine answers alike.
+/// A fixed table of common types, not the machine's, so that every machine answers alike.
 enum MediaTypes {
-  /// What is said of files whose ending says nothing.
+  /// The type of files with an unknown extension.
   static let unknown = "application/octet-stream"
 
-  /// The value of `Content-Type` for a file of this name. Text is said to be UTF-8, else browsers take it for Latin-1.
+  /// The `Content-Type` for a file name. Text is declared as UTF-8; otherwise browsers assume Latin-1.
   static func contentType(of name: Bytes) -> String {
     guard let type = type(of: name) else { return unknown }
     return type.hasPrefix("text/") ? type + "; charset=utf-8" : type
@@ -23,7 +23,7 @@ enum MediaTypes {
     return type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json"))
   }
 
-  /// The ending counts without case; a name that is nothing but an ending has none.
+  /// Extensions are case-insensitive. A name like `.profile` has none.
   private static func type(of name: Bytes) -> String? {
     guard let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > 0, name[dot - 1] != UInt8(ascii: "/"),
       let ending = name[(dot + 1)...].ascii(atMost: longestEnding)?.lowercased()
@@ -31,7 +31,7 @@ enum MediaTypes {
     return byEnding[ending]
   }
 
-  /// In bytes; the longest in the table is `geojson`.
+  /// The longest extension in the table, in bytes: `geojson`.
   private static let longestEnding = 16
 
   private static let byEnding = [

@@ -14,18 +14,20 @@ struct ContextRoutes {
   private static let longestDirectory = 4095
 
   let contexts: ContextStore
-  let runs: ExecutionRuns
+  let executions: ExecutionStore
   let workspace: String
   /// The limit of a request body, in bytes.
   let bodyLimit: Int
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
-    let (language, asked) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
-      (try $0.text("language"), try $0.text("cwd"))
+    let (language, asked, environment) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
+      (try $0.text("language"), try $0.text("cwd"), try $0.environment("env_vars"))
     }
     let directory = try await self.directory(asked)
-    try runs.admit()
-    let context = try await contexts.create(language: language, directory: directory)
+    try executions.admit()
+    let context = try await contexts.create(
+      language: language, directory: directory,
+      environment: Dictionary(uniqueKeysWithValues: environment.map { ($0.name, $0.value) }))
     // The client would not know its identifier, and it would count against the limit.
     if writer.isClientDisconnected { try await contexts.delete(Bytes(context.identifier)) }
     var json = JSONWriter()
@@ -40,10 +42,41 @@ struct ContextRoutes {
     try await reply(json.takeAll(), with: writer)
   }
 
+  func show(_ request: Request, with writer: ResponseWriter) async throws {
+    let context = try contexts.find(request.parameters["id"] ?? Bytes())
+    let usage = await context.usage()
+    var json = JSONWriter()
+    Self.describe(context, in: &json) { json in
+      json.key("state")
+      json.value(context.state)
+      json.key("created")
+      json.value(Timestamp.format(context.created))
+      json.key("last_active")
+      json.value(Timestamp.format(context.lastActive))
+      json.key("queued")
+      json.value(context.mutex.waitingCount)
+      json.key("execution_count")
+      if let count = context.executionCount { json.value(count) } else { json.null() }
+      json.key("restarts")
+      json.value(context.restartCount)
+      json.key("memory_bytes")
+      if let usage { json.value(usage.memory) } else { json.null() }
+      json.key("processes")
+      if let usage { json.value(usage.processes) } else { json.null() }
+    }
+    try await reply(json.takeAll(), with: writer)
+  }
+
   func restart(_ request: Request, with writer: ResponseWriter) async throws {
-    try runs.admit()
+    try executions.admit()
     try await contexts.restart(request.parameters["id"] ?? Bytes())
     try await reply("null", with: writer)
+  }
+
+  /// Interrupts what runs there now, if anything does.
+  func interrupt(_ request: Request, with writer: ResponseWriter) async throws {
+    try contexts.find(request.parameters["id"] ?? Bytes()).current?.interrupt()
+    try await writer.send(204)
   }
 
   func delete(_ request: Request, with writer: ResponseWriter) async throws {
@@ -67,7 +100,9 @@ struct ContextRoutes {
     return path
   }
 
-  private static func describe(_ context: Context, in json: inout JSONWriter) {
+  private static func describe(
+    _ context: Context, in json: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
+  ) {
     json.object { json in
       json.key("id")
       json.value(context.identifier)
@@ -75,6 +110,7 @@ struct ContextRoutes {
       json.value(context.language)
       json.key("cwd")
       json.value(context.directory)
+      more(&json)
     }
   }
 

@@ -2,45 +2,85 @@ import HTTPServer
 import Bytes
 import Wire
 
-/// The body of `POST /execute`. What needs the context to be checked is not checked yet.
+/// The body of `POST /execute` and of `POST /executions`. What needs the context to be checked is not checked yet.
 struct ExecuteRequest: Sendable {
+  /// What becomes of the code when nobody reads its output any more.
+  enum Disconnection: String, CaseIterable {
+    case interrupt
+    case `continue`
+  }
+
+  /// The most characters of an identifier that a client gives.
+  static let longestIdentifier = 64
+  /// Longer ones are taken for this, a year, in seconds.
+  private static let longestTimeout = 31_536_000.0
+
   /// The code: the contents of a JSON string, still escaped.
   let code: Bytes
   let contextIdentifier: Bytes?
   let language: Bytes?
   /// In any order.
   let variables: [(name: String, value: String)]
-  /// How many bytes the variables have together.
+  /// The size of all variables, in bytes.
   let variablesLength: Int
+  /// How long the code may run; nil for any time.
+  let timeout: Duration?
+  /// How many bytes of output are to be told; nil for all.
+  let outputLimit: Int?
+  /// Where the code gets its input.
+  let input: ExecutionInput
+  let onDisconnect: Disconnection
+  /// The client's own name for the execution; nil if it has none.
+  let identifier: String?
+  /// The body as it was sent; empty if there is no `identifier`.
+  let body: Bytes
 
+  /// True if the execution may outlive its client, or be asked for again.
+  var keepsLines: Bool { identifier != nil || onDisconnect == .continue }
+
+  /// - Parameter defaults: what holds where the client says nothing.
   /// - Throws: `HTTPErrorResponse` 400, 422.
-  init(_ body: RequestFields) throws {
+  init(_ body: RequestFields, defaults: ExecutionOptions = ExecutionOptions()) throws {
     code = try body.requiredContents("code")
     guard !JSONString.hasLoneSurrogate(contents: code) else {
-      throw HTTPErrorResponse(422, "`code` should be text, and has half a surrogate pair in it")
+      throw HTTPErrorResponse(422, "`code` should be text, but contains a lone surrogate")
     }
     contextIdentifier = try body.text("context_id")
     language = try body.text("language")
     guard contextIdentifier == nil || language == nil else {
       throw HTTPErrorResponse(400, "Only one of context_id or language can be given")
     }
-    variables = try Self.variables(body)
+    variables = try body.environment("env_vars")
     variablesLength = variables.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    timeout =
+      try body.positiveNumber("timeout").map { .seconds(min($0, Self.longestTimeout)) } ?? defaults.timeout
+    outputLimit = try body.positiveInteger("max_output") ?? defaults.outputLimit
+    input = try Self.input(body)
+    onDisconnect = try body.choice("on_disconnect") ?? .interrupt
+    identifier = try body.text("execution_id").map(Self.identifier)
+    self.body = identifier == nil ? Bytes() : body.bytes
   }
 
-  private static func variables(_ body: RequestFields) throws -> [(name: String, value: String)] {
-    let variables = try body.strings("env_vars") ?? []
-    for (name, value) in variables {
-      if name.isEmpty {
-        throw HTTPErrorResponse(422, "`env_vars` has an empty name; names should have a character")
-      }
-      if name.utf8.contains(UInt8(ascii: "=")) {
-        throw HTTPErrorResponse(422, "`env_vars.\(name)` should have no `=` in its name")
-      }
-      if name.utf8.contains(0) || value.utf8.contains(0) {
-        throw HTTPErrorResponse(422, "`env_vars.\(name)` should have no NUL in its name or value")
+  private static func input(_ body: RequestFields) throws -> ExecutionInput {
+    let asksClient = try body.truth("allow_stdin") ?? false
+    guard let text = try body.contents("stdin") else { return asksClient ? .client : .none }
+    if asksClient { throw HTTPErrorResponse(422, "`stdin` should be absent where `allow_stdin` is true") }
+    return .lines(InputLines(text))
+  }
+
+  private static func identifier(_ text: Bytes) throws -> String {
+    let isAllowed = text.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+      case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+      default: false
       }
     }
-    return variables
+    guard isAllowed, !text.isEmpty, let identifier = text.ascii(atMost: longestIdentifier) else {
+      throw HTTPErrorResponse(
+        422, "`execution_id` should be 1 to \(longestIdentifier) of the characters A-Z a-z 0-9 . _ -")
+    }
+    return identifier
   }
 }

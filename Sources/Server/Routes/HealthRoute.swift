@@ -9,10 +9,10 @@ struct HealthRoute {
   private static let fields: HTTPFields = ["Content-Type": "application/json", "Cache-Control": "no-store"]
 
   let contexts: ContextStore
-  let runs: ExecutionRuns
+  let executions: ExecutionStore
 
   func respond(to request: Request, with writer: ResponseWriter) async throws {
-    try runs.admit()
+    try executions.admit()
     guard contexts.isReady else {
       throw HTTPErrorResponse.unavailable("The default kernel is not up yet")
     }

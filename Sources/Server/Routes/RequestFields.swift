@@ -29,12 +29,60 @@ struct RequestFields {
     return value.stringContents
   }
 
+  /// The contents, still escaped, of a string; nil if it is absent or null.
+  func contents(_ name: String) throws -> Bytes? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard value.kind == .string else { throw Self.wrong(name, "should be a string or null") }
+    guard !JSONString.hasLoneSurrogate(contents: value.stringContents) else {
+      throw Self.wrong(name, "should be text, but contains a lone surrogate")
+    }
+    return value.stringContents
+  }
+
   /// A string as UTF-8; nil if it is absent or null.
   func text(_ name: String) throws -> Bytes? {
     guard let value = object[name], !value.isNull else { return nil }
     guard let string = value.text else { throw Self.wrong(name, "should be a string or null") }
     return string
   }
+
+  /// A number beyond zero; nil if it is absent or null.
+  func positiveNumber(_ name: String) throws -> Double? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard let number = value.number, number > 0 else {
+      throw Self.wrong(name, "should be a number beyond 0, or null")
+    }
+    return number
+  }
+
+  /// A whole number beyond zero; nil if it is absent or null.
+  func positiveInteger(_ name: String) throws -> Int? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard let number = value.integer.flatMap(Int.init(exactly:)), number > 0 else {
+      throw Self.wrong(name, "should be a whole number beyond 0, or null")
+    }
+    return number
+  }
+
+  /// `true` or `false`; nil if it is absent or null.
+  func truth(_ name: String) throws -> Bool? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard let truth = value.bool else { throw Self.wrong(name, "should be true, false or null") }
+    return truth
+  }
+
+  /// One of the cases of an enumeration; nil if it is absent or null.
+  func choice<Choice: CaseIterable & RawRepresentable<String>>(_ name: String) throws -> Choice? {
+    guard let value = object[name], !value.isNull else { return nil }
+    guard let choice = Choice.allCases.first(where: { value.isString($0.rawValue) }) else {
+      let list = Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+      throw Self.wrong(name, "should be one of \(list), or null")
+    }
+    return choice
+  }
+
+  /// The object, as it was sent.
+  var bytes: Bytes { object.bytes }
 
   /// The members of an object of strings, in any order; nil if it is absent or null. Of members with equal names the last
   /// counts.
@@ -56,6 +104,21 @@ struct RequestFields {
       result[key] = (String(key), String(string))
     }
     return Array(result.values)
+  }
+
+  /// Environment variables, in any order; none if it is absent or null.
+  func environment(_ name: String) throws -> [(name: String, value: String)] {
+    let variables = try strings(name) ?? []
+    for (variable, value) in variables {
+      if variable.isEmpty { throw HTTPErrorResponse(422, "`\(name)` should have no empty name") }
+      if variable.utf8.contains(UInt8(ascii: "=")) {
+        throw HTTPErrorResponse(422, "`\(name).\(variable)` should have no `=` in its name")
+      }
+      if variable.utf8.contains(0) || value.utf8.contains(0) {
+        throw HTTPErrorResponse(422, "`\(name).\(variable)` should have no NUL in its name or value")
+      }
+    }
+    return variables
   }
 
   private static func wrong(_ name: String, _ what: String) -> HTTPErrorResponse {

@@ -137,6 +137,28 @@ class Client:
         """Runs code until the execution ends."""
         return self.stream(code, **fields).finish()
 
+    def start(self, code, **fields):
+        """Starts an execution that nobody need follow; its record."""
+        response = self.post("/executions", {"code": code, **fields}).expect(202)
+        record = response.json
+        assert response.headers["Location"] == f"/executions/{record['id']}", response.headers["Location"]
+        return record
+
+    def record(self, identifier):
+        return self.get(f"/executions/{identifier}").expect(200).json
+
+    def events(self, identifier, **query):
+        """Begins to read the lines of an execution."""
+        connection = self.connect()
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        connection.request("GET", f"/executions/{identifier}/events" + (f"?{text}" if text else ""))
+        response = connection.getresponse()
+        if response.status != 200:
+            text = response.read()
+            connection.close()
+            raise AssertionError(f"/events answered {response.status}: {text[:500]!r}")
+        return Stream(connection, response)
+
     # Contexts
 
     def create_context(self, **fields):

@@ -17,6 +17,8 @@ FIELDS = {
     "display_update": {"type", "display_id", "is_main_result", *RESULT_FIELDS},
     "clear_output": {"type", "wait"},
     "context_restarted": {"type", "reason"},
+    "input_request": {"type", "prompt", "password"},
+    "output_truncated": {"type", "stream", "omitted_bytes"},
     "error": {"type", "name", "value", "traceback"},
     "end_of_execution": {"type"},
 }

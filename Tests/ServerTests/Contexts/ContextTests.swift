@@ -92,7 +92,7 @@ import Testing
     try await withContext { provider, context in
       try await context.restart(after: "it did not obey")
       #expect(context.takeLoss() == "it did not obey")
-      context.endIsNear(of: try await context.ready(), because: "exit() was called")
+      context.expectEnd(of: try await context.ready(), because: "exit() was called")
       provider.channels["kernel-2"]?.die()
       try await Self.until { provider.living == ["kernel-3"] && context.isReady }
       #expect(context.takeLoss() == "exit() was called")

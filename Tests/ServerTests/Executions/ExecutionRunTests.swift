@@ -47,7 +47,8 @@ import Wire
       try await Self.until { context.mutex.waitingCount == 1 }
       sink.onLoss?()
       await running.value
-      #expect(sink.calls == ["begin", "finish"] && channel.executions.count == 1)
+      #expect(sink.calls == ["begin", "error ExecutionInterrupted", "finish"])
+      #expect(channel.executions.count == 1)
       try channel.finish(channel.executions[0])
       #expect(await first.value == ["begin", "accepted 1", "finish"])
     }
@@ -170,15 +171,16 @@ import Wire
       provider.onInterrupt = {
         try? channel.finish(channel.executions[0], #"{"status": "error", "ename": "KeyboardInterrupt"}"#)
       }
-      let runs = ExecutionRuns()
+      let executions = ExecutionStore(ExecutionOptions(), logger: Self.logger)
       let sink = FakeSink()
-      let run = Self.makeRun(in: context, sink: sink)
-      let running = LoopActor.task { await runs.follow(run) { await run.run() } }
+      let resource = executions.add("1", in: context, keepsLines: false)
+      let run = Self.makeRun(in: context, sink: sink, resource: resource)
+      let running = LoopActor.task { await executions.follow(resource, run) }
       try await Self.until { sink.calls.contains("accepted 1") }
-      await runs.drain(grace: .milliseconds(10), afterInterrupt: .seconds(60))
+      await executions.drain(grace: .milliseconds(10), afterInterrupt: .seconds(60))
       await running.value
       #expect(sink.calls == ["begin", "accepted 1", "error KeyboardInterrupt", "finish"])
-      #expect(throws: (any Error).self) { try runs.admit() }
+      #expect(throws: (any Error).self) { try executions.admit() }
     }
   }
 
@@ -204,8 +206,14 @@ import Wire
   private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
   @LoopActor
-  private static func makeRun(in context: Context, sink: FakeSink) -> ExecutionRun {
-    ExecutionRun(.init(code: "", environment: nil), in: context, sink: sink, logger: logger)
+  private static func makeRun(
+    in context: Context, sink: FakeSink, resource: ExecutionResource? = nil, timeout: Duration? = nil
+  ) -> ExecutionRun {
+    let parameters = ExecutionRun.Parameters(code: "", environment: nil, timeout: timeout)
+    let record = ExecutionRecord(identifier: "1", contextIdentifier: "2", language: "python")
+    return ExecutionRun(
+      parameters, in: context, sink: sink, resource: resource ?? ExecutionResource(record, number: 1),
+      logger: logger)
   }
 
   /// Runs code to its end.

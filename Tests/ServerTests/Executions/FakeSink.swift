@@ -34,6 +34,8 @@ final class FakeSink: ExecutionSink {
     case .result: "result"
     case .displayUpdate: "update"
     case .clearOutput: "clear"
+    case .inputRequest(let prompt, let isPassword): isPassword ? "password \(prompt)" : "input \(prompt)"
+    case .outputTruncated(let name, let count): "truncated \(name.rawValue) \(count)"
     case .end: "end"
     }
   }

@@ -11,7 +11,7 @@ extension ServerTests {
   @Suite struct NDJSONSinks {
     @Test func `a silent stream is kept alive`() async throws {
       try await withHTTPServer(handler: { _, response in
-        let output = NDJSONSink(writer: response)
+        let output = NDJSONSink(writer: response, identifier: "1")
         await output.begin()
         output.breakSilence()
         await LoopActor.task {}.value
@@ -28,7 +28,7 @@ extension ServerTests {
       let text = String(repeating: "x", count: 1 << 16)
       let stalled = TestSignal()
       try await withHTTPServer(handler: { _, response in
-        let output = NDJSONSink(writer: response)
+        let output = NDJSONSink(writer: response, identifier: "1")
         await output.begin()
         let sent = Counter()
         let writing = LoopActor.task {

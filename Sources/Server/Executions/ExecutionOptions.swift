@@ -1,0 +1,22 @@
+/// The options for executions.
+public struct ExecutionOptions: Sendable {
+  /// How many executions may wait in one context.
+  public var mostQueued = 256
+  /// How long code may run whose client does not say; nil for any time.
+  public var timeout: Duration?
+  /// How many bytes of output are told of code whose client does not say; nil for all.
+  public var outputLimit: Int?
+  /// From the first interrupt of code that does not obey until its kernel is replaced.
+  public var interruptGrace: Duration = .seconds(13)
+  /// How many bytes of lines are kept of each execution that may outlive its client.
+  public var journalLimit: Int64 = 1 << 30
+  /// Where the files of long journals are made.
+  public var journalDirectory = "/tmp"
+  /// How long the record of an ended execution is kept.
+  public var keepTime: Duration = .seconds(600)
+  /// How many ended executions are kept.
+  public var mostKept = 1000
+
+  /// The defaults.
+  public init() {}
+}

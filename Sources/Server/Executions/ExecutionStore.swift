@@ -1,0 +1,183 @@
+import Bytes
+import DequeModule
+import HTTPServer
+import Jupyter
+import Logging
+import Loop
+
+/// All executions: those that wait or run, and for a while those that have ended. Once the server drains, no new ones are
+/// admitted.
+@LoopActor
+final class ExecutionStore {
+  let options: ExecutionOptions
+  private let logger: Logger
+  private let account = JournalAccount()
+  private var resources: [String: ExecutionResource] = [:]
+  /// Those that clients have named, and whose context is not there yet.
+  private var starting: [String: Starting] = [:]
+  /// Those that have ended, oldest first, and when.
+  private var ended: Deque<(resource: ExecutionResource, time: UInt64)> = []
+  private var expiry: Deadline?
+  private var count = 0
+  private var liveCount = 0
+  private var isDraining = false
+  /// Fulfilled when no execution is under way any more.
+  private var isEmpty: Promise<Void>?
+
+  private struct Starting {
+    let fingerprint: Bytes
+    let resource: Promise<Result<ExecutionResource, any Error>>
+  }
+
+  init(_ options: ExecutionOptions, logger: Logger) {
+    self.options = options
+    self.logger = logger
+  }
+
+  /// - Throws: `HTTPErrorResponse` 503 while the server drains.
+  func admit() throws {
+    if isDraining { throw HTTPErrorResponse.unavailable("The server is shutting down") }
+  }
+
+  // MARK: Finding
+
+  /// All, oldest first.
+  var all: [ExecutionResource] { resources.values.sorted { $0.number < $1.number } }
+
+  /// - Throws: `HTTPErrorResponse` 404.
+  func find(_ identifier: Bytes) throws -> ExecutionResource {
+    let limit = ExecuteRequest.longestIdentifier
+    guard let resource = identifier.ascii(atMost: limit).flatMap({ resources[$0] }) else {
+      throw HTTPErrorResponse(404, "Execution \(identifier.excerpt(atMost: limit)) not found")
+    }
+    return resource
+  }
+
+  // MARK: Starting
+
+  /// The execution of that name, if the client has sent the same request before; else what `start` makes.
+  ///
+  /// - Throws: `HTTPErrorResponse` 409 if it was another request; what `start` throws, to all that sent the request meanwhile.
+  func once(
+    _ identifier: String, _ fingerprint: Bytes, start: @LoopActor () async throws -> ExecutionResource
+  ) async throws -> ExecutionResource {
+    if let resource = resources[identifier] {
+      try Self.check(resource.fingerprint == fingerprint, identifier)
+      return resource
+    }
+    if let other = starting[identifier] {
+      try Self.check(other.fingerprint == fingerprint, identifier)
+      return try await other.resource.get().get()
+    }
+    let promise = Promise<Result<ExecutionResource, any Error>>()
+    starting[identifier] = Starting(fingerprint: fingerprint, resource: promise)
+    defer { starting[identifier] = nil }
+    do {
+      let resource = try await start()
+      promise.fulfil(.success(resource))
+      return resource
+    } catch {
+      promise.fulfil(.failure(error))
+      throw error
+    }
+  }
+
+  private static func check(_ isSameRequest: Bool, _ identifier: String) throws {
+    if isSameRequest { return }
+    throw HTTPErrorResponse(409, "The execution_id \(identifier) is in use for another request")
+  }
+
+  /// A new execution, which is in the list.
+  ///
+  /// - Parameters:
+  ///   - keepsLines: true where clients may read the lines later.
+  ///   - endsWithReaders: true if the code is to end when nobody reads the lines any more.
+  func add(
+    _ identifier: String, in context: Context, fingerprint: Bytes? = nil, keepsLines: Bool,
+    endsWithReaders: Bool = false
+  ) -> ExecutionResource {
+    let record = ExecutionRecord(
+      identifier: identifier, contextIdentifier: context.identifier, language: context.language)
+    count += 1
+    let journal =
+      keepsLines
+      ? Journal(
+        capacity: options.journalLimit, directory: options.journalDirectory, account: account, logger: logger)
+      : nil
+    let resource = ExecutionResource(
+      record, number: count, journal: journal, fingerprint: fingerprint, endsWithReaders: endsWithReaders)
+    resources[identifier] = resource
+    return resource
+  }
+
+  /// Runs `run` to its end, and keeps its record for a while.
+  func follow(_ resource: ExecutionResource, _ run: ExecutionRun) async {
+    liveCount += 1
+    await resource.follow(run)
+    liveCount -= 1
+    keep(resource)
+    if liveCount == 0 { isEmpty?.fulfil(()) }
+  }
+
+  // MARK: Forgetting
+
+  /// Interrupts it, if it runs, and forgets it.
+  func delete(_ resource: ExecutionResource) {
+    forget(resource)
+    ended.removeAll { $0.resource === resource }
+    resource.interrupt()
+  }
+
+  private func forget(_ resource: ExecutionResource) {
+    if resources[resource.identifier] === resource { resources[resource.identifier] = nil }
+  }
+
+  private func keep(_ resource: ExecutionResource) {
+    guard resources[resource.identifier] === resource else { return }
+    ended.append((resource, EventLoop.now))
+    while ended.count > options.mostKept { forget(ended.removeFirst().resource) }
+    if ended.count == 1 { startExpiry() }
+  }
+
+  private func startExpiry() {
+    guard let oldest = ended.first else { return }
+    let age = Duration.nanoseconds(Int64(clamping: EventLoop.now - oldest.time))
+    let expiry = expiry ?? Deadline { [weak self] in self?.expire() }
+    self.expiry = expiry
+    expiry.start(max(options.keepTime - age, .zero))
+  }
+
+  private func expire() {
+    let now = EventLoop.now
+    while let oldest = ended.first, now - oldest.time >= options.keepTime.nanoseconds {
+      forget(ended.removeFirst().resource)
+    }
+    startExpiry()
+  }
+
+  // MARK: The end
+
+  /// Admits no new ones, waits up to `grace` for those under way, interrupts the rest, and waits up to `afterInterrupt` for
+  /// them.
+  func drain(grace: Duration, afterInterrupt: Duration) async {
+    isDraining = true
+    defer {
+      expiry?.close()
+      expiry = nil
+    }
+    if await becomeEmpty(within: grace) { return }
+    for resource in resources.values { resource.interrupt() }
+    _ = await becomeEmpty(within: afterInterrupt)
+  }
+
+  private func becomeEmpty(within limit: Duration) async -> Bool {
+    if liveCount == 0 { return true }
+    let isEmpty = Promise<Void>()
+    self.isEmpty = isEmpty
+    let deadline = Deadline { isEmpty.fulfil(()) }
+    defer { deadline.close() }
+    deadline.start(limit)
+    await isEmpty.getRegardless()
+    return liveCount == 0
+  }
+}

@@ -1,0 +1,110 @@
+import Bytes
+import HTTPServer
+import Loop
+import Wire
+
+/// Sends the lines of an execution to one client, from its journal, each as soon as it is there.
+@LoopActor
+final class LineStream {
+  private let resource: ExecutionResource
+  private let journal: Journal
+  private let writer: ResponseWriter
+  private let follows: Bool
+  private var isClientGone = false
+  private var isSilent = false
+
+  /// - Parameter follows: false to send only what there is.
+  init(_ resource: ExecutionResource, _ journal: Journal, follows: Bool, writer: ResponseWriter) {
+    self.resource = resource
+    self.journal = journal
+    self.follows = follows
+    self.writer = writer
+  }
+
+  /// Sends the lines behind the first `line` ones.
+  ///
+  /// - Throws: `HTTPErrorResponse` 410 if they are no longer kept; 429.
+  func send(after line: Int) async throws {
+    guard resource.addReader() else {
+      throw HTTPErrorResponse(
+        429, "\(ExecutionResource.mostReaders) clients read this execution, and no more are allowed",
+        fields: ["Retry-After": "1"])
+    }
+    defer { resource.removeReader() }
+    let watch = LoopActor.task {
+      await self.writer.untilClientDisconnects()
+      self.isClientGone = self.writer.isClientDisconnected
+      self.journal.wakeReaders()
+    }
+    defer { watch.cancel() }
+    do {
+      try await start(after: line)
+    } catch let error as Journal.Dropped {
+      throw HTTPErrorResponse(
+        410, "Lines before \(error.first) are no longer kept: ask for after=\(error.first) or more")
+    }
+  }
+
+  private func start(after line: Int) async throws {
+    // Where the head goes out first, a client knows at once that its request was accepted.
+    if journal.lineCount < line || journal.lineCount == 0 { try await begin() }
+    while journal.lineCount < line, try await hasMore(behind: journal.endOffset) {}
+    guard let offset = try await journal.offset(ofLine: line) else {
+      try await begin()
+      return try await writer.finish()
+    }
+    try await begin()
+    try await send(from: offset)
+  }
+
+  private func begin() async throws {
+    if !writer.hasStarted { try await writer.start(200, fields: NDJSONSink.fields(of: resource.identifier)) }
+  }
+
+  private func send(from start: Int64) async throws {
+    guard writer.sendsBody else { return try await writer.finish() }
+    var offset = start
+    var isAtLineStart = true
+    do {
+      while try await hasMore(behind: offset) {
+        let block = try await journal.read(at: offset)
+        offset += Int64(block.count)
+        isAtLineStart = block[block.count - 1] == UInt8(ascii: "\n")
+        if journal.isComplete, offset == journal.endOffset { return try await writer.finish([block]) }
+        try await writer.write([block])
+      }
+      if !isClientGone { try await writer.finish() }
+    } catch let error as Journal.Dropped where isAtLineStart {
+      try await tell(error)
+    }
+  }
+
+  /// Waits for bytes behind `offset`; false when none come, or the client wants to wait for none.
+  private func hasMore(behind offset: Int64) async throws -> Bool {
+    if journal.endOffset > offset { return !isClientGone }
+    if !follows { return false }
+    let silence = Deadline {
+      self.isSilent = true
+      self.journal.wakeReaders()
+    }
+    defer { silence.close() }
+    while journal.endOffset <= offset, !journal.isComplete, !isClientGone {
+      isSilent = false
+      silence.start(NDJSONSink.silenceLimit)
+      try await journal.wait(beyond: offset) { isSilent || isClientGone }
+      // See `NDJSONSink.breakSilence`.
+      if isSilent, !isClientGone { try await writer.write([" "]) }
+    }
+    return journal.endOffset > offset && !isClientGone
+  }
+
+  /// The client was slower than the journal is long, or the disk is full.
+  private func tell(_ error: Journal.Dropped) async throws {
+    let reason =
+      journal.failure.map { "they could not be written: \($0)" }
+      ?? "the execution has more lines than are kept (--max-journal)"
+    let event = OutputEvent.failure(
+      .outputNotKept, "the lines that follow here, up to line \(error.first), are no longer kept: \(reason)")
+    try await writer.finish(NDJSONEncoder.line(event) + NDJSONEncoder.line(.end))
+  }
+}
