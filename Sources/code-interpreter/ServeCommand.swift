@@ -150,8 +150,14 @@ struct ServeCommand: ParsableCommand {
   private func configuration(_ options: HTTPServerOptions) -> ServiceConfiguration {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
-      grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, executions: executions.options,
+      grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, executions: executionOptions,
       http: options)
+  }
+
+  private var executionOptions: ExecutionOptions {
+    var options = executions.options
+    options.mostDetached = maxBodyMemory
+    return options
   }
 
   @LoopActor

@@ -191,6 +191,35 @@ def test_more_than_64_readers_are_refused(client, context):
         assert reader.finish().error["name"] == "KeyboardInterrupt"
 
 
+@pytest.mark.backends("any")
+def test_long_requests_of_detached_executions_are_bounded(start_server):
+    server = start_server("--max-body", "1000000", "--max-body-memory", "1000000")
+    client = server.client
+    running = client.start("print('began')\n" + ENDLESS)["id"]
+    client.events(running).until("stdout")
+    waiting = [client.start("#" + "x" * 300_000)["id"] for _ in range(3)]
+    refused = client.post("/executions", {"code": "#" + "x" * 300_000})
+    check_error(refused, 503, "--max-body-memory")
+    assert refused.headers["Retry-After"]
+    # Short ones are not held up by long ones.
+    waiting.append(client.start("1")["id"])
+    client.delete(f"/executions/{running}").expect(204)
+    for identifier in waiting:
+        assert until_ended(client, identifier)["state"] == "succeeded"
+    assert until_ended(client, client.start("#" + "x" * 900_000)["id"])["state"] == "succeeded"
+
+
+@pytest.mark.backends("any")
+def test_ended_executions_are_forgotten_where_all_lines_together_are_too_long(start_server):
+    server = start_server("--max-journal", str(1 << 20))
+    client = server.client
+    identifiers = [client.start("for i in range(9): print('x' * 100_000)")["id"] for _ in range(7)]
+    until_ended(client, identifiers[-1])
+    wait_until(
+        lambda: [record["id"] for record in client.get("/executions").json] == identifiers[-4:], "the oldest are gone"
+    )
+
+
 # Interrupts
 
 

@@ -49,6 +49,7 @@ final class LocalKernel {
   private let logger: Logger
   private var channel: ZeroMQChannel?
   private var reaping: Task<Void, Never>?
+  private var usageCache: CachedValue<ProcessUsage>?
 
   /// Starts the process. `connect` waits until the kernel answers.
   ///
@@ -192,7 +193,14 @@ final class LocalKernel {
   }
 
   /// What the kernel and everything that it has started use; nil if that cannot be found out.
-  func usage() async -> ProcessUsage? { try? await descendants().usage() }
+  ///
+  /// It is at most a second old, however many ask.
+  func usage() async -> ProcessUsage? {
+    guard process.exitStatus == nil else { return nil }
+    let usage = usageCache ?? CachedValue { [descendants = descendants()] in try await descendants.usage() }
+    usageCache = usage
+    return try? await usage.value(maximumAge: .seconds(1))
+  }
 
   private func descendants(sparing kernel: Int32? = nil) -> Descendants {
     Descendants(session: process.identifier, tag: plan.tag, variable: plan.mark, sparing: kernel)

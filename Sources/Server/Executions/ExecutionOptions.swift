@@ -14,6 +14,8 @@ public struct ExecutionOptions: Sendable {
   public var journalDirectory = "/tmp"
   /// How long the record of an ended execution is kept.
   public var keepTime: Duration = .seconds(600)
+  /// How many bytes of requests may wait or run that nobody's connection holds.
+  public var mostDetached = 512 << 20
   /// How many ended executions are kept.
   public var mostKept = 1000
 

@@ -10,6 +10,8 @@ final class ExecutionResource {
   private(set) var record: ExecutionRecord
   /// Its lines; nil where they are not kept.
   let journal: Journal?
+  /// The size of its request in bytes, which stays in memory until it has ended.
+  let size: Int
   /// Its order among all.
   let number: Int
   /// What tells one request from another that has the same identifier; nil where the client gave none.
@@ -21,9 +23,10 @@ final class ExecutionResource {
   private var readerCount = 0
 
   init(
-    _ record: ExecutionRecord, number: Int, journal: Journal? = nil, fingerprint: Bytes? = nil,
-    endsWithReaders: Bool = false
+    _ record: ExecutionRecord, number: Int, size: Int = 0, journal: Journal? = nil,
+    fingerprint: Bytes? = nil, endsWithReaders: Bool = false
   ) {
+    self.size = size
     self.record = record
     identifier = record.identifier
     self.number = number

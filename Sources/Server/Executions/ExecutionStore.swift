@@ -15,14 +15,23 @@ final class ExecutionStore {
   private var resources: [String: ExecutionResource] = [:]
   /// Those that clients have named, and whose context is not there yet.
   private var starting: [String: Starting] = [:]
-  /// Those that have ended, oldest first, and when.
-  private var ended: Deque<(resource: ExecutionResource, time: UInt64)> = []
+  /// Those that have ended, oldest first: when, and with how many bytes of lines.
+  private var ended: Deque<(resource: ExecutionResource, time: UInt64, bytes: Int64)> = []
+  /// The bytes of their lines.
+  private var endedBytes: Int64 = 0
   private var expiry: Deadline?
   private var count = 0
   private var liveCount = 0
+  /// The bytes of requests that outlive their connections.
+  private var detachedSize = 0
   private var isDraining = false
   /// Fulfilled when no execution is under way any more.
   private var isEmpty: Promise<Void>?
+
+  /// Requests of at most so many bytes are not worth counting.
+  private static let uncountedSize = 16 << 10
+  /// The lines of all ended executions together have at most so many times `journalLimit` bytes.
+  private static let mostJournals: Int64 = 4
 
   private struct Starting {
     let fingerprint: Bytes
@@ -92,10 +101,16 @@ final class ExecutionStore {
   /// - Parameters:
   ///   - keepsLines: true where clients may read the lines later.
   ///   - endsWithReaders: true if the code is to end when nobody reads the lines any more.
+  ///   - size: the size of the request in bytes, if it outlives its connection. Until then `HTTPServer` counts it.
+  /// - Throws: `HTTPErrorResponse` 503 if too much would be in memory.
   func add(
     _ identifier: String, in context: Context, fingerprint: Bytes? = nil, keepsLines: Bool,
-    endsWithReaders: Bool = false
-  ) -> ExecutionResource {
+    endsWithReaders: Bool = false, size: Int = 0
+  ) throws -> ExecutionResource {
+    guard size <= Self.uncountedSize || detachedSize + size <= options.mostDetached else {
+      throw HTTPErrorResponse.unavailable("Too many long requests wait or run (--max-body-memory)")
+    }
+    detachedSize += size
     let record = ExecutionRecord(
       identifier: identifier, contextIdentifier: context.identifier, language: context.language)
     count += 1
@@ -105,7 +120,8 @@ final class ExecutionStore {
         capacity: options.journalLimit, directory: options.journalDirectory, account: account, logger: logger)
       : nil
     let resource = ExecutionResource(
-      record, number: count, journal: journal, fingerprint: fingerprint, endsWithReaders: endsWithReaders)
+      record, number: count, size: size, journal: journal, fingerprint: fingerprint,
+      endsWithReaders: endsWithReaders)
     resources[identifier] = resource
     return resource
   }
@@ -115,6 +131,7 @@ final class ExecutionStore {
     liveCount += 1
     await resource.follow(run)
     liveCount -= 1
+    detachedSize -= resource.size
     keep(resource)
     if liveCount == 0 { isEmpty?.fulfil(()) }
   }
@@ -124,7 +141,9 @@ final class ExecutionStore {
   /// Interrupts it, if it runs, and forgets it.
   func delete(_ resource: ExecutionResource) {
     forget(resource)
-    ended.removeAll { $0.resource === resource }
+    if let index = ended.firstIndex(where: { $0.resource === resource }) {
+      endedBytes -= ended.remove(at: index).bytes
+    }
     resource.interrupt()
   }
 
@@ -134,9 +153,19 @@ final class ExecutionStore {
 
   private func keep(_ resource: ExecutionResource) {
     guard resources[resource.identifier] === resource else { return }
-    ended.append((resource, EventLoop.now))
-    while ended.count > options.mostKept { forget(ended.removeFirst().resource) }
+    let bytes = resource.journal?.keptBytes ?? 0
+    ended.append((resource, EventLoop.now, bytes))
+    endedBytes += bytes
+    while ended.count > options.mostKept || endedBytes > Self.mostJournals * options.journalLimit {
+      forgetOldest()
+    }
     if ended.count == 1 { startExpiry() }
+  }
+
+  private func forgetOldest() {
+    let oldest = ended.removeFirst()
+    endedBytes -= oldest.bytes
+    forget(oldest.resource)
   }
 
   private func startExpiry() {
@@ -150,7 +179,7 @@ final class ExecutionStore {
   private func expire() {
     let now = EventLoop.now
     while let oldest = ended.first, now - oldest.time >= options.keepTime.nanoseconds {
-      forget(ended.removeFirst().resource)
+      forgetOldest()
     }
     startExpiry()
   }

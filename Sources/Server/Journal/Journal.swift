@@ -64,6 +64,8 @@ final class Journal {
   var firstLine: Int { index.first.line }
   /// The offset of the first byte that is kept.
   var startOffset: Int64 { index.first.offset }
+  /// How many bytes of lines are kept.
+  var keptBytes: Int64 { endOffset - startOffset }
   /// The offset behind the last line.
   var endOffset: Int64 { index.end.offset }
 

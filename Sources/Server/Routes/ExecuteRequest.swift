@@ -19,6 +19,8 @@ struct ExecuteRequest: Sendable {
   let code: Bytes
   let contextIdentifier: Bytes?
   let language: Bytes?
+  /// The size of the body, in bytes.
+  let size: Int
   /// In any order.
   let variables: [(name: String, value: String)]
   /// The size of all variables, in bytes.
@@ -41,6 +43,7 @@ struct ExecuteRequest: Sendable {
   /// - Parameter defaults: what holds where the client says nothing.
   /// - Throws: `HTTPErrorResponse` 400, 422.
   init(_ body: RequestFields, defaults: ExecutionOptions = ExecutionOptions()) throws {
+    size = body.bytes.count
     code = try body.requiredContents("code")
     guard !JSONString.hasLoneSurrogate(contents: code) else {
       throw HTTPErrorResponse(422, "`code` should be text, but contains a lone surrogate")

@@ -49,7 +49,7 @@ struct ExecutionRoutes {
   /// The lines go to this client alone, as they come, and are not kept.
   private func stream(_ wanted: ExecuteRequest, with writer: ResponseWriter) async throws {
     let (context, parameters) = try await prepare(wanted)
-    let resource = executions.add(RandomIdentifier.make(), in: context, keepsLines: false)
+    let resource = try executions.add(RandomIdentifier.make(), in: context, keepsLines: false)
     let sink = NDJSONSink(writer: writer, identifier: resource.identifier)
     let run = ExecutionRun(parameters, in: context, sink: sink, resource: resource, logger: logger)
     let watch = LoopActor.task {
@@ -76,9 +76,9 @@ struct ExecutionRoutes {
     _ wanted: ExecuteRequest, _ identifier: String, _ fingerprint: Bytes? = nil, endsWithReaders: Bool
   ) async throws -> ExecutionResource {
     let (context, parameters) = try await prepare(wanted)
-    let resource = executions.add(
+    let resource = try executions.add(
       identifier, in: context, fingerprint: fingerprint, keepsLines: true,
-      endsWithReaders: endsWithReaders)
+      endsWithReaders: endsWithReaders, size: wanted.size)
     guard let journal = resource.journal else { return resource }
     let run = ExecutionRun(
       parameters, in: context, sink: JournalSink(journal), resource: resource, logger: logger)

@@ -173,7 +173,7 @@ import Wire
       }
       let executions = ExecutionStore(ExecutionOptions(), logger: Self.logger)
       let sink = FakeSink()
-      let resource = executions.add("1", in: context, keepsLines: false)
+      let resource = try executions.add("1", in: context, keepsLines: false)
       let run = Self.makeRun(in: context, sink: sink, resource: resource)
       let running = LoopActor.task { await executions.follow(resource, run) }
       try await Self.until { sink.calls.contains("accepted 1") }
