@@ -14,6 +14,7 @@ from .arena import (
     ZEROMQ,
 )
 from .measurements.contexts import OURS_FORKED
+from .measurements.detached import KEPT, PASSED_ON
 from .measurements.executions import MESSAGE_LENGTH
 from .measurements.health import OURS_QUIET
 from .measurements.round_trip import COMPUTING
@@ -220,6 +221,31 @@ def endings_at_once(measured):
     return f"{found['at_once']:.2f} s (at most {max(found['at_once_all']):.2f})", found["at_once"] <= 1
 
 
+def keeping_excess(measured):
+    kept, passed_on = (measured["detached"]["latency"][name]["end"]["p50"] for name in (KEPT, PASSED_ON))
+    return f"{(kept - passed_on) * 1e3:+.0f} µs ({kept:.2f} against {passed_on:.2f} ms)", kept - passed_on <= 0.03
+
+
+def keeping_ratio(measured):
+    kept, passed_on = (measured["detached"]["displays"][name]["rate"] for name in (KEPT, PASSED_ON))
+    return f"{kept / passed_on:.2f} ({kept:,.0f} against {passed_on:,.0f})", kept >= 0.9 * passed_on
+
+
+def replay_ratio(measured):
+    replay, download = (measured["detached"]["transfers"][name]["rate"] for name in ("replay", "download"))
+    return f"{replay / download:.2f} ({replay:,.0f} against {download:,.0f} MB/s)", replay >= 0.7 * download
+
+
+def timeout_delay(measured):
+    found = measured["detached"]["timeout"]
+    return f"{found['p50']:.1f} ms (p95 {found['p95']:.1f})", found["p50"] <= 20
+
+
+def record_size(measured):
+    found = measured["detached"]["record_bytes"]
+    return f"{found:,.0f} bytes", found <= 4 * KIB
+
+
 def health_amid_hostility(measured):
     ours, floor = (measured["hostility"][name]["worst"] for name in (OURS, FLOOR))
     return f"{ours / floor:.2f} ({ours:.1f} against {floor:.1f} ms)", ours <= 2 * floor
@@ -267,6 +293,11 @@ LOCAL_AIMS = [
     ("… with `/health` answering within 20 ms all the while", health_meanwhile),
     ("`DELETE` of an idle context: at most 25 ms", one_ending),
     ("64 of them at once: within 1 s", endings_at_once),
+    ("`1+1` whose lines are kept: at most 30 µs more", keeping_excess),
+    ("3,000 displays whose lines are kept: at least 0.9 of the rate", keeping_ratio),
+    ("Replay of 256 MiB of lines: at least 0.7 of downloading a file of that size", replay_ratio),
+    ("From a time-out of endless code to its error line: at most 20 ms", timeout_delay),
+    ("Each of 10,000 records: at most 4 KiB", record_size),
 ]
 
 JUPYTER_AIMS = [

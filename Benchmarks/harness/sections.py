@@ -3,6 +3,7 @@
 from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
 from .measurements.contexts import IMPORTS
+from .measurements.detached import KEPT, PASSED_ON
 from .measurements.endings import AT_ONCE as ENDED_AT_ONCE
 from .measurements.endings import IN_A_ROW
 from .measurements.hostility import CLIENTS, MESSAGES
@@ -202,6 +203,23 @@ def endings_section(found):
     )
 
 
+def detached_section(found):
+    rows = []
+    for name in (PASSED_ON, KEPT):
+        end = found["latency"][name]["end"]
+        rows.append([name, *(milliseconds(end[share]) for share in ("p50", "p95", "p99")),
+                     f"{found['displays'][name]['rate']:,.0f}"])  # fmt: skip
+    transfers, timeout = found["transfers"], found["timeout"]
+    return (
+        "## Executions that keep their lines\n\n`POST /execute` whose lines are passed on to the client alone, and kept "
+        'for others too (`"on_disconnect": "continue"`): `1+1`, milliseconds, and displays a second.\n\n'
+        + table(["lines are", "p50", "p95", "p99", "displays/s"], rows)
+        + f"\n\nReplay of 256 MiB of lines: {transfers['replay']['rate']:,.0f} MB/s; download of a file of that size: "
+        f"{transfers['download']['rate']:,.0f} MB/s. From the time-out of `while True: pass` to the line that tells it: "
+        f"{milliseconds(timeout['p50'])} ms (p95 {milliseconds(timeout['p95'])}). A record: {found['record_bytes']:,.0f} bytes."
+    )
+
+
 def hostility_section(found):
     rows = [[name, milliseconds(one["worst"]), spread(one["all"]), one["count"]] for name, one in found.items()]
     return (
@@ -292,6 +310,7 @@ SECTIONS = {
     "crowd": crowd_section,
     "burst": burst_section,
     "endings": endings_section,
+    "detached": detached_section,
     "hostility": hostility_section,
     "floods": floods_section,
     "others": others_section,

@@ -3,6 +3,7 @@
 from .burst import burst
 from .contexts import contexts
 from .crowd import crowd
+from .detached import detached
 from .endings import endings
 from .executions import displays, message, parallel, prints
 from .files import files
@@ -31,6 +32,7 @@ MEASUREMENTS = {
     "crowd": crowd,
     "burst": burst,
     "endings": endings,
+    "detached": detached,
     "hostility": hostility,
     "floods": floods,
     "others": others,
