@@ -72,10 +72,10 @@ struct ExecutionRecord: Sendable {
     state = isWaiting ? .waitingForInput : .running
   }
 
-  /// It has ended.
+  /// It has ended. Whatever error its client was told is a failure, such as that its variables could not be set.
   mutating func finish(_ state: ExecutionStatus) {
     guard !isFinished else { return }
-    self.state = state
+    self.state = state == .succeeded && failure != nil ? .failed : state
     finished = WallClock.now()
   }
 
