@@ -187,6 +187,9 @@ final class Journal {
     return offset
   }
 
+  /// True if the byte at `offset` is in the file, and no longer in memory.
+  func isInFile(_ offset: Int64) -> Bool { offset >= startOffset && offset < memory.start }
+
   /// Some of the bytes from `offset` on, at least one. There must be bytes behind `offset`.
   ///
   /// - Throws: `Dropped`, `UVError`, `CancellationError`.

@@ -10,6 +10,7 @@ final class LineStream {
   private let journal: Journal
   private let writer: ResponseWriter
   private let follows: Bool
+  private let cache = BlockCache(.transfer)
   private var isClientGone = false
   private var isSilent = false
 
@@ -65,12 +66,25 @@ final class LineStream {
     guard writer.sendsBody else { return try await writer.finish() }
     var offset = start
     var isAtLineStart = true
+    // While the client takes one block of the file the next is being read.
+    var reading: Task<Bytes, any Error>?
+    defer { reading?.cancel() }
     do {
       while try await hasMore(behind: offset) {
-        let block = try await journal.read(at: offset)
+        let block: Bytes
+        if let reading {
+          block = try await reading.value
+        } else {
+          block = try await journal.read(at: offset)
+        }
+        reading = nil
         offset += Int64(block.count)
         isAtLineStart = block[block.count - 1] == UInt8(ascii: "\n")
         if journal.isComplete, offset == journal.endOffset { return try await writer.finish([block]) }
+        if journal.isInFile(offset) {
+          let next = offset
+          reading = LoopActor.task { try await self.journal.read(at: next) }
+        }
         try await writer.write([block])
       }
       if !isClientGone { try await writer.finish() }
