@@ -68,10 +68,10 @@ def test_variables_of_a_context_last_as_long_as_it_does(client):
 
 @pytest.mark.backends("any")
 def test_unused_contexts_are_deleted(start_server):
-    server = start_server("--idle-timeout", "1")
+    server = start_server("--idle-timeout", "2")
     client = server.client
     context = client.create_context()
-    running = client.stream("import time; time.sleep(2.5); 1", context_id=context["id"])
+    running = client.stream("import time; time.sleep(5); 1", context_id=context["id"])
     idle = client.create_context()
     wait_until(lambda: idle["id"] not in [one["id"] for one in client.contexts()], "the idle one is deleted")
     assert running.finish().text == "1"

