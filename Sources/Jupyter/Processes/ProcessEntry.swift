@@ -52,6 +52,18 @@ struct ProcessEntry: Sendable {
   }
 }
 
+extension ProcessEntry {
+  /// The number behind a label at the beginning of a line, as many files of `/proc` have it; nil if there is none.
+  static func number<Number: FixedWidthInteger>(behind label: StaticString, in text: [UInt8]) -> Number? {
+    label.withUTF8Buffer { label in
+      let line = text.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: label) }
+      let word = line?.dropFirst(label.count).split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        .first
+      return word.flatMap { Number(String(decoding: $0, as: UTF8.self)) }
+    }
+  }
+}
+
 extension ProcessDescriptor {
   /// True if the parent of the process is `parent`, or has ended and this process has adopted the process.
   func isChild(of parent: Int32) -> Bool {

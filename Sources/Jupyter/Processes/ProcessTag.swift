@@ -22,15 +22,9 @@ struct ProcessTag: Sendable, Hashable {
     }
   }
 
-  private static let label = Array("Max file locks ".utf8)
-
   /// The tag in the content of a `/proc/PID/limits`; nil if there is none.
   init?(limits: [UInt8]) {
-    let lines = limits.split(separator: UInt8(ascii: "\n"))
-    guard let line = lines.first(where: { $0.starts(with: Self.label) }),
-      let soft = line.dropFirst(Self.label.count).split(separator: UInt8(ascii: " ")).first,
-      let number = UInt64(String(decoding: soft, as: UTF8.self))
-    else { return nil }
+    guard let number: UInt64 = ProcessEntry.number(behind: "Max file locks ", in: limits) else { return nil }
     self.number = number
   }
 

@@ -104,12 +104,12 @@ struct Execution {
   /// True if the execution was interrupted.
   var isInterrupted: Bool { interruption != nil }
 
-  /// How it has ended.
+  /// How it has ended. Whether it has failed, `ExecutionRecord` knows from what its client was told.
   var outcome: ExecutionStatus {
     switch interruption {
     case .timeout: .timedOut
     case .request: .interrupted
-    case nil: isLost ? .lost : isFailureTold ? .failed : .succeeded
+    case nil: isLost ? .lost : .succeeded
     }
   }
 
@@ -239,9 +239,7 @@ struct Execution {
     guard case .timeout(let limit) = interruption, case .error(_, _, let traceback) = failure else {
       return failure
     }
-    let explanation = OutputEvent.timeout(after: limit, keepsMemory: keepsMemory)
-    guard case .error(let name, let value, _) = explanation else { return failure }
-    return .error(name: name, value: value, traceback: traceback)
+    return .timeout(after: limit, keepsMemory: keepsMemory, traceback: traceback)
   }
 
   private mutating func accept(_ count: JSONSlice?) -> [OutputEvent] {

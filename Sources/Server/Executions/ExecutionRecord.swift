@@ -60,10 +60,10 @@ struct ExecutionRecord: Sendable {
   }
 
   /// The kernel has taken the code.
-  mutating func begin() {
+  private mutating func begin() {
     guard state == .queued else { return }
     state = .running
-    started = started ?? WallClock.now()
+    started = WallClock.now()
   }
 
   /// The code waits for an answer, or goes on.
@@ -93,15 +93,15 @@ struct ExecutionRecord: Sendable {
       json.key("state")
       json.value(state.rawValue)
       json.key("created")
-      Self.write(created, to: &json)
+      json.value(Timestamp.format(created))
       json.key("started")
-      Self.write(started, to: &json)
+      json.value(started.map(Timestamp.format))
       json.key("finished")
-      Self.write(finished, to: &json)
+      json.value(finished.map(Timestamp.format))
       json.key("execution_count")
-      if let executionCount { json.value(executionCount) } else { json.null() }
+      json.value(executionCount)
       json.key("first_line")
-      if let firstLine { json.value(firstLine) } else { json.null() }
+      json.value(firstLine)
       json.key("lines")
       json.value(lineCount)
       json.key("error")
@@ -113,9 +113,5 @@ struct ExecutionRecord: Sendable {
         json.value(failure.value)
       }
     }
-  }
-
-  private static func write(_ time: Time?, to json: inout JSONWriter) {
-    if let time { json.value(Timestamp.format(time)) } else { json.null() }
   }
 }

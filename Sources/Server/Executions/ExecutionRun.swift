@@ -200,6 +200,7 @@ final class ExecutionRun {
 
   private func receive(_ message: Message) async {
     if message.channel == .stdin { return await receiveQuestion(message) }
+    let wasAccepted = execution.isAccepted
     do {
       let events = try execution.receive(message)
       if !events.isEmpty { await send(events) }
@@ -210,8 +211,10 @@ final class ExecutionRun {
     }
     // The kernel's next message may be its end.
     if execution.endsKernel, let kernel { context.expectEnd(of: kernel, because: Self.exitReason) }
-    if execution.isAccepted { context.executionCount = resource.record.executionCount }
-    if execution.isAccepted, timeout == nil, let limit = parameters.timeout { startTimeout(limit) }
+    if execution.isAccepted, !wasAccepted {
+      context.executionCount = resource.record.executionCount
+      if let limit = parameters.timeout { startTimeout(limit) }
+    }
     perform(execution.findReply())
   }
 

@@ -46,17 +46,21 @@ extension OutputEvent {
   }
 
   /// The code ran for longer than it was allowed to.
-  static func timeout(after limit: Duration, keepsMemory: Bool) -> OutputEvent {
+  static func timeout(after limit: Duration, keepsMemory: Bool, traceback: [Bytes]) -> OutputEvent {
     let consequence =
       keepsMemory
       ? "was interrupted; the context's memory is kept"
       : "did not obey an interrupt; its kernel was replaced, and the context's memory is gone"
-    return .failure(.executionTimeout, "the code ran for more than \(limit.secondsText) s and \(consequence)")
+    return .failure(
+      .executionTimeout, "the code ran for more than \(limit.secondsText) s and \(consequence)",
+      traceback: traceback)
   }
 
   /// An error of the server, not of the code.
-  static func failure(_ name: FailureName, _ explanation: String) -> OutputEvent {
-    .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: [])
+  static func failure(
+    _ name: FailureName, _ explanation: String, traceback: [Bytes] = []
+  ) -> OutputEvent {
+    .error(name: Bytes(name.rawValue), value: JSONString.contents(of: explanation), traceback: traceback)
   }
 }
 

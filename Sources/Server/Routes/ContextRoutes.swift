@@ -56,13 +56,13 @@ struct ContextRoutes {
       json.key("queued")
       json.value(context.mutex.waitingCount)
       json.key("execution_count")
-      if let count = context.executionCount { json.value(count) } else { json.null() }
+      json.value(context.executionCount)
       json.key("restarts")
       json.value(context.restartCount)
       json.key("memory_bytes")
-      if let usage { json.value(usage.memory) } else { json.null() }
+      json.value(usage?.memory)
       json.key("processes")
-      if let usage { json.value(usage.processes) } else { json.null() }
+      json.value(usage?.processes)
     }
     try await reply(json.takeAll(), with: writer)
   }

@@ -13,6 +13,7 @@ final class LineStream {
   private let cache = BlockCache(.transfer)
   private var isClientGone = false
   private var isSilent = false
+  private var silence: Deadline?
 
   /// - Parameter follows: false to send only what there is.
   init(_ resource: ExecutionResource, _ journal: Journal, follows: Bool, writer: ResponseWriter) {
@@ -37,7 +38,15 @@ final class LineStream {
       self.isClientGone = self.writer.isClientDisconnected
       self.journal.wakeReaders()
     }
-    defer { watch.cancel() }
+    silence = Deadline {
+      self.isSilent = true
+      self.journal.wakeReaders()
+    }
+    defer {
+      watch.cancel()
+      silence?.close()
+      silence = nil
+    }
     do {
       try await start(after: line)
     } catch let error as Journal.Dropped {
@@ -97,14 +106,10 @@ final class LineStream {
   private func hasMore(behind offset: Int64) async throws -> Bool {
     if journal.endOffset > offset { return !isClientGone }
     if !follows { return false }
-    let silence = Deadline {
-      self.isSilent = true
-      self.journal.wakeReaders()
-    }
-    defer { silence.close() }
+    defer { silence?.stop() }
     while journal.endOffset <= offset, !journal.isComplete, !isClientGone {
       isSilent = false
-      silence.start(NDJSONSink.silenceLimit)
+      silence?.start(NDJSONSink.silenceLimit)
       try await journal.wait(beyond: offset) { isSilent || isClientGone }
       // See `NDJSONSink.breakSilence`.
       if isSilent, !isClientGone { try await writer.write([" "]) }

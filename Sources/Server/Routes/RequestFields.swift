@@ -31,7 +31,7 @@ struct RequestFields {
 
   /// The contents, still escaped, of a string; nil if it is absent or null.
   func contents(_ name: String) throws -> Bytes? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard value.kind == .string else { throw Self.wrong(name, "should be a string or null") }
     guard !JSONString.hasLoneSurrogate(contents: value.stringContents) else {
       throw Self.wrong(name, "should be text, but contains a lone surrogate")
@@ -41,14 +41,14 @@ struct RequestFields {
 
   /// A string as UTF-8; nil if it is absent or null.
   func text(_ name: String) throws -> Bytes? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard let string = value.text else { throw Self.wrong(name, "should be a string or null") }
     return string
   }
 
   /// A number beyond zero; nil if it is absent or null.
   func positiveNumber(_ name: String) throws -> Double? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard let number = value.number, number > 0 else {
       throw Self.wrong(name, "should be a number beyond 0, or null")
     }
@@ -57,7 +57,7 @@ struct RequestFields {
 
   /// A whole number beyond zero; nil if it is absent or null.
   func positiveInteger(_ name: String) throws -> Int? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard let number = value.integer.flatMap(Int.init(exactly:)), number > 0 else {
       throw Self.wrong(name, "should be a whole number beyond 0, or null")
     }
@@ -66,14 +66,14 @@ struct RequestFields {
 
   /// `true` or `false`; nil if it is absent or null.
   func truth(_ name: String) throws -> Bool? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard let truth = value.bool else { throw Self.wrong(name, "should be true, false or null") }
     return truth
   }
 
   /// One of the cases of an enumeration; nil if it is absent or null.
   func choice<Choice: CaseIterable & RawRepresentable<String>>(_ name: String) throws -> Choice? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard let choice = Choice.allCases.first(where: { value.isString($0.rawValue) }) else {
       let list = Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
       throw Self.wrong(name, "should be one of \(list), or null")
@@ -87,7 +87,7 @@ struct RequestFields {
   /// The members of an object of strings, in any order; nil if it is absent or null. Of members with equal names the last
   /// counts.
   func strings(_ name: String) throws -> [(name: String, value: String)]? {
-    guard let value = object[name], !value.isNull else { return nil }
+    guard let value = member(name) else { return nil }
     guard value.kind == .object else { throw Self.wrong(name, "should be an object of strings or null") }
     var result: [Bytes: (name: String, value: String)] = [:]
     var count = 0
@@ -119,6 +119,12 @@ struct RequestFields {
       }
     }
     return variables
+  }
+
+  /// A member; nil if it is absent or null.
+  private func member(_ name: String) -> JSONSlice? {
+    guard let value = object[name], !value.isNull else { return nil }
+    return value
   }
 
   private static func wrong(_ name: String, _ what: String) -> HTTPErrorResponse {

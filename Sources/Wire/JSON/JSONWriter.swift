@@ -123,6 +123,16 @@ public struct JSONWriter: ~Copyable {
     output.append("null")
   }
 
+  /// Writes a number, or `null`.
+  public mutating func value(_ number: (some FixedWidthInteger)?) {
+    if let number { value(number) } else { null() }
+  }
+
+  /// Writes a string, or `null`.
+  public mutating func value(_ text: String?) {
+    if let text { value(text) } else { null() }
+  }
+
   /// Writes an object of strings, in the order of `members`.
   public mutating func value(_ members: [(name: String, value: String)]) {
     object { json in

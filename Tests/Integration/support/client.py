@@ -123,14 +123,17 @@ class Client:
 
     def stream(self, code, **fields):
         """Starts an execution; returns when its headers have arrived."""
-        connection = self.connect()
         body = json.dumps({"code": code, **fields}).encode()
-        connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
+        return self._stream("POST", "/execute", body, {"Content-Type": "application/json"})
+
+    def _stream(self, method, path, body=None, headers=None):
+        connection = self.connect()
+        connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         if response.status != 200:
             text = response.read()
             connection.close()
-            raise AssertionError(f"/execute answered {response.status}: {text[:500]!r}")
+            raise AssertionError(f"{path} answered {response.status}: {text[:500]!r}")
         return Stream(connection, response)
 
     def execute(self, code, **fields):
@@ -149,15 +152,8 @@ class Client:
 
     def events(self, identifier, **query):
         """Begins to read the lines of an execution."""
-        connection = self.connect()
         text = "&".join(f"{name}={value}" for name, value in query.items())
-        connection.request("GET", f"/executions/{identifier}/events" + (f"?{text}" if text else ""))
-        response = connection.getresponse()
-        if response.status != 200:
-            text = response.read()
-            connection.close()
-            raise AssertionError(f"/events answered {response.status}: {text[:500]!r}")
-        return Stream(connection, response)
+        return self._stream("GET", f"/executions/{identifier}/events" + (f"?{text}" if text else ""))
 
     # Contexts
 
