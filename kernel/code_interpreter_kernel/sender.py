@@ -87,8 +87,10 @@ class Sender:
         self._clear(self._message)
         timeout = send_queue.advance()
         if timeout is None and self._resting_until <= System.monotonic():
-            self._is_awake = False
+            # In this order: text that is written between the two is sent below. The other way round, `wake` could signal
+            # in between, be cleared, and not signal again: text would wait until the code ends.
             self._clear(self._text)
+            self._is_awake = False
             output_queue.read_descriptors()
             if not output_queue.ends_with_line:
                 self._always.poll(LINE_SECONDS * 1000)

@@ -12,16 +12,19 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from client import Spawned, text
+from conftest import Kept
 
 SCOPED = "import os; print(os.environ.get('A'), os.environ.get('OLD'))"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawned]:
-    kernel = Spawned(tmp_path_factory.mktemp("kernel"), OLD="old")
-    kernel.run("import os")
-    yield kernel
-    kernel.close()
+@pytest.fixture
+def shared(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Spawned:
+    def make() -> Spawned:
+        kernel = Spawned(tmp_path_factory.mktemp("kernel"), OLD="old")
+        kernel.run("import os")
+        return kernel
+
+    return kept.get(make)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -120,6 +121,30 @@ print("hits", len(hits), *hits)
     assert all(a < b for a, b in zip(numbers, numbers[1:]))
     assert set(range(20_000)) - set(numbers) <= set(hit)
     assert kernel.text("6 * 7") == "42"
+
+
+def test_text_written_while_the_thread_wakes_up_does_not_stop_it(kernel: Spawned) -> None:
+    code = """
+sender = get_ipython().parent.iopub_thread.output_queue.wake.__self__
+clear = sender._clear
+def write_meanwhile(event):
+    if event == sender._text:
+        del sender._clear
+        sender.wake()
+    clear(event)
+sender._clear = write_meanwhile
+import sys, threading
+sys.stdout.write("first")
+while "_clear" in vars(sender): threading.Event().wait(0.01)
+"""
+    assert kernel.text(code) == "first"
+    request = kernel.execute("sys.stdout.write('second')\nwhile True: pass")
+    for message in kernel.messages(request):
+        if message["type"] == "stream":
+            assert message["content"]["text"] == "second"
+            break
+    os.kill(kernel.pid, signal.SIGINT)
+    kernel.reply(kernel.execute("6 * 7"))
 
 
 def test_signal_handlers_and_finalizers_may_print_inside_a_print(kernel: Spawned) -> None:
