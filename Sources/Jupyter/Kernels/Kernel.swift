@@ -156,7 +156,7 @@ public final class Kernel {
   public func interrupt() async throws { try await provider.interrupt(identifier) }
 
   /// Ends what the kernel has started; see `KernelProvider.endChildren`.
-  public func endChildren() async { await provider.endChildren(identifier) }
+  public func endChildren() async -> Bool { await provider.endChildren(identifier) }
 
   /// What it and its children use; see `KernelProvider.usage`.
   public func usage() async -> ProcessUsage? { await provider.usage(of: identifier) }

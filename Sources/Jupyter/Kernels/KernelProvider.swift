@@ -25,9 +25,10 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// Interrupts the code that the kernel runs. When it returns, the interrupt cannot hit code that is sent afterwards.
   func interrupt(_ identifier: String) async throws
 
-  /// Ends the processes that the kernel has started, and not the kernel, if the provider can do that: code may wait for one
-  /// that ignores interrupts.
-  func endChildren(_ identifier: String) async
+  /// Kills the processes that the kernel has started, and not the kernel: code may wait for one that ignores interrupts.
+  ///
+  /// - Returns: False if the provider cannot do that.
+  func endChildren(_ identifier: String) async -> Bool
 
   /// What the kernel and its children use; nil if the provider does not know, or the kernel has ended.
   func usage(of identifier: String) async -> ProcessUsage?
@@ -66,7 +67,7 @@ public protocol KernelProvider: AnyObject, Sendable {
 
 extension KernelProvider {
   /// A Jupyter Server cannot do that.
-  public func endChildren(_ identifier: String) async {}
+  public func endChildren(_ identifier: String) async -> Bool { false }
 
   /// A Jupyter Server does not report it.
   public func usage(of identifier: String) async -> ProcessUsage? { nil }

@@ -186,10 +186,11 @@ final class LocalKernel {
     }
   }
 
-  /// Kills everything that the kernel has started.
-  func endChildren() async {
-    guard process.exitStatus == nil else { return }
+  /// Kills everything that the kernel has started; false if it has ended itself.
+  func endChildren() async -> Bool {
+    guard process.exitStatus == nil else { return false }
     _ = await descendants(sparing: process.identifier).kill()
+    return true
   }
 
   /// What the kernel and everything that it has started use; nil if that cannot be found out.

@@ -164,7 +164,9 @@ public final class LocalKernelProvider: KernelProvider {
   public func usage(of identifier: String) async -> ProcessUsage? { await kernels[identifier]?.usage() }
 
   /// Kills what the kernel has started.
-  public func endChildren(_ identifier: String) async { await kernels[identifier]?.endChildren() }
+  public func endChildren(_ identifier: String) async -> Bool {
+    await kernels[identifier]?.endChildren() ?? false
+  }
 
   /// Shuts down the kernel and everything it started. A kernel that does not end by itself is killed.
   public func shutDown(_ identifier: String, isBusy: Bool) async {

@@ -333,8 +333,11 @@ final class ExecutionRun {
 
   private func endChildren() {
     guard let kernel else { return }
-    logger.info("the code does not obey interrupts: the processes that it has started are ended")
-    interruptions.append(LoopActor.task { await kernel.endChildren() })
+    interruptions.append(
+      LoopActor.task {
+        guard await kernel.endChildren() else { return }
+        self.logger.info("the code does not obey interrupts: the processes that it has started are killed")
+      })
   }
 
   private func startPatience(_ duration: Duration) {

@@ -86,7 +86,7 @@ public final class WarmPool: KernelProvider {
   public func usage(of identifier: String) async -> ProcessUsage? { await provider.usage(of: identifier) }
 
   /// See `KernelProvider`.
-  public func endChildren(_ identifier: String) async { await provider.endChildren(identifier) }
+  public func endChildren(_ identifier: String) async -> Bool { await provider.endChildren(identifier) }
 
   /// Ends the kernel.
   public func shutDown(_ identifier: String, isBusy: Bool) async {
