@@ -77,9 +77,9 @@ struct Execution {
     /// The reply contains it. The `error` message on iopub, which may come later, has more detail.
     case replied(RepliedFailure)
     /// It was sent to the client.
-    case told
-    /// The client was told that output was dropped. No other failure is reported after that.
-    case lossTold
+    case reported
+    /// It was reported that output was dropped. No other failure is reported after that.
+    case lossReported
   }
 
   private enum RepliedFailure {
@@ -104,7 +104,7 @@ struct Execution {
   /// True if the execution was interrupted.
   var isInterrupted: Bool { interruption != nil }
 
-  /// How it has ended. Whether it has failed, `ExecutionRecord` knows from what its client was told.
+  /// How it has ended. Whether it has failed, `ExecutionRecord` knows from what was reported.
   var outcome: ExecutionStatus {
     switch interruption {
     case .timeout: .timedOut
@@ -113,13 +113,13 @@ struct Execution {
     }
   }
 
-  /// True if the client was told that output was dropped.
-  var isLossTold: Bool { if case .lossTold = failure { true } else { false } }
+  /// True if it was reported that output was dropped.
+  var isLossReported: Bool { if case .lossReported = failure { true } else { false } }
 
-  /// True if the client was told of a failure.
+  /// True if a failure was reported.
   private var isFailureTold: Bool {
     switch failure {
-    case .told, .lossTold: true
+    case .reported, .lossReported: true
     case .none, .replied: false
     }
   }
@@ -208,8 +208,8 @@ struct Execution {
     case (.iopub, .status): return repliedFailure()
     case (.iopub, .executeInput): return try accept(message.content()["execution_count"])
     case (.iopub, .error):
-      tellFailure()
-      return [told(.error(in: try message.content()))]
+      reportFailure()
+      return [reported(.error(in: try message.content()))]
     default: return try OutputEvent.output(of: message)
     }
   }
@@ -217,7 +217,7 @@ struct Execution {
   /// Output was dropped. The execution ends with the server's error.
   mutating func receive(_ loss: OutputLoss) -> [OutputEvent] {
     guard !isFailureTold else { return [] }
-    failure = .lossTold
+    failure = .lossReported
     return [
       .failure(
         .outputLimitExceeded,
@@ -229,13 +229,13 @@ struct Execution {
   /// The last events: the interrupt, if the kernel did not report it itself.
   func lastEvents() -> [OutputEvent] {
     isInterrupted && !isFailureTold
-      ? [told(.failure(.executionInterrupted, "the execution was interrupted"))] : []
+      ? [reported(.failure(.executionInterrupted, "the execution was interrupted"))] : []
   }
 
-  /// A failure as the client is told it: at a time-out it is the time-out, whatever the code raised, with the traceback.
+  /// A failure as it is reported: at a time-out it is the time-out, whatever the code raised, with the traceback.
   ///
   /// - Parameter keepsMemory: false where the context's memory is gone.
-  func told(_ failure: OutputEvent, keepsMemory: Bool = true) -> OutputEvent {
+  func reported(_ failure: OutputEvent, keepsMemory: Bool = true) -> OutputEvent {
     guard case .timeout(let limit) = interruption, case .error(_, _, let traceback) = failure else {
       return failure
     }
@@ -248,7 +248,7 @@ struct Execution {
     return [.accepted(executionCount: count)]
   }
 
-  private mutating func tellFailure() { if !isLossTold { failure = .told } }
+  private mutating func reportFailure() { if !isLossReported { failure = .reported } }
 
   private mutating func receiveReply(_ content: JSONSlice) -> [OutputEvent] {
     let hasRun = isAccepted
@@ -272,12 +272,12 @@ struct Execution {
   /// The failure in the reply, once it is certain that iopub has none.
   private mutating func repliedFailure() -> [OutputEvent] {
     guard isComplete, case .replied(let reason) = failure else { return [] }
-    failure = .told
+    failure = .reported
     switch reason {
-    case .error(let content): return [told(.error(in: content))]
+    case .error(let content): return [reported(.error(in: content))]
     case .aborted(let hasRun):
       return [
-        told(
+        reported(
           .failure(
             .executionInterrupted,
             hasRun

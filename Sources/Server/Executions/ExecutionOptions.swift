@@ -4,7 +4,7 @@ public struct ExecutionOptions: Sendable {
   public var mostQueued = 256
   /// How long code may run whose client does not say; nil for any time.
   public var timeout: Duration?
-  /// How many bytes of output are told of code whose client does not say; nil for all.
+  /// How many bytes of output are sent of code whose client does not say; nil for all.
   public var outputLimit: Int?
   /// From the first interrupt of code that does not obey until its kernel is replaced.
   public var interruptGrace: Duration = .seconds(13)

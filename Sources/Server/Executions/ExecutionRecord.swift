@@ -4,7 +4,7 @@ import Wire
 
 /// What is known of an execution, while it lives and for some time after. Some hundred bytes, whatever the execution prints.
 struct ExecutionRecord: Sendable {
-  /// A failure that a client has been told.
+  /// A failure that was reported.
   struct Failure: Equatable, Sendable {
     /// Longer names and values are cut, in bytes.
     private static let longestName = 128, longestValue = 1024
@@ -72,7 +72,7 @@ struct ExecutionRecord: Sendable {
     state = isWaiting ? .waitingForInput : .running
   }
 
-  /// It has ended. Whatever error its client was told is a failure, such as that its variables could not be set.
+  /// It has ended. Whatever error was reported is a failure, such as that its variables could not be set.
   mutating func finish(_ state: ExecutionStatus) {
     guard !isFinished else { return }
     self.state = state == .succeeded && failure != nil ? .failed : state

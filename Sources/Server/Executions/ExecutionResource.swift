@@ -49,7 +49,7 @@ final class ExecutionResource {
   /// The client is told this.
   func note(_ event: OutputEvent) { record.note(event) }
 
-  /// It has ended; the last line is about to be told.
+  /// It has ended; the last line is about to be sent.
   func finish(_ state: ExecutionStatus) {
     record.note(.end)
     record.finish(state)

@@ -16,7 +16,7 @@ final class ExecutionRun {
     let environment: ExecutionEnvironment?
     /// How long the code may run.
     var timeout: Duration?
-    /// How many bytes of output are told; nil for all.
+    /// How many bytes of output are sent; nil for all.
     var outputLimit: Int?
     /// Where the code gets its input.
     var input = ExecutionInput.none
@@ -117,9 +117,9 @@ final class ExecutionRun {
   }
 
   private func send(_ events: [OutputEvent]) async {
-    let told = outputLimit == nil ? events : events.flatMap(limit)
-    for event in told { resource.note(event) }
-    await sink.send(told)
+    let reported = outputLimit == nil ? events : events.flatMap(limit)
+    for event in reported { resource.note(event) }
+    await sink.send(reported)
   }
 
   private func limit(_ event: OutputEvent) -> [OutputEvent] {
@@ -393,7 +393,7 @@ final class ExecutionRun {
     if !execution.isInterrupted, !(error is CancellationError), !(error is SilentCodeFailure) {
       execution.lose()
     }
-    if execution.isLossTold { return }
+    if execution.isLossReported { return }
     let event: OutputEvent =
       switch error {
       case KernelEnd.died(let how), KernelEnd.diedBefore(let how): .failure(.kernelDied, how)
@@ -406,7 +406,7 @@ final class ExecutionRun {
         .failure(.executionInterrupted, "the code did not run: `env_vars` could not be set: \(failure)")
       default: .failure(.connectionLost, "\(error)")
       }
-    await send([execution.told(event, keepsMemory: false)])
+    await send([execution.reported(event, keepsMemory: false)])
   }
 
   // MARK: Environment

@@ -2,8 +2,8 @@ import Bytes
 import DequeModule
 import Wire
 
-/// Limits what is told of the standard streams of one execution: their beginning as it comes, and their end at the end. What
-/// is between is left out, and its length is told.
+/// Limits what is sent of the standard streams of one execution: their beginning as it comes, and their end at the end. What
+/// is between is left out, and its length is reported.
 struct OutputLimit {
   /// The end waits in memory, so that it has at most so many bytes.
   static let longestEnd = 16 << 20
@@ -19,7 +19,7 @@ struct OutputLimit {
     var count: Int
   }
 
-  /// How many more bytes of the beginning may be told.
+  /// How many more bytes of the beginning may be sent.
   private var left: Int
   private var endLimit: Int
   /// What is the end so far.
@@ -27,14 +27,14 @@ struct OutputLimit {
   private var endCount = 0
   private var omitted: [StreamName: Int] = [:]
 
-  /// - Parameter limit: how many bytes of UTF-8 are told of both streams together: three quarters of them as they come, one at
+  /// - Parameter limit: how many bytes of UTF-8 are sent of both streams together: three quarters of them as they come, one at
   ///   the end.
   init(_ limit: Int) {
     endLimit = min(limit / 4, Self.longestEnd)
     left = limit - endLimit
   }
 
-  /// What is to be told of this text now.
+  /// What is to be sent of this text now.
   mutating func take(_ name: StreamName, _ text: Bytes, _ timestamp: Bytes) -> [OutputEvent] {
     let (length, count) = JSONString.prefix(contents: text, utf8Limit: left)
     left -= count
@@ -47,7 +47,7 @@ struct OutputLimit {
     return length > 0 ? [.stream(name, text: text[0..<length], timestamp: timestamp)] : []
   }
 
-  /// What is to be told when the execution has ended.
+  /// What is to be sent when the execution has ended.
   mutating func finish() -> [OutputEvent] {
     let events =
       [StreamName.stdout, .stderr].compactMap { name in

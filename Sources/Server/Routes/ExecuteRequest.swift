@@ -27,7 +27,7 @@ struct ExecuteRequest: Sendable {
   let variablesLength: Int
   /// How long the code may run; nil for any time.
   let timeout: Duration?
-  /// How many bytes of output are to be told; nil for all.
+  /// how many bytes of output are sent; nil for all.
   let outputLimit: Int?
   /// Where the code gets its input.
   let input: ExecutionInput
