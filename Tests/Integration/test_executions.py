@@ -10,10 +10,11 @@ from random import Random
 
 import pytest
 
-from support.client import at_once, check_error
+from support.client import at_once, check_error, reset_when_closed
 from support.code import ENDLESS
 from support.processes import is_alive, resident_bytes
 from support.proxy import Proxy
+from support.raw import RawConnection, post
 from support.server import ROOT
 from support.waiting import wait_until
 
@@ -446,6 +447,24 @@ def test_an_answer_of_the_wrong_shape_is_refused(client, context):
     client.delete(f"/executions/{identifier}").expect(204)
 
 
+# Their order
+
+
+def test_executions_run_in_the_order_of_their_requests(server, client, context):
+    # Requests that arrive together are read in one turn of the server's loop.
+    client.execute("seen = []", context_id=context["id"]).succeeded()
+    requests = []
+    for index in range(20):
+        path = "/executions" if index % 3 else "/execute"
+        body = json.dumps({"code": f"seen.append({index})", "context_id": context["id"]}).encode()
+        requests.append(post(path, body))
+    with RawConnection(server.port) as connection:
+        connection.send(b"".join(requests))
+        for _ in requests:
+            assert connection.response().status in (200, 202)
+    assert client.execute("seen", context_id=context["id"]).text == str(list(range(20)))
+
+
 # Limits of output
 
 
@@ -528,6 +547,21 @@ def test_code_is_interrupted_when_the_last_of_its_readers_leaves(client, context
     streams[1].vanish(reset=True)
     assert until_ended(client, "shared")["state"] == "interrupted"
     client.delete("/executions/shared").expect(204)
+
+
+def test_code_is_interrupted_whose_client_resets_the_connection_behind_its_request(client, context):
+    # The reset is read together with the request.
+    for index in range(20):
+        body = json.dumps({"code": ENDLESS, "context_id": context["id"], "execution_id": f"reset-{index}"})
+        connection = client.connect()
+        connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
+        reset_when_closed(connection.sock)
+        connection.close()
+    assert client.execute("1", context_id=context["id"]).text == "1"
+    for index in range(20):
+        # A request that was reset before it was read is none.
+        response = client.get(f"/executions/reset-{index}")
+        assert response.status == 404 or response.json["state"] == "interrupted"
 
 
 @pytest.mark.parametrize(

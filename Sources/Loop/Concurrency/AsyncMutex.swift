@@ -27,9 +27,18 @@ public final class AsyncMutex {
     try await semaphore.wait()
   }
 
+  /// Takes the place of `waiter` in the queue before `lock(as:)`, which must follow. If no task holds the mutex, `waiter` does
+  /// from now on: it has a value.
+  public func enqueue(_ waiter: Waiter) {
+    if closingError == nil { semaphore.enqueue(waiter) }
+  }
+
   /// The same for a wait that `cancel` can end.
   public func lock(as waiter: Waiter) async throws {
-    if let closingError { throw closingError }
+    if let closingError {
+      if case .success? = waiter.value { unlock() }
+      throw closingError
+    }
     try await semaphore.wait(as: waiter)
   }
 

@@ -58,15 +58,20 @@ public final class Semaphore {
     return try await body()
   }
 
-  /// Takes a permit in the name of `waiter`, whose wait `fail` can end. A waiter waits once.
-  func wait(as waiter: Waiter) async throws {
-    if case .failure(let error)? = waiter.value { throw error }
-    precondition(waiter.value == nil)
+  /// Takes a permit in the name of `waiter` if there is one, else a place in the queue; `wait(as:)` must follow. Idempotent.
+  func enqueue(_ waiter: Waiter) {
+    if waiter.value != nil || waiters.contains(where: { $0 === waiter }) { return }
     if isAvailable {
       permits -= 1
-      return waiter.fulfil(.success(()))
+      waiter.fulfil(.success(()))
+    } else {
+      waiters.append(waiter)
     }
-    waiters.append(waiter)
+  }
+
+  /// Waits for a permit in the name of `waiter`, whose wait `fail` can end. A waiter waits once.
+  func wait(as waiter: Waiter) async throws {
+    enqueue(waiter)
     let outcome: Result<Void, any Error>
     do { outcome = try await waiter.get() } catch {
       // Cancelled. If the wait has ended at the same time, that counts: a permit must not get lost.

@@ -39,11 +39,16 @@ final class ExecutionResource {
 
   // MARK: Its life
 
-  /// Runs to the end.
-  func follow(_ run: ExecutionRun) async {
+  /// From now on it can be interrupted; its place in the queue is that of this moment. `follow` must be called next.
+  func begin(_ run: ExecutionRun) {
     self.run = run
-    await run.run()
-    self.run = nil
+    run.enqueue()
+  }
+
+  /// Runs to the end.
+  func follow() async {
+    await run?.run()
+    run = nil
   }
 
   /// The client is told this.

@@ -81,10 +81,13 @@ final class ExecutionRun {
     return logger
   }
 
+  /// Takes its place among the executions of the context; `run` must follow.
+  func enqueue() { context.mutex.enqueue(waiter) }
+
   /// Runs the execution. On return the output is finished, whatever happened.
   func run() async {
     // The response begins at once if the execution has to wait. Otherwise the code goes to the kernel first.
-    if context.mutex.isLocked || !context.isReady || parameters.environment != nil { await sink.begin() }
+    if waiter.value == nil || !context.isReady || parameters.environment != nil { await sink.begin() }
     do {
       try await context.mutex.lock(as: waiter)
     } catch {

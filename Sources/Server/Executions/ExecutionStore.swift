@@ -126,10 +126,15 @@ final class ExecutionStore {
     return resource
   }
 
-  /// Runs `run` to its end, and keeps its record for a while.
-  func follow(_ resource: ExecutionResource, _ run: ExecutionRun) async {
+  /// Begins an execution; `follow` must be called next, in any task. Executions run in the order in which they begin.
+  func begin(_ resource: ExecutionResource, _ run: ExecutionRun) {
     liveCount += 1
-    await resource.follow(run)
+    resource.begin(run)
+  }
+
+  /// Runs what has begun to its end, and keeps its record for a while.
+  func follow(_ resource: ExecutionResource) async {
+    await resource.follow()
     liveCount -= 1
     detachedSize -= resource.size
     keep(resource)

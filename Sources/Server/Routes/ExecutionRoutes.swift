@@ -56,7 +56,8 @@ struct ExecutionRoutes {
       await writer.untilClientDisconnects()
       if writer.isClientDisconnected { run.interrupt() }
     }
-    await executions.follow(resource, run)
+    executions.begin(resource, run)
+    await executions.follow(resource)
     watch.cancel()
   }
 
@@ -82,7 +83,9 @@ struct ExecutionRoutes {
     guard let journal = resource.journal else { return resource }
     let run = ExecutionRun(
       parameters, in: context, sink: JournalSink(journal), resource: resource, logger: logger)
-    LoopActor.task { await executions.follow(resource, run) }
+    // Before the task: a client that is gone already interrupts it, and a request that was read next comes after it.
+    executions.begin(resource, run)
+    LoopActor.task { await executions.follow(resource) }
     return resource
   }
 

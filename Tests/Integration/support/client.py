@@ -81,11 +81,16 @@ class Stream:
         """Disconnects, with FIN or with a reset."""
         connection = self._connection.sock or self.response.fp.raw._sock
         if reset:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(connection)
         else:
             connection.shutdown(socket.SHUT_RDWR)
         self.response.close()
         self._connection.close()
+
+
+def reset_when_closed(connection):
+    """Makes a socket reset its connection when it is closed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Client:

@@ -127,6 +127,12 @@ class RawConnection:
         return response
 
 
+def post(path, body):
+    """The bytes of a request with a JSON body."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 def exchange(port, data, method="GET", finish=False):
     """Sends these bytes; returns the response."""
     with RawConnection(port) as connection:

@@ -71,6 +71,39 @@ extension LoopTests {
       }
     }
 
+    @Test func `A place in the queue can be taken before the wait`() async throws {
+      try await onLoop {
+        let mutex = AsyncMutex()
+        let (first, second) = (AsyncMutex.Waiter(), AsyncMutex.Waiter())
+        mutex.enqueue(first)
+        mutex.enqueue(second)
+        #expect(first.value != nil && mutex.isLocked && mutex.waitingCount == 1)
+        let later = LoopActor.task { try await mutex.lock() }
+        await until { mutex.waitingCount == 2 }
+        try await mutex.lock(as: first)
+        mutex.unlock()
+        try await mutex.lock(as: second)
+        #expect(mutex.waitingCount == 1)
+        mutex.unlock()
+        try await later.value
+        mutex.unlock()
+      }
+    }
+
+    @Test func `A place in the queue is no use once the mutex is closed`() async throws {
+      try await onLoop {
+        let mutex = AsyncMutex()
+        let (first, second) = (AsyncMutex.Waiter(), AsyncMutex.Waiter())
+        mutex.enqueue(first)
+        mutex.enqueue(second)
+        mutex.close(Closed())
+        for waiter in [first, second] {
+          await #expect(throws: Closed.self) { try await mutex.lock(as: waiter) }
+        }
+        #expect(!mutex.isLocked && mutex.waitingCount == 0)
+      }
+    }
+
     @Test func `Cancelling a wait has no effect once it has the mutex`() async throws {
       try await onLoop {
         let mutex = AsyncMutex()

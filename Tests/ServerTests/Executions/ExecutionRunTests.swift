@@ -175,7 +175,10 @@ import Wire
       let sink = FakeSink()
       let resource = try executions.add("1", in: context, keepsLines: false)
       let run = Self.makeRun(in: context, sink: sink, resource: resource)
-      let running = LoopActor.task { await executions.follow(resource, run) }
+      let running = LoopActor.task {
+        executions.begin(resource, run)
+        await executions.follow(resource)
+      }
       try await Self.until { sink.calls.contains("accepted 1") }
       await executions.drain(grace: .milliseconds(10), afterInterrupt: .seconds(60))
       await running.value
