@@ -1,19 +1,24 @@
 """Runs code and prints its output to the end, also if the connection is cut meanwhile. Needs nothing but Python.
 
     python3 follow.py 'for i in range(100): print(i); __import__("time").sleep(0.1)'
+
+If the server asks for a token, it is taken from the variable CODE_INTERPRETER_TOKEN.
 """
 
 import http.client
 import json
+import os
 import sys
 import time
 import uuid
 
 HOST, PORT = "127.0.0.1", 49999
+TOKEN = os.environ.get("CODE_INTERPRETER_TOKEN")
 
 
-def follow(code, host=HOST, port=PORT, **fields):
+def follow(code, host=HOST, port=PORT, token=TOKEN, **fields):
     """Yields the lines of an execution as objects, each once and in order."""
+    authorization = {"Authorization": f"Bearer {token}"} if token else {}
     # The name makes it safe to send the request again: it runs the code only once.
     name = uuid.uuid4().hex
     body = json.dumps({"code": code, "execution_id": name, "on_disconnect": "continue", **fields})
@@ -22,9 +27,10 @@ def follow(code, host=HOST, port=PORT, **fields):
         connection = http.client.HTTPConnection(host, port, timeout=60)
         try:
             if seen == 0:
-                connection.request("POST", "/execute", body, {"Content-Type": "application/json"})
+                headers = {"Content-Type": "application/json", **authorization}
+                connection.request("POST", "/execute", body, headers)
             else:
-                connection.request("GET", f"/executions/{name}/events?after={seen}")
+                connection.request("GET", f"/executions/{name}/events?after={seen}", headers=authorization)
             response = connection.getresponse()
             if response.status >= 400 and response.status not in (429, 503):
                 raise ValueError(f"{response.status}: {response.read().decode().strip()}")

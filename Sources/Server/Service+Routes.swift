@@ -13,7 +13,7 @@ extension Service {
     let contextRoutes = ContextRoutes(
       contexts: contexts, executions: executions, workspace: configuration.workspace, bodyLimit: limit)
     let health = HealthRoute(contexts: contexts, executions: executions)
-    router.on("GET", "/health", health.respond)
+    router.on("GET", "\(HealthRoute.path)", health.respond)
     executionRoutes.add(to: &router)
     router.on("POST", "/contexts", contextRoutes.create)
     router.on("GET", "/contexts", contextRoutes.list)

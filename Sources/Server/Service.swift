@@ -42,7 +42,9 @@ public final class Service {
   /// period.
   public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async {
     let router = router()
-    let server = HTTPServer(options: configuration.http, logger: logger) { try await router.handle($0, $1) }
+    let server = HTTPServer(options: configuration.http, logger: logger, before: accessCheck()) {
+      try await router.handle($0, $1)
+    }
     let serving = LoopActor.task { await server.serve(listener) }
     let warming = LoopActor.task { await self.warmUp() }
     let cleaning = configuration.idleTimeout.map { limit in
@@ -61,6 +63,13 @@ public final class Service {
     await serving.value
     drainDeadline.close()
     await provider.close()
+  }
+
+  /// What stands before every route; nil if everybody is served.
+  private func accessCheck() -> HTTPServer.Handler? {
+    guard case .token(let token) = configuration.access else { return nil }
+    let control = AccessControl(token, logger: logger)
+    return { try await control.check($0, $1) }
   }
 
   /// Starts the default kernel before the first request.

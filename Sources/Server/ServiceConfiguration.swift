@@ -12,6 +12,8 @@ public struct ServiceConfiguration: Sendable {
   let grace: Duration
   /// After how long a context is deleted that nobody uses; nil for never.
   let idleTimeout: Duration?
+  /// Who may use the server.
+  let access: AccessPolicy
   /// How executions are treated.
   let executions: ExecutionOptions
   /// How connections are treated.
@@ -20,13 +22,14 @@ public struct ServiceConfiguration: Sendable {
   /// Each as its property says.
   public init(
     workspace: String, maximumContexts: Int, maximumBody: Int, grace: Duration,
-    idleTimeout: Duration?, executions: ExecutionOptions, http: HTTPServerOptions
+    idleTimeout: Duration?, access: AccessPolicy, executions: ExecutionOptions, http: HTTPServerOptions
   ) {
     self.workspace = workspace
     self.maximumContexts = maximumContexts
     self.maximumBody = maximumBody
     self.grace = grace
     self.idleTimeout = idleTimeout
+    self.access = access
     self.executions = executions
     self.http = http
   }

@@ -14,8 +14,9 @@ enum EnvironmentArguments {
   /// other options are on a line each.
   private static let separatedByCommas: Set<String> = ["allowed-host"]
   /// The options for which an empty variable is a value. For others it is the same as no variable.
-  private static let emptyable: Set<String> = ["preload"]
-  private static let ignored: Set<String> = ["help", "version"]
+  private static let emptyable: Set<String> = ["preload", "token-file"]
+  /// `TokenVariable` has the token's own variable.
+  private static let ignored: Set<String> = ["help", "version", "token"]
 
   /// `arguments`, with the options from `environment` before them: of equal options, the last one counts.
   ///

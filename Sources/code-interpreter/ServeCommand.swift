@@ -17,7 +17,10 @@ struct ServeCommand: ParsableCommand {
       second signal ends the server at once.
       """)
 
-  @Option(help: "The address to listen on. Any other than loopback lets other machines run code here.")
+  @Option(
+    help:
+      "The address to listen on. Any other than loopback lets other machines reach the server: set a token then."
+  )
   var host = "127.0.0.1"
 
   @Option(help: "The port to listen on; 0 for any free one.")
@@ -27,6 +30,9 @@ struct ServeCommand: ParsableCommand {
   var workspace = Self.defaultWorkspace
 
   private static let defaultWorkspace = "/home/user"
+
+  @OptionGroup(title: "Access")
+  var access: AccessOptions
 
   @OptionGroup(title: "Clients")
   var connections: ConnectionOptions
@@ -86,18 +92,19 @@ struct ServeCommand: ParsableCommand {
       openFiles: ProcessLimits.raiseOpenFiles(), listeningHost: host, logger: logger)
     options.maximumBodyMemory = maxBodyMemory
     options.maximumCollectedBody = maxBody
-    let status = EventLoop.shared.run { await serve(options, logger: logger) }
+    let policy = try access.policy(logger: logger)
+    let status = EventLoop.shared.run { await serve(options, policy, logger: logger) }
     if status != 0 { throw ExitCode(status) }
   }
 
   @LoopActor
-  private func serve(_ options: HTTPServerOptions, logger: Logger) async -> Int32 {
+  private func serve(_ options: HTTPServerOptions, _ policy: AccessPolicy, logger: Logger) async -> Int32 {
     do {
       let signals = try SignalWatcher([.terminate, .interrupt])
       defer { signals.close() }
-      let service = try await openService(options, logger: logger)
+      let service = try await openService(options, policy, logger: logger)
       let listener = try await listen()
-      announce(listener)
+      announce(listener, policy)
       await service.run(on: listener) {
         _ = try? await signals.next()
         LoopActor.task { await exitOnNext(signals) }
@@ -110,11 +117,13 @@ struct ServeCommand: ParsableCommand {
   }
 
   @LoopActor
-  private func openService(_ options: HTTPServerOptions, logger: Logger) async throws -> Service {
+  private func openService(
+    _ options: HTTPServerOptions, _ policy: AccessPolicy, logger: Logger
+  ) async throws -> Service {
     try makeDefaultWorkspace()
     let provider = try kernels.makeProvider(workspace: workspace.absolutePath, logger: logger)
     do {
-      return try await Service(configuration(options), provider: provider, logger: logger)
+      return try await Service(configuration(options, policy), provider: provider, logger: logger)
     } catch let error as UVError {
       throw ValidationError("the workspace \(workspace) cannot be opened: \(error)")
     }
@@ -147,11 +156,11 @@ struct ServeCommand: ParsableCommand {
     if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }
   }
 
-  private func configuration(_ options: HTTPServerOptions) -> ServiceConfiguration {
+  private func configuration(_ options: HTTPServerOptions, _ policy: AccessPolicy) -> ServiceConfiguration {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
-      grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, executions: executionOptions,
-      http: options)
+      grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, access: policy,
+      executions: executionOptions, http: options)
   }
 
   private var executionOptions: ExecutionOptions {
@@ -161,14 +170,19 @@ struct ServeCommand: ParsableCommand {
   }
 
   @LoopActor
-  private func announce(_ listener: Listener) {
+  private func announce(_ listener: Listener, _ policy: AccessPolicy) {
     guard let address = listener.localAddress else { return }
     let host = address.host.contains(":") ? "[\(address.host)]" : address.host
     let url = "http://\(host):\(address.port)"
+    let authorization =
+      switch policy {
+      case .open: ""
+      case .token: " -H 'Authorization: Bearer TOKEN'"
+      }
     StandardStream.output.write(
       """
       Listening on \(url)
-      Try: curl -N \(url)/execute -H 'Content-Type: application/json' -d '{"code": "1+1"}'
+      Try: curl -N \(url)/execute\(authorization) -H 'Content-Type: application/json' -d '{"code": "1+1"}'
 
       """)
   }

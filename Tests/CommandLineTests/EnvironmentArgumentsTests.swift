@@ -28,7 +28,7 @@ import Testing
   @Test func `every option has a variable`() throws {
     let names = ServeCommand.options.map(\.name)
     #expect(names.contains("max-body-memory") && names.contains("no-fork-server") && names.count > 20)
-    for option in ServeCommand.options where !["help", "version"].contains(option.name) {
+    for option in ServeCommand.options where !["help", "version", "token"].contains(option.name) {
       let variable = EnvironmentArguments.name(of: option.name)
       #expect(inserted(environment: [variable: "1"]).count == 2, "\(variable)")
     }
@@ -51,8 +51,13 @@ import Testing
       ])
   }
 
-  @Test func `an empty variable counts as unset, except for the modules to preload`() {
+  @Test func `the token does not become an argument`() {
+    #expect(inserted(environment: ["CODE_INTERPRETER_TOKEN": "secret"]) == ["serve"])
+  }
+
+  @Test func `an empty variable counts as unset, except for the modules to preload and the token's file`() {
     #expect(inserted(environment: ["CODE_INTERPRETER_HOST": ""]) == ["serve"])
     #expect(inserted(environment: ["CODE_INTERPRETER_PRELOAD": ""]) == ["serve", "--preload", ""])
+    #expect(inserted(environment: ["CODE_INTERPRETER_TOKEN_FILE": ""]) == ["serve", "--token-file", ""])
   }
 }

@@ -1,7 +1,6 @@
 """Executions as resources: records, kept lines, readers that come back, time-outs, interrupts, and requests that are sent
 twice."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -12,10 +11,10 @@ import pytest
 
 from support.client import at_once, check_error, reset_when_closed
 from support.code import ENDLESS
+from support.documents import follow
 from support.processes import is_alive, resident_bytes
 from support.proxy import Proxy
 from support.raw import RawConnection, post
-from support.server import ROOT
 from support.waiting import wait_until
 
 ENDED = {"succeeded", "failed", "interrupted", "timed_out", "lost"}
@@ -607,7 +606,6 @@ def test_no_line_is_lost_or_sent_twice_over_connections_that_are_cut(server, cli
             proxy.cut()
 
     threading.Thread(target=cut, daemon=True).start()
-    follow = load_follow()
     contexts = [client.create_context()["id"] for _ in range(4)]
     plans = [[(random.randrange(1, 2000), random.random() < 0.1) for _ in range(12)] for _ in contexts]
 
@@ -631,13 +629,6 @@ def test_no_line_is_lost_or_sent_twice_over_connections_that_are_cut(server, cli
     died = sum(dies for plan in plans for _, dies in plan)
     assert died > 0 and states.count("lost") == died and states.count("succeeded") == len(states) - died
     assert len(states) == sum(map(len, plans))
-
-
-def load_follow():
-    spec = importlib.util.spec_from_file_location("follow", ROOT / "docs/follow.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.follow
 
 
 @pytest.mark.backends("any")

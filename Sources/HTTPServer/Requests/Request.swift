@@ -10,7 +10,7 @@ public final class Request {
   /// The parsed request target.
   public let target: RequestTarget
   /// Names the request in the log, and in the `X-Request-ID` field of its response.
-  let id: String
+  public let id: String
   /// The body.
   public let body: RequestBody
   /// The parts of the path that match names of the route's pattern, percent-decoded once: UTF-8 without NUL.

@@ -67,13 +67,3 @@ struct AccessLog {
     return PercentCoding.encode(path, keeping: "!\"$%&'()*+,/:;<=>@[\\]^`{|}")
   }
 }
-
-extension SocketAddress {
-  /// The numeric address. An IPv4 address is shown as such, even on a dual-stack socket (`::ffff:192.0.2.1`, RFC 4291,
-  /// 2.5.5.2).
-  fileprivate var plainHost: Substring {
-    let mapped = "::ffff:"
-    guard host.hasPrefix(mapped), host.utf8.contains(UInt8(ascii: ".")) else { return host[...] }
-    return host.dropFirst(mapped.count)
-  }
-}

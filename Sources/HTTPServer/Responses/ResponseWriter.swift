@@ -123,7 +123,10 @@ public final class ResponseWriter {
   public var isClientDisconnected: Bool { connection.isClientDisconnected }
 
   /// The client; nil for Unix sockets.
-  var peerAddress: SocketAddress? { connection.peerAddress }
+  public var peerAddress: SocketAddress? { connection.peerAddress }
+
+  /// Lets the connection end after the response, which has not begun yet.
+  public func closeConnection() { connection.http.closeAfterResponse() }
 }
 
 extension ResponseWriter {

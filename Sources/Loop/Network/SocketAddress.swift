@@ -13,6 +13,24 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 
+  /// The numeric address. An IPv4 address is shown as such, even on a dual-stack socket (`::ffff:192.0.2.1`, RFC 4291,
+  /// 2.5.5.2).
+  public var plainHost: Substring {
+    let mapped = "::ffff:"
+    guard host.hasPrefix(mapped), host.utf8.contains(UInt8(ascii: ".")) else { return host[...] }
+    return host.dropFirst(mapped.count)
+  }
+
+  /// The network that one client has to itself: an IPv4 address, or the first 64 bits of an IPv6 address (RFC 6177, 2).
+  public var network: String {
+    var address = sockaddr_in6()
+    guard plainHost.utf8.contains(UInt8(ascii: ":")), uv_ip6_addr(host, 0, &address) == 0 else {
+      return String(plainHost)
+    }
+    let prefix = withUnsafeBytes(of: address.sin6_addr) { $0.loadUnaligned(as: UInt64.self) }
+    return String(UInt64(bigEndian: prefix), radix: 16) + "/64"
+  }
+
   init?(_ address: NativeAddress) {
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
     let (status, port) = address.withSocketAddress { pointer, _ -> (CInt, UInt16) in

@@ -6,6 +6,7 @@ import Wire
 /// `GET /health`: whether executions can be served.
 @LoopActor
 struct HealthRoute {
+  nonisolated static let path: StaticString = "/health"
   private static let fields: HTTPFields = ["Content-Type": "application/json", "Cache-Control": "no-store"]
 
   let contexts: ContextStore

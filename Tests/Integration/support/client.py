@@ -94,8 +94,9 @@ def reset_when_closed(connection):
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1"):
+    def __init__(self, port, host="127.0.0.1", token=None):
         self.host, self.port = host, port
+        self.fields = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def connect(self):
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT)
@@ -103,7 +104,7 @@ class Client:
     def request(self, method, path, body=None, headers=None):
         """Sends a request on a new connection; returns the whole response."""
         with contextlib.closing(self.connect()) as connection:
-            connection.request(method, path, body=body, headers=headers or {})
+            connection.request(method, path, body=body, headers={**self.fields, **(headers or {})})
             response = connection.getresponse()
             return Response(response.status, response.headers, response.read())
 
@@ -133,7 +134,7 @@ class Client:
 
     def _stream(self, method, path, body=None, headers=None):
         connection = self.connect()
-        connection.request(method, path, body, headers or {})
+        connection.request(method, path, body, {**self.fields, **(headers or {})})
         response = connection.getresponse()
         if response.status != 200:
             text = response.read()

@@ -23,7 +23,9 @@ LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|0\.0\.0\.0|\[::1\]|
 class Server:
     """Starts the server. `client` is its client; `stop` ends it as an operator would, and checks what is left."""
 
-    def __init__(self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None):
+    def __init__(
+        self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None, token=None, stdin=subprocess.DEVNULL
+    ):
         self.workspace = Path(workspace)
         self.mark = uuid.uuid4().hex
         self.output, self.log_lines = [], []
@@ -32,7 +34,7 @@ class Server:
              "--backend", backend, "--python-environment", KERNEL_ENVIRONMENT, *options],
             cwd=ROOT,
             env=self._environment(environment or {}),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             preexec_fn=before_start,
@@ -45,7 +47,7 @@ class Server:
             reader.start()
         try:
             self.port = wait_until(self._announced_port, "the server says where it listens")
-            self.client = Client(self.port)
+            self.client = Client(self.port, token=token)
             if wait:
                 self.wait_until_healthy()
         except BaseException:

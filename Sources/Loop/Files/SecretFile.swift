@@ -1,0 +1,61 @@
+public import Bytes
+import CUV
+import Glibc
+
+/// A file that holds a secret, such as a token.
+public enum SecretFile {
+  /// Why a secret was not read.
+  public enum Failure: Error, Equatable {
+    /// Others than the owner may read the file.
+    case readableByOthers
+    /// The file has more bytes than the limit.
+    case tooLong
+    /// The error of open(2) or read(2).
+    case unreadable(UVError)
+  }
+
+  /// The path that stands for standard input.
+  public static let standardInput = "-"
+
+  /// The content of a file, of a pipe up to its end, or of standard input. Blocks: for the start of a program.
+  ///
+  /// - Parameter limit: the most bytes that it may have.
+  public static func read(_ path: String, limit: Int) throws(Failure) -> Bytes {
+    let content = try orFailure { () throws(UVError) -> Bytes? in
+      let file = try open(path)
+      // Of the open file: the path may lead to another one by now.
+      guard try file.status().permissions & (S_IRGRP | S_IROTH) == 0 else { return nil }
+      return try file.readToEnd(upTo: limit + 1)
+    }
+    guard let content else { throw .readableByOthers }
+    guard content.count <= limit else { throw .tooLong }
+    return content
+  }
+
+  private static func open(_ path: String) throws(UVError) -> Descriptor {
+    if path.utf8.contains(0) { throw .invalidArgument }
+    let number = try retrying {
+      path == standardInput
+        ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    }
+    return Descriptor(adopting: number)
+  }
+
+  private static func orFailure<R>(_ body: () throws(UVError) -> R) throws(Failure) -> R {
+    do { return try body() } catch { throw .unreadable(error) }
+  }
+}
+
+extension Descriptor {
+  /// Reads to the end, but at most `length` bytes, also from a pipe.
+  fileprivate func readToEnd(upTo length: Int) throws(UVError) -> Bytes {
+    let storage = ByteStorage(capacity: length)
+    var count = 0
+    while count < length {
+      let got = try retrying { Glibc.read(number, storage.base + count, length - count) }
+      if got == 0 { break }
+      count += got
+    }
+    return Bytes(sharing: storage)[0..<count]
+  }
+}
