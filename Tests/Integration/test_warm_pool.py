@@ -217,7 +217,8 @@ def test_contexts_with_warm_kernels_leave_no_descriptor_open(start_pool):
         client.delete_context(client.create_context()["id"]).expect(200)
 
     use()
-    pool.full()
+    # Connected, too: a kernel counts as soon as there is its process.
+    processes.wait_until_still(pool.server.pid, *pool.full())
     before = processes.open_descriptors(pool.server.pid)
     for _ in range(4):
         use()
