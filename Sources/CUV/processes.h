@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -23,6 +25,25 @@ static inline int signalProcess(int descriptor, int signal, unsigned int flags) 
 
 /// PR_SET_CHILD_SUBREAPER: adopts descendants whose parents have ended.
 static inline int adoptOrphans(int wanted) { return prctl(PR_SET_CHILD_SUBREAPER, (unsigned long)wanted, 0, 0, 0); }
+
+/// PR_SET_DUMPABLE: no core, and no access by other processes of the user.
+static inline int forbidDumps(void) { return prctl(PR_SET_DUMPABLE, 0ul, 0, 0, 0); }
+
+/// close_range(2) with CLOSE_RANGE_CLOEXEC, since Linux 5.11: marks all descriptors from `first` on.
+static inline int closeRangeOnExec(unsigned int first) {
+  return (int)syscall(SYS_close_range, first, ~0u, 1u << 2);
+}
+
+extern char **environ;
+
+/// Overwrites the values of a variable where the system has put them, and removes it from the environment.
+static inline void wipeVariable(const char *name) {
+  size_t length = strlen(name);
+  for (char **entry = environ; entry && *entry; entry++)
+    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+      explicit_bzero(*entry + length + 1, strlen(*entry + length + 1));
+  unsetenv(name);
+}
 
 /// prlimit(2): sets the soft limit of file locks (RLIMIT_LOCKS) of a process, not the hard one.
 static inline int limitFileLocks(int process, uint64_t number) {

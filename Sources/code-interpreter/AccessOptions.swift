@@ -1,6 +1,5 @@
 import ArgumentParser
 import Bytes
-import FoundationEssentials
 import Logging
 import Loop
 import Server
@@ -17,21 +16,25 @@ struct AccessOptions: ParsableArguments {
 
   @Option(
     help: """
-      The token itself. All users of the machine can read command lines: --token-file is safer.
+      The token itself. The server removes it from its command line and its environment, but what has started the \
+      server may still show it: --token-file is safer.
       """)
   var token: String?
 
   func validate() throws {
-    guard [tokenFile, token, TokenVariable.value].count(where: { $0 != nil }) <= 1 else {
+    guard [tokenFile, token, LaunchSecrets.tokenInVariable].count(where: { $0 != nil }) <= 1 else {
       throw ValidationError(
-        "Give the token in one way: --token-file, --token or \(TokenVariable.name).")
+        "Give the token in one way: --token-file, --token or \(LaunchSecrets.tokenVariable).")
     }
   }
+
+  /// True if the server will know something that code in its kernels must not.
+  var hasSecret: Bool { tokenFile != nil || token != nil || LaunchSecrets.tokenInVariable != nil }
 
   /// Who may use the server; reads the token.
   /// - Throws: `ValidationError`.
   func policy(logger: Logger) throws -> AccessPolicy {
-    guard let token = try accessToken() else { return .open }
+    guard let token = try accessToken(logger: logger) else { return .open }
     if token.isShort {
       logger.warning(
         "the token is so short that it can be guessed",
@@ -40,34 +43,37 @@ struct AccessOptions: ParsableArguments {
     return .token(token)
   }
 
-  private func accessToken() throws -> AccessToken? {
-    if let tokenFile {
-      return try Self.token(in: try Self.read(tokenFile), from: "--token-file \(tokenFile)")
-    }
-    if let token { return try Self.token(in: Bytes(token), from: "--token") }
-    return try TokenVariable.value.map { try Self.token(in: Bytes($0), from: TokenVariable.name) }
+  private func accessToken(logger: Logger) throws -> AccessToken? {
+    if let tokenFile { return try Self.token(inFile: tokenFile, logger: logger) }
+    let (source, text) =
+      token.map { ("--token", $0) } ?? (LaunchSecrets.tokenVariable, LaunchSecrets.tokenInVariable)
+    guard let text else { return nil }
+    logger.warning(
+      "the token may still be seen in what has started the server: --token-file is safer",
+      metadata: ["given-as": "\(source)"])
+    return try Self.token(in: Bytes(text), from: source)
   }
 
   private static func token(in text: Bytes, from source: String) throws -> AccessToken {
     do { return try AccessToken(text) } catch { throw ValidationError("\(source): \(error).") }
   }
 
-  private static func read(_ path: String) throws -> Bytes {
+  private static func token(inFile path: String, logger: Logger) throws -> AccessToken {
+    let file: SecretFile
     do {
       // With its line break.
-      return try SecretFile.read(path, limit: AccessToken.longest + 2)
+      file = try SecretFile(path, limit: AccessToken.longest + 2)
     } catch {
       throw ValidationError("--token-file \(path) cannot be used: \(error.explanation(for: path)).")
     }
+    let token = try Self.token(in: file.content, from: "--token-file \(path)")
+    if file.canBeReadAgain {
+      logger.notice(
+        "the file of the token is not needed any more: remove it, since code that runs here can read it",
+        metadata: ["file": "\(path)"])
+    }
+    return token
   }
-}
-
-/// The variable that may hold the token. It does not become an argument, as those of other options do: the two ways exclude
-/// each other.
-enum TokenVariable {
-  static let name = EnvironmentArguments.name(of: "token")
-  /// nil where it is not set. An empty one is an error: a script may have failed to set it.
-  static let value = ProcessInfo.processInfo.environment[name]
 }
 
 extension SecretFile.Failure {

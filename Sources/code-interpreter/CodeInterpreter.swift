@@ -17,6 +17,7 @@ struct CodeInterpreter: ParsableCommand {
   /// Options may also be given as environment variables, which the command line overrides.
   static func main() {
     let arguments = EnvironmentArguments.inserted(into: Array(CommandLine.arguments.dropFirst()))
+    LaunchSecrets.wipe()
     main(arguments)
   }
 }

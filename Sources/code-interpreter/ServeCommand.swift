@@ -92,6 +92,8 @@ struct ServeCommand: ParsableCommand {
       openFiles: ProcessLimits.raiseOpenFiles(), listeningHost: host, logger: logger)
     options.maximumBodyMemory = maxBodyMemory
     options.maximumCollectedBody = maxBody
+    ProcessSecrets.keepInheritedDescriptors()
+    if access.hasSecret || kernels.jupyterToken != nil { ProcessSecrets.hideMemory() }
     let policy = try access.policy(logger: logger)
     let status = EventLoop.shared.run { await serve(options, policy, logger: logger) }
     if status != 0 { throw ExitCode(status) }

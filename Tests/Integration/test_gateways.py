@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,19 @@ def test_everything_works_on_each_back_end(start_gateway, start_on, tmp_path, ki
     server.stop()
     wait_until(lambda: not gateway.kernels(), "the back end has no kernels left")
     assert gateway.process.poll() is None
+
+
+def test_the_token_of_the_gateway_is_removed_from_the_command_line_and_the_environment(start_gateway, start_server):
+    gateway = start_gateway(KernelGateway)
+    options = ("--jupyter-url", gateway.url, *gateway.server_options)
+    for server in (
+        start_server(*options, "--jupyter-token", gateway.token),
+        start_server(*options, f"--jupyter-token={gateway.token}"),
+        start_server(*options, environment={"CODE_INTERPRETER_JUPYTER_TOKEN": gateway.token}),
+    ):
+        assert server.client.execute("6 * 7").succeeded().text == "42"
+        for name in ("cmdline", "environ"):
+            assert gateway.token.encode() not in Path(f"/proc/{server.pid}/{name}").read_bytes()
 
 
 @pytest.mark.parametrize("kind", [KernelGateway, EnterpriseGateway], ids=lambda kind: kind.name)

@@ -3,7 +3,7 @@ import CUV
 import Glibc
 
 /// A file that holds a secret, such as a token.
-public enum SecretFile {
+public struct SecretFile: Sendable {
   /// Why a secret was not read.
   public enum Failure: Error, Equatable {
     /// Others than the owner may read the file.
@@ -17,19 +17,25 @@ public enum SecretFile {
   /// The path that stands for standard input.
   public static let standardInput = "-"
 
-  /// The content of a file, of a pipe up to its end, or of standard input. Blocks: for the start of a program.
+  /// All of it.
+  public let content: Bytes
+  /// True for a file on a disk, false for a pipe.
+  public let canBeReadAgain: Bool
+
+  /// Reads a file, a pipe up to its end, or standard input. Blocks: for the start of a program.
   ///
   /// - Parameter limit: the most bytes that it may have.
-  public static func read(_ path: String, limit: Int) throws(Failure) -> Bytes {
-    let content = try orFailure { () throws(UVError) -> Bytes? in
-      let file = try open(path)
+  public init(_ path: String, limit: Int) throws(Failure) {
+    let (status, content) = try Self.orFailure { () throws(UVError) in
+      let file = try Self.open(path)
       // Of the open file: the path may lead to another one by now.
-      guard try file.status().permissions & (S_IRGRP | S_IROTH) == 0 else { return nil }
-      return try file.readToEnd(upTo: limit + 1)
+      let status = try file.status()
+      return (status, try file.readToEnd(upTo: limit + 1))
     }
-    guard let content else { throw .readableByOthers }
+    guard status.permissions & (S_IRGRP | S_IROTH) == 0 else { throw .readableByOthers }
     guard content.count <= limit else { throw .tooLong }
-    return content
+    self.content = content
+    canBeReadAgain = status.kind == .file
   }
 
   private static func open(_ path: String) throws(UVError) -> Descriptor {

@@ -24,17 +24,19 @@ class Server:
     """Starts the server. `client` is its client; `stop` ends it as an operator would, and checks what is left."""
 
     def __init__(
-        self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None, token=None, stdin=subprocess.DEVNULL
-    ):
+        self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None, token=None,
+        prefix=(), cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=(),
+    ):  # fmt: skip
         self.workspace = Path(workspace)
         self.mark = uuid.uuid4().hex
         self.output, self.log_lines = [], []
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--host", "127.0.0.1", "--port", str(port), "--workspace", workspace,
+            [*prefix, BINARY, "serve", "--host", "127.0.0.1", "--port", str(port), "--workspace", workspace,
              "--backend", backend, "--python-environment", KERNEL_ENVIRONMENT, *options],
-            cwd=ROOT,
+            cwd=cwd,
             env=self._environment(environment or {}),
             stdin=stdin,
+            pass_fds=pass_fds,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             preexec_fn=before_start,

@@ -17,27 +17,28 @@ import Testing
   @Test(arguments: [0o600, 0o400, 0o700] as [mode_t])
   func `a file of its owner is read`(mode: mode_t) throws {
     try Self.withFile("secret\n", mode: mode) { path throws in
-      #expect(try SecretFile.read(path, limit: 7) == "secret\n")
+      let file = try SecretFile(path, limit: 7)
+      #expect(file.content == "secret\n" && file.canBeReadAgain)
     }
   }
 
   @Test(arguments: [0o640, 0o604, 0o644] as [mode_t])
   func `a file that others can read is refused`(mode: mode_t) throws {
     try Self.withFile("secret", mode: mode) { path in
-      #expect(throws: SecretFile.Failure.readableByOthers) { try SecretFile.read(path, limit: 7) }
+      #expect(throws: SecretFile.Failure.readableByOthers) { try SecretFile(path, limit: 7) }
     }
   }
 
   @Test func `a long file, a directory and a missing file are refused`() throws {
     try Self.withFile("secret", mode: 0o600) { path in
-      #expect(throws: SecretFile.Failure.tooLong) { try SecretFile.read(path, limit: 5) }
+      #expect(throws: SecretFile.Failure.tooLong) { try SecretFile(path, limit: 5) }
     }
-    #expect(throws: SecretFile.Failure.unreadable(.noEntry)) { try SecretFile.read("/nowhere", limit: 5) }
-    #expect(throws: SecretFile.Failure.unreadable(.noEntry)) { try SecretFile.read("", limit: 5) }
+    #expect(throws: SecretFile.Failure.unreadable(.noEntry)) { try SecretFile("/nowhere", limit: 5) }
+    #expect(throws: SecretFile.Failure.unreadable(.noEntry)) { try SecretFile("", limit: 5) }
     let directory = try TemporaryDirectory(prefix: "secret-")
     defer { rmdir(directory.path) }
     #expect(throws: SecretFile.Failure.unreadable(.isDirectory)) {
-      try SecretFile.read(directory.path, limit: 5)
+      try SecretFile(directory.path, limit: 5)
     }
   }
 
@@ -47,6 +48,7 @@ import Testing
     defer { close(ends[0]) }
     #expect(write(ends[1], "secret", 6) == 6)
     close(ends[1])
-    #expect(try SecretFile.read("/dev/fd/\(ends[0])", limit: 7) == "secret")
+    let file = try SecretFile("/dev/fd/\(ends[0])", limit: 7)
+    #expect(file.content == "secret" && !file.canBeReadAgain)
   }
 }
