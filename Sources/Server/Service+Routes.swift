@@ -14,6 +14,9 @@ extension Service {
       contexts: contexts, executions: executions, workspace: configuration.workspace, bodyLimit: limit)
     let health = HealthRoute(contexts: contexts, executions: executions)
     router.on("GET", "\(HealthRoute.path)", health.respond)
+    if let access, access.isClaimable {
+      router.on("POST", "\(ClaimRoute.path)", ClaimRoute(access: access, logger: logger).respond)
+    }
     executionRoutes.add(to: &router)
     router.on("POST", "/contexts", contextRoutes.create)
     router.on("GET", "/contexts", contextRoutes.list)

@@ -20,6 +20,8 @@ public final class Service {
   let workspace: Directory
   private let provider: any KernelProvider
   let logger: Logger
+  /// nil if everybody is served.
+  let access: AccessControl?
   let contexts: ContextStore
   let executions: ExecutionStore
 
@@ -32,6 +34,7 @@ public final class Service {
     self.configuration = configuration
     self.provider = provider
     self.logger = logger
+    self.access = AccessControl(configuration.access, logger: logger)
     self.executions = ExecutionStore(configuration.executions, logger: logger)
     self.contexts = ContextStore(
       provider: provider, workspace: configuration.workspace, limit: configuration.maximumContexts,
@@ -42,7 +45,9 @@ public final class Service {
   /// period.
   public func run(on listener: Listener, until stop: @LoopActor () async -> Void) async {
     let router = router()
-    let server = HTTPServer(options: configuration.http, logger: logger, before: accessCheck()) {
+    // Without one, requests do not even wait for a function that does nothing.
+    let accessCheck = access.map { access -> HTTPServer.Handler in { try await access.check($0, $1) } }
+    let server = HTTPServer(options: configuration.http, logger: logger, before: accessCheck) {
       try await router.handle($0, $1)
     }
     let serving = LoopActor.task { await server.serve(listener) }
@@ -63,13 +68,6 @@ public final class Service {
     await serving.value
     drainDeadline.close()
     await provider.close()
-  }
-
-  /// What stands before every route; nil if everybody is served.
-  private func accessCheck() -> HTTPServer.Handler? {
-    guard case .token(let token) = configuration.access else { return nil }
-    let control = AccessControl(token, logger: logger)
-    return { try await control.check($0, $1) }
   }
 
   /// Starts the default kernel before the first request.

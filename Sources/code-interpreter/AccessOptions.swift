@@ -21,19 +21,33 @@ struct AccessOptions: ParsableArguments {
       """)
   var token: String?
 
+  @Flag(
+    help: """
+      Let the first client have the server: until somebody has sent POST /claim, all but /health is refused. The answer \
+      is the token, which all requests must carry from then on.
+      """)
+  var claim = false
+
   func validate() throws {
-    guard [tokenFile, token, LaunchSecrets.tokenInVariable].count(where: { $0 != nil }) <= 1 else {
+    let ways = [tokenFile, token, LaunchSecrets.tokenInVariable].count { $0 != nil }
+    guard ways == 0 || !claim else {
+      throw ValidationError(
+        "--claim makes a token itself: leave it out, or --token-file, --token and \(LaunchSecrets.tokenVariable)."
+      )
+    }
+    guard ways <= 1 else {
       throw ValidationError(
         "Give the token in one way: --token-file, --token or \(LaunchSecrets.tokenVariable).")
     }
   }
 
   /// True if the server will know something that code in its kernels must not.
-  var hasSecret: Bool { tokenFile != nil || token != nil || LaunchSecrets.tokenInVariable != nil }
+  var hasSecret: Bool { claim || tokenFile != nil || token != nil || LaunchSecrets.tokenInVariable != nil }
 
   /// Who may use the server; reads the token.
   /// - Throws: `ValidationError`.
   func policy(logger: Logger) throws -> AccessPolicy {
+    if claim { return .claim }
     guard let token = try accessToken(logger: logger) else { return .open }
     if token.isShort {
       logger.warning(

@@ -176,17 +176,14 @@ struct ServeCommand: ParsableCommand {
     guard let address = listener.localAddress else { return }
     let host = address.host.contains(":") ? "[\(address.host)]" : address.host
     let url = "http://\(host):\(address.port)"
-    let authorization =
+    let execute = "-H 'Content-Type: application/json' -d '{\"code\": \"1+1\"}'"
+    let command =
       switch policy {
-      case .open: ""
-      case .token: " -H 'Authorization: Bearer TOKEN'"
+      case .open: "-N \(url)/execute \(execute)"
+      case .token: "-N \(url)/execute -H 'Authorization: Bearer TOKEN' \(execute)"
+      case .claim: "-X POST \(url)/claim"
       }
-    StandardStream.output.write(
-      """
-      Listening on \(url)
-      Try: curl -N \(url)/execute\(authorization) -H 'Content-Type: application/json' -d '{"code": "1+1"}'
-
-      """)
+    StandardStream.output.write("Listening on \(url)\nTry: curl \(command)\n")
   }
 }
 

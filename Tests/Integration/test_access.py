@@ -1,12 +1,13 @@
 """Who may use the server."""
 
 import os
+import re
 import select
 import subprocess
 
 import pytest
 
-from support.client import Client, at_once
+from support.client import Client, at_once, check_error
 from support.documents import follow
 from support.kept import Kept
 from support.raw import RawConnection, exchange
@@ -323,3 +324,80 @@ def test_a_short_token_is_warned_of(start_server):
     assert server.client.get("/contexts").status == 200
     assert any(" warning " in line and "can be guessed" in line for line in server.log_lines)
     assert not any("can be guessed" in line for line in start_server("--token", TOKEN).log_lines)
+
+
+# The claim
+
+
+def claim(port):
+    return Client(port).post("/claim")
+
+
+def test_the_first_claim_gets_the_token(start_server):
+    server = start_server("--claim")
+    assert "/claim" in "".join(server.output)
+    assert server.client.get("/health").status == 200
+    for method, path in ROUTES:
+        if (method, path) != ("POST", "/claim"):
+            response = exchange(server.port, get(path, f"X-API-Key: {TOKEN}", method=method))
+            assert response.status == 403 and "POST /claim" in response.text, (method, path)
+    with RawConnection(server.port) as connection:
+        connection.send(get("/files/x", "Content-Length: 10", "Expect: 100-continue", method="PUT"))
+        assert connection.response().status == 403
+
+    response = claim(server.port).expect(200)
+    assert response.headers["Content-Type"] == "application/json" and response.headers["Cache-Control"] == "no-store"
+    assert set(response.json) == {"token"} and re.fullmatch(r"[0-9a-f]{64}", response.json["token"])
+    assert any("the server is claimed" in line and "client=127.0.0.1" in line for line in server.log_lines)
+    assert response.json["token"] not in server.log
+
+    check_error(claim(server.port), 404, "claimed")
+    mine = Client(server.port, token=response.json["token"])
+    check_error(mine.post("/claim"), 404, "claimed")
+    assert mine.execute("6 * 7").succeeded().text == "42"
+    check_refusal(exchange(server.port, get("/contexts")), "no token")
+    check_refusal(exchange(server.port, get("/claim")), "no token")
+    check_refusal(exchange(server.port, get("/contexts", f"X-API-Key: {TOKEN}")), "a wrong token")
+    assert server.client.get("/health").status == 200
+
+
+def test_one_of_many_claims_wins(start_server):
+    server = start_server("--claim")
+    responses = at_once(32, lambda _: claim(server.port))
+    assert sorted(response.status for response in responses) == [200] + 31 * [404]
+    (token,) = [response.json["token"] for response in responses if response.status == 200]
+    assert Client(server.port, token=token).get("/contexts").status == 200
+    with RawConnection(server.port) as connection:
+        connection.send(100 * get("/claim", method="POST"))
+        assert {connection.response().status for _ in range(100)} == {404}
+
+
+def test_tokens_of_claims_differ(start_server):
+    tokens = [claim(start_server("--claim").port).json["token"] for _ in range(2)]
+    assert tokens[0] != tokens[1]
+
+
+def test_a_page_of_another_site_cannot_claim(start_server):
+    server = start_server(environment={"CODE_INTERPRETER_CLAIM": "true"})
+    assert exchange(server.port, get("/claim", "Origin: http://evil.example", method="POST")).status == 403
+    rebound = b"POST /claim HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n"
+    assert exchange(server.port, rebound).status == 421
+    assert exchange(server.port, rebound.replace(b"Origin: http://evil.example\r\n", b"")).status == 421
+    assert claim(server.port).status == 200
+
+
+def test_there_is_no_claim_without_the_option(server, guarded):
+    assert claim(server.port).status == 404
+    check_refusal(exchange(guarded.port, get("/claim", method="POST")))
+    assert guarded.client.post("/claim").status == 404
+
+
+def test_a_claim_excludes_a_token(tmp_path):
+    for options, environment in [
+        (("--claim", "--token", TOKEN), {}),
+        (("--claim", "--token-file", str(token_file(tmp_path))), {}),
+        (("--claim",), {VARIABLE: TOKEN}),
+        (("--token", TOKEN), {"CODE_INTERPRETER_CLAIM": "1"}),
+    ]:
+        result = serve(tmp_path, *options, environment=environment)
+        assert result.returncode != 0 and "--claim" in result.stderr and TOKEN not in result.stderr

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from support import processes
+from support.client import Client
 from support.server import Server
 from support.unprivileged import unprivileged_user
 from support.waiting import wait_until
@@ -166,7 +167,7 @@ def write_token(user):
 
 def in_cell(server, expression):
     """The value of an expression that uses the probes, evaluated in a kernel. The token is written backwards in the request."""
-    code = f"{PROBES}\ntoken = {TOKEN[::-1].encode()!r}[::-1]\nimport json; print(json.dumps({expression}))"
+    code = f"{PROBES}\ntoken = {server.client.token[::-1].encode()!r}[::-1]\nimport json; print(json.dumps({expression}))"
     return json.loads(server.client.execute(code).succeeded().stdout)
 
 
@@ -174,7 +175,7 @@ HIDDEN = {"environ", "maps", "smaps", "auxv", "mem", "mem of a thread", "environ
           "current directory", "ptrace", "process_vm_readv", "pidfd_getfd"}  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["file", "standard input", "variable", "option", "option with ="])
+@pytest.mark.parametrize("way", ["file", "standard input", "variable", "option", "option with =", "claim"])
 def test_a_cell_cannot_read_the_token(start, user, way):
     options, environment, settings = (), {}, {}
     path = write_token(user)
@@ -182,12 +183,16 @@ def test_a_cell_cannot_read_the_token(start, user, way):
         options = ("--token-file", path)
     elif way == "standard input":
         options, settings = ("--token-file", "-"), {"stdin": open(path)}
+    elif way == "claim":
+        options = ("--claim",)
     elif way == "variable":
         environment = {VARIABLE: TOKEN}
     else:
         options = ("--token", TOKEN) if way == "option" else (f"--token={TOKEN}",)
     server = start(*options, environment=environment, token=TOKEN, **settings)
     path.unlink()
+    if way == "claim":
+        server.client = Client(server.port, token=Client(server.port).post("/claim").json["token"])
 
     found = in_cell(server, f"look({server.pid}, token)")
     assert {name for name, outcome in found.items() if outcome == "denied"} == HIDDEN, found

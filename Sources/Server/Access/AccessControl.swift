@@ -10,21 +10,53 @@ final class AccessControl {
   private static let howToSend =
     "Send it as `Authorization: Bearer TOKEN`, or in `X-Access-Token` or `X-API-Key`"
 
-  private let token: AccessToken
+  private enum State {
+    /// Nobody has the token, as there is none.
+    case unclaimed
+    case guarded(by: AccessToken)
+  }
+
+  private var state: State
+  /// True if there is the route `/claim`.
+  let isClaimable: Bool
   private let logger: Logger
   private var failures = FailedAttempts()
 
-  init(_ token: AccessToken, logger: Logger) {
-    self.token = token
+  /// nil for a policy that asks nothing of anybody.
+  init?(_ policy: AccessPolicy, logger: Logger) {
+    switch policy {
+    case .open: return nil
+    case .token(let token): state = .guarded(by: token)
+    case .claim: state = .unclaimed
+    }
+    if case .claim = policy { isClaimable = true } else { isClaimable = false }
     self.logger = logger
   }
 
-  /// - Throws: `HTTPErrorResponse` 401 without the right token.
+  /// - Throws: `HTTPErrorResponse` 401 without the right token, 403 before the server is claimed.
   func check(_ request: Request, _ response: ResponseWriter) async throws {
-    if request.target.path.isEqual(to: HealthRoute.path) { return }
+    let path = request.target.path
+    if path.isEqual(to: HealthRoute.path) { return }
+    // Also later: it says then that it is too late.
+    if isClaimable, path.isEqual(to: ClaimRoute.path), request.method == "POST" { return }
+    guard case .guarded(let token) = state else {
+      throw HTTPErrorResponse(
+        403,
+        "This server is not claimed yet. POST /claim claims it, and answers with the token for all other requests"
+      )
+    }
     let credentials = request.fields.credentials
     if credentials.contains(where: token.matches) { return }
     try await refuse(request, response, hasToken: !credentials.isEmpty)
+  }
+
+  /// Makes the token that requests must carry from now on, once.
+  /// - Returns: its text, which is kept nowhere; nil if the server is claimed already.
+  func claim() -> String? {
+    guard case .unclaimed = state else { return nil }
+    let (token, text) = AccessToken.random()
+    state = .guarded(by: token)
+    return text
   }
 
   /// A wrong token may be a guess, so guesses from one network are answered ever later. A request without a token guesses

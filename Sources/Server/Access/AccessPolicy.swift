@@ -4,4 +4,6 @@ public enum AccessPolicy: Sendable {
   case open
   /// Who sends the token.
   case token(AccessToken)
+  /// Who claims it first, and sends from then on the token that the claim was answered with.
+  case claim
 }

@@ -25,6 +25,21 @@ public struct AccessToken: Sendable {
     isShort = token.count < Self.shortestSafe
   }
 
+  private init(ofRandom text: Bytes) {
+    digest = SecretDigest(of: text)
+    isShort = false
+  }
+
+  /// A token of 256 random bits, and its text.
+  static func random() -> (AccessToken, text: String) {
+    var generator = SystemRandomNumberGenerator()
+    let text = (0..<4).map { _ in
+      let digits = String(generator.next() as UInt64, radix: 16)
+      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }.joined()
+    return (AccessToken(ofRandom: Bytes(text)), text)
+  }
+
   /// It must reach the server in a header field as it is (RFC 9110, 5.5), so it has visible ASCII characters only.
   private static func check(_ token: Bytes) throws(Failure) {
     if token.isEmpty { throw .empty }

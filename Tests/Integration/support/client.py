@@ -95,7 +95,7 @@ def reset_when_closed(connection):
 
 class Client:
     def __init__(self, port, host="127.0.0.1", token=None):
-        self.host, self.port = host, port
+        self.host, self.port, self.token = host, port, token
         self.fields = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def connect(self):
