@@ -32,18 +32,24 @@ public final class HTTPServer {
   private var requestCount: UInt64 = 0
 
   /// A server that gives its requests to `handler`, and logs a line for each of them at info.
-  /// - Parameter before: runs before `handler`, which gets no request for which this throws: the place for
-  ///   authentication, quotas and the like. Nothing of the body has been read then. It may set the response's
-  ///   `standingFields`, but sends no response.
+  /// - Parameters:
+  ///   - allowsAnyHost: true while `before` authenticates clients, which no page does whose name leads here; `Host` may be
+  ///     any name then.
+  ///   - before: runs before `handler`, which gets no request for which this throws: the place for authentication, quotas
+  ///     and the like. Nothing of the body has been read then. It may set the response's `standingFields`, but sends no
+  ///     response.
   public init(
-    options: HTTPServerOptions = HTTPServerOptions(), logger: Logger, before: Handler? = nil,
+    options: HTTPServerOptions = HTTPServerOptions(), logger: Logger,
+    allowsAnyHost: @escaping @LoopActor () -> Bool = { false }, before: Handler? = nil,
     handler: @escaping Handler
   ) {
     self.options = options
     self.before = before
     self.handler = handler
     log = AccessLog(logger)
-    hostCheck = HostCheck(allowedHosts: options.allowedHosts)
+    hostCheck = HostCheck(
+      allowedHosts: options.allowedHosts, allowedOrigins: options.allowedOrigins, allowsAnyHost: allowsAnyHost
+    )
     connectionOptions = HTTPServerConnection.Options(options)
     timeouts = ConnectionTimeouts(connectionOptions.timeouts, write: options.writeTimeout)
     bodyMemory = BodyMemory(
@@ -97,12 +103,17 @@ public final class HTTPServer {
       "\(options.maximumConnections) connections are open, and no more are allowed; try again")
   }
 
-  /// Refuses invalid requests before the handler.
-  func check(_ request: Request, isOverLimit: Bool) throws(HTTPErrorResponse) {
-    try hostCheck.check(request.target, request.fields)
+  /// Refuses requests of pages of other sites, and those over the limit, before the handler.
+  /// - Returns: true for a request that asks whether a page of an allowed site may send another one.
+  func check(
+    _ request: Request, _ response: ResponseWriter, isOverLimit: Bool
+  ) throws(HTTPErrorResponse) -> Bool {
+    let origin = try hostCheck.check(request.target, request.fields)
+    if !options.allowedOrigins.isEmpty { response.crossOriginFields = CrossOriginFields.response(to: origin) }
     if isOverLimit, request.target.path != options.pathServedOverLimit {
       throw HTTPErrorResponse(tooManyConnections)
     }
+    return origin != nil && CrossOriginFields.isPreflight(request.head)
   }
 
   /// Drains: stops listening, closes idle connections, and others after their response. `serve` returns when all are

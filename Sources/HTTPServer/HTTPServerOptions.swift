@@ -9,6 +9,8 @@ public struct HTTPServerOptions: Sendable {
   /// `.localhost`, `.local`, `.internal` and `.svc`. Others get 421, since a web page could reach the server under its
   /// own name (DNS rebinding).
   public var allowedHosts: [AllowedHost] = []
+  /// The sites whose pages may use the server, besides its own. Pages of others get 403.
+  public var allowedOrigins: [Origin] = []
   /// The limit of connections. Further ones are answered with 503 and closed.
   public var maximumConnections = 4096
   /// The path that is served on further connections, too, such as that of a health check: a busy server is not down.

@@ -47,7 +47,10 @@ public final class Service {
     let router = router()
     // Without one, requests do not even wait for a function that does nothing.
     let accessCheck = access.map { access -> HTTPServer.Handler in { try await access.check($0, $1) } }
-    let server = HTTPServer(options: configuration.http, logger: logger, before: accessCheck) {
+    let server = HTTPServer(
+      options: configuration.http, logger: logger, allowsAnyHost: { self.access?.asksForToken ?? false },
+      before: accessCheck
+    ) {
       try await router.handle($0, $1)
     }
     let serving = LoopActor.task { await server.serve(listener) }

@@ -29,9 +29,17 @@ struct ConnectionOptions: ParsableArguments {
       """
       A host name that requests may be sent to, or *.example.com for all names below one; may be repeated. Addresses, \
       names without a dot, and names below .localhost, .local, .internal and .svc are always allowed. Others are \
-      refused, since any web page could make its own name point to this server.
+      refused unless the server asks for a token, since any web page could make its own name point to this server.
       """, valueName: "name"))
   var allowedHost: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      A site whose pages may use this server from a browser, such as https://app.example.com; may be repeated. Its \
+      pages get CORS headers. Pages of all other sites are refused.
+      """, valueName: "origin"))
+  var allowedOrigin: [String] = []
 
   func validate() throws {
     guard writeTimeout > 0, writeTimeout <= Self.longestTimeout else {
@@ -42,6 +50,11 @@ struct ConnectionOptions: ParsableArguments {
     for name in allowedHost where AllowedHost(name) == nil {
       throw ValidationError(
         "--allowed-host should be a name without a port, or *. and a name, not '\(name)'.")
+    }
+    for origin in allowedOrigin where Origin(Bytes(origin)) == nil {
+      throw ValidationError(
+        "--allowed-origin should be a scheme, a host and perhaps a port, as in https://app.example.com:8080, not '\(origin)'."
+      )
     }
   }
 
@@ -63,6 +76,7 @@ struct ConnectionOptions: ParsableArguments {
         "fewer connections than --max-connections: the limit of open files is low",
         metadata: ["connections": "\(options.maximumConnections)", "open-files": "\(openFiles)"])
     }
+    options.allowedOrigins = allowedOrigin.compactMap { Origin(Bytes($0)) }
     options.allowedHosts = (allowedHost + [listeningHost]).compactMap(AllowedHost.init)
     return options
   }

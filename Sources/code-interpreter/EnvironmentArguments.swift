@@ -12,7 +12,7 @@ enum EnvironmentArguments {
 
   /// The repeatable options whose values cannot hold a comma, so that commas may separate them in a variable, too. Values of
   /// other options are on a line each.
-  private static let separatedByCommas: Set<String> = ["allowed-host"]
+  private static let separatedByCommas: Set<String> = ["allowed-host", "allowed-origin"]
   /// The options for which an empty variable is a value. For others it is the same as no variable.
   private static let emptyable: Set<String> = ["preload", "token-file"]
   /// `TokenVariable` has the token's own variable.

@@ -401,3 +401,76 @@ def test_a_claim_excludes_a_token(tmp_path):
     ]:
         result = serve(tmp_path, *options, environment=environment)
         assert result.returncode != 0 and "--claim" in result.stderr and TOKEN not in result.stderr
+
+
+# Pages in browsers
+
+
+def test_with_a_token_every_host_may_come(guarded):
+    for host in ("box.example.com", "evil.example:80", "localhost"):
+        request = f"GET /contexts HTTP/1.1\r\nHost: {host}\r\n"
+        assert exchange(guarded.port, f"{request}X-API-Key: {TOKEN}\r\n\r\n".encode()).status == 200
+        # The page of a rebound name has no token.
+        check_refusal(exchange(guarded.port, f"{request}Origin: http://{host}\r\n\r\n".encode()))
+        assert exchange(guarded.port, f"{request}X-API-Key: {TOKEN}\r\nOrigin: http://other.example\r\n\r\n".encode()).status == 403
+
+
+def test_after_the_claim_every_host_may_come(start_server):
+    server = start_server("--claim")
+    request = b"GET /contexts HTTP/1.1\r\nHost: box.example.com\r\nX-API-Key: %b\r\n\r\n"
+    assert exchange(server.port, request % b"none").status == 421
+    token = claim(server.port).json["token"].encode()
+    assert exchange(server.port, request % token).status == 200
+    check_refusal(exchange(server.port, request % b"none"))
+
+
+APP = "https://app.example.com"
+CORS = "access-control-"
+
+
+def test_pages_of_an_allowed_site_can_use_the_server(start_server):
+    """As a browser does it: a preflight without the token, then the request with it."""
+    server = start_server("--token", TOKEN, "--allowed-origin", APP, "--allowed-origin", "http://localhost:3000", token=TOKEN)
+    for origin in (APP, "http://localhost:3000"):
+        asked = [f"Origin: {origin}", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"]
+        preflight = exchange(server.port, get("/execute", *asked, method="OPTIONS"))
+        assert preflight.status == 204
+        assert preflight.fields[CORS + "allow-origin"] == origin and preflight.fields["vary"] == "Origin"
+        assert {"POST", "PUT", "DELETE"} <= set(preflight.fields[CORS + "allow-methods"].split(", "))
+        assert {"authorization", "content-type"} <= set(preflight.fields[CORS + "allow-headers"].split(","))
+        body = b'{"code": "1"}'
+        request = get("/execute", f"Origin: {origin}", f"Authorization: Bearer {TOKEN}", "Content-Type: application/json", f"Content-Length: {len(body)}", method="POST")
+        response = exchange(server.port, request + body)
+        assert response.status == 200 and b"end_of_execution" in response.body
+        assert response.fields[CORS + "allow-origin"] == origin and response.fields["vary"] == "Origin"
+        exposed = response.fields[CORS + "expose-headers"].split(", ")
+        assert {"X-Execution-ID", "X-Request-ID", "Location", "ETag"} <= set(exposed)
+        # The page can read the errors, too.
+        for response in (check_refusal(exchange(server.port, get("/contexts", f"Origin: {origin}"))),
+                         exchange(server.port, get("/nowhere", f"Origin: {origin}", f"X-API-Key: {TOKEN}"))):  # fmt: skip
+            assert response.fields[CORS + "allow-origin"] == origin
+
+
+def test_pages_of_other_sites_stay_out(start_server):
+    server = start_server("--token", TOKEN, environment={"CODE_INTERPRETER_ALLOWED_ORIGIN": f"{APP}, https://two.example.com"})
+    for origin in ("http://app.example.com", APP + ":8443", "https://b.app.example.com", "https://evil.example", "null", f"{APP}.evil.example"):
+        for method, *fields in (("GET", f"X-API-Key: {TOKEN}"), ("OPTIONS", "Access-Control-Request-Method: GET")):
+            response = exchange(server.port, get("/contexts", f"Origin: {origin}", *fields, method=method))
+            assert response.status == 403 and "--allowed-origin" in response.text
+            assert not any(name.startswith(CORS) for name in response.fields)
+    own = exchange(server.port, get("/contexts", "Origin: http://localhost", f"X-API-Key: {TOKEN}"))
+    assert own.status == 200 and not any(name.startswith(CORS) for name in own.fields)
+    assert exchange(server.port, get("/contexts", "Origin: https://two.example.com", f"X-API-Key: {TOKEN}")).status == 200
+
+
+def test_an_origin_can_be_allowed_without_a_token(start_server):
+    server = start_server("--allowed-origin", APP)
+    assert exchange(server.port, get("/contexts", f"Origin: {APP}")).fields[CORS + "allow-origin"] == APP
+    assert exchange(server.port, get("/claim", f"Origin: {APP}", "Access-Control-Request-Method: POST", method="OPTIONS")).status == 204
+    assert exchange(server.port, get("/contexts")).fields["vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origin", ["app.example.com", "*", "null", "https://app.example.com/", "https://*.example.com", ""])
+def test_what_is_no_origin_cannot_be_allowed(tmp_path, origin):
+    result = serve(tmp_path, "--allowed-origin", origin)
+    assert result.returncode != 0 and "--allowed-origin" in result.stderr

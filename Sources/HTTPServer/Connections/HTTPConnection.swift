@@ -78,16 +78,13 @@ final class HTTPConnection {
     self.response = response
     do {
       let request = Request(head: head, target: target, id: response.id, body: body)
-      do {
-        try server.check(request, isOverLimit: http.isOverLimit)
-      } catch {
-        // The client gets no second request on this connection.
-        http.closeAfterResponse()
-        throw error
+      if try check(request, response) {
+        try await response.send(204, fields: CrossOriginFields.preflight(request.fields))
+      } else {
+        if let before = server.before { try await before(request, response) }
+        try await server.handler(request, response)
+        try await response.finish()
       }
-      if let before = server.before { try await before(request, response) }
-      try await server.handler(request, response)
-      try await response.finish()
     } catch {
       await response.fail(error)
     }
@@ -97,6 +94,16 @@ final class HTTPConnection {
     answered += 1
     // Many pipelined requests must not block the loop.
     if answered.isMultiple(of: Self.maximumRun) { await Task.yield() }
+  }
+
+  private func check(_ request: Request, _ response: ResponseWriter) throws(HTTPErrorResponse) -> Bool {
+    do {
+      return try server.check(request, response, isOverLimit: http.isOverLimit)
+    } catch {
+      // The client gets no second request on this connection.
+      http.closeAfterResponse()
+      throw error
+    }
   }
 
   /// Responds to a malformed request.

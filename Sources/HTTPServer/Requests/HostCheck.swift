@@ -1,20 +1,30 @@
 import Bytes
+import Loop
 import Wire
 
 /// Refuses requests that a page of another site may have made a browser send: those whose `Host` may be a name of that
-/// site (DNS rebinding), and those whose `Origin` is not this server.
+/// site (DNS rebinding), and those whose `Origin` is neither this server nor an allowed one.
+@LoopActor
 struct HostCheck {
   private let allowedHosts: [AllowedHost]
+  private let allowedOrigins: [Origin]
+  private let allowsAnyHost: @LoopActor () -> Bool
   /// The last `Host` that passed. Most clients send the same one again.
   private var lastAllowedHost: Bytes?
 
-  init(allowedHosts: [AllowedHost]) { self.allowedHosts = allowedHosts }
+  init(allowedHosts: [AllowedHost], allowedOrigins: [Origin], allowsAnyHost: @escaping @LoopActor () -> Bool)
+  {
+    self.allowedHosts = allowedHosts
+    self.allowedOrigins = allowedOrigins
+    self.allowsAnyHost = allowsAnyHost
+  }
 
+  /// - Returns: the allowed origin of the page that sent the request; nil for a page of this server, or none.
   /// - Throws: 421 and 403. HTTP/1.0 requests may lack `Host`.
-  mutating func check(_ target: RequestTarget, _ fields: HTTPFields) throws(HTTPErrorResponse) {
+  mutating func check(_ target: RequestTarget, _ fields: HTTPFields) throws(HTTPErrorResponse) -> Origin? {
     let field = fields.first("Host")
-    let origin = fields.first("Origin")
-    if target.host == nil, origin == nil, field == lastAllowedHost { return }
+    let hasOrigin = fields.first("Origin") != nil
+    if target.host == nil, !hasOrigin, field == lastAllowedHost { return nil }
     let host = target.host ?? field.flatMap(HTTPHost.init)
     if let host, !allows(host) {
       throw HTTPErrorResponse(
@@ -22,19 +32,34 @@ struct HostCheck {
         "Host \(host.name) is not allowed. Use an address of this server, or start it with --allowed-host \(host.name)"
       )
     }
-    if origin != nil {
-      for value in fields.all("Origin") {
-        guard let host, RequestOrigin(value)?.isSame(as: host) ?? false else {
-          throw HTTPErrorResponse(
-            403, "Origin \(value) is not allowed. It must match Host")
-        }
-      }
-    } else if target.host == nil {
-      lastAllowedHost = field
-    }
+    if hasOrigin { return try check(fields.all("Origin"), of: host) }
+    if target.host == nil { lastAllowedHost = field }
+    return nil
   }
 
-  private func allows(_ host: HTTPHost) -> Bool { host.isLocal || allowedHosts.contains { $0.allows(host) } }
+  private func check(_ values: [Bytes], of host: HTTPHost?) throws(HTTPErrorResponse) -> Origin? {
+    var found: Origin?
+    for value in values {
+      guard let origin = Origin(value) else { throw refusal(of: value) }
+      if allowedOrigins.contains(origin) {
+        found = origin
+      } else if host.map(origin.isSame) != true {
+        throw refusal(of: value)
+      }
+    }
+    return found
+  }
+
+  private func refusal(of origin: Bytes) -> HTTPErrorResponse {
+    HTTPErrorResponse(
+      403,
+      "Origin \(origin) is not allowed. It must match Host, or the server must be started with --allowed-origin \(origin)"
+    )
+  }
+
+  private func allows(_ host: HTTPHost) -> Bool {
+    host.isLocal || allowedHosts.contains { $0.allows(host) } || allowsAnyHost()
+  }
 }
 
 /// A name that `Host` may have besides local ones: `box.example.com`, or `*.example.com` for all names below
@@ -57,24 +82,4 @@ public struct AllowedHost: Sendable, Equatable {
     let isSuffix = name.utf8.first == UInt8(ascii: ".")
     return isSuffix ? host.relativeName.hasSuffix(name) : host.relativeName == name
   }
-}
-
-/// The site of the page whose script sent a request: `Origin` (RFC 6454, 7).
-struct RequestOrigin {
-  private static let schemes: [(prefix: Bytes, defaultPort: UInt16)] = [("http://", 80), ("https://", 443)]
-
-  private let host: HTTPHost
-  private let defaultPort: UInt16
-
-  /// Parses a field's value; nil for other schemes and for `null`, which stands for an opaque origin.
-  init?(_ value: Bytes) {
-    guard let scheme = Self.schemes.first(where: { value.hasPrefix($0.prefix) }),
-      let host = HTTPHost(value[scheme.prefix.count...])
-    else { return nil }
-    self.host = host
-    defaultPort = scheme.defaultPort
-  }
-
-  /// True if the page came from the server `server`, over either scheme: only a proxy knows which one.
-  func isSame(as server: HTTPHost) -> Bool { host.isSame(as: server, defaultPort: defaultPort) }
 }

@@ -12,8 +12,10 @@ public final class ResponseWriter {
   let id: String
   /// The status, once the response has begun.
   private(set) var status: Int?
-  /// Fields of every response to this request, an error response included.
+  /// Fields of every response to this request, but for error responses.
   public var standingFields = HTTPFields()
+  /// Fields of every response to this request. A page of another site can read an error, too.
+  var crossOriginFields = HTTPFields()
 
   let head: HTTPRequestHead?
   let began = EventLoop.now
@@ -92,6 +94,7 @@ public final class ResponseWriter {
     try HTTPResponseHead.encodeStatusLine(status, into: &head)
     try fields.encodeLines(into: &head)
     try standingFields.encodeLines(into: &head)
+    try crossOriginFields.encodeLines(into: &head)
     head.append(connection.server.date.current)
     head.append("X-Request-ID: ")
     head.append(id)

@@ -33,6 +33,9 @@ final class AccessControl {
     self.logger = logger
   }
 
+  /// True if requests must have the token: not before the server is claimed.
+  var asksForToken: Bool { if case .guarded = state { true } else { false } }
+
   /// - Throws: `HTTPErrorResponse` 401 without the right token, 403 before the server is claimed.
   func check(_ request: Request, _ response: ResponseWriter) async throws {
     let path = request.target.path
