@@ -38,6 +38,13 @@ struct ExecutionArguments: ParsableArguments {
       """)
   var maxJournal: Int64 = 1 << 30
 
+  @Option(
+    help: """
+      How many clients may read the output of one execution at once. Each takes less than 1 MiB of memory, however much there \
+      is to read. Further ones are answered 429.
+      """)
+  var maxReaders = 64
+
   @Option(help: "For how many seconds ended executions can be asked for.")
   var keepExecutions = 600.0
 
@@ -45,8 +52,8 @@ struct ExecutionArguments: ParsableArguments {
   var maxExecutions = 1000
 
   func validate() throws {
-    guard maxQueued > 0, maxExecutions > 0 else {
-      throw ValidationError("--max-queued and --max-executions should be at least 1.")
+    guard maxQueued > 0, maxExecutions > 0, maxReaders > 0 else {
+      throw ValidationError("--max-queued, --max-executions and --max-readers should be at least 1.")
     }
     guard maxOutput ?? 1 > 0 else { throw ValidationError("--max-output should be at least 1.") }
     guard maxJournal >= 1 << 20 else {
@@ -68,6 +75,7 @@ struct ExecutionArguments: ParsableArguments {
     options.interruptGrace = .seconds(interruptGrace)
     options.journalLimit = maxJournal
     options.journalDirectory = TemporaryDirectory.parent
+    options.mostReaders = maxReaders
     options.keepTime = .seconds(keepExecutions)
     options.mostKept = maxExecutions
     return options

@@ -197,6 +197,19 @@ def test_more_than_64_readers_are_refused(client, context):
 
 
 @pytest.mark.backends("any")
+def test_the_number_of_readers_can_be_chosen(start_server):
+    client = start_server("--max-readers", "2").client
+    identifier = client.start(ENDLESS)["id"]
+    readers = [client.events(identifier) for _ in range(2)]
+    check_error(client.get(f"/executions/{identifier}/events"), 429, "2 clients", "--max-readers")
+    # Each execution has its own.
+    client.events(client.start("1", context_id=client.create_context()["id"])["id"]).finish().succeeded()
+    client.delete(f"/executions/{identifier}").expect(204)
+    for reader in readers:
+        assert reader.finish().error["name"] == "KeyboardInterrupt"
+
+
+@pytest.mark.backends("any")
 def test_long_requests_of_detached_executions_are_bounded(start_server):
     server = start_server("--max-body", "1000000", "--max-body-memory", "1000000")
     client = server.client

@@ -12,6 +12,8 @@ public struct ExecutionOptions: Sendable {
   public var journalLimit: Int64 = 1 << 30
   /// Where the files of long journals are made.
   public var journalDirectory = "/tmp"
+  /// How many clients may read the lines of one execution at once.
+  public var mostReaders = 64
   /// How long the record of an ended execution is kept.
   public var keepTime: Duration = .seconds(600)
   /// How many bytes of requests may wait or run that nobody's connection holds.

@@ -4,9 +4,6 @@ import Loop
 /// An execution as clients address it: its record, its lines if they are kept, and how to reach it while it runs.
 @LoopActor
 final class ExecutionResource {
-  /// How many clients may read the lines of one execution at once.
-  nonisolated static let mostReaders = 64
-
   private(set) var record: ExecutionRecord
   /// Its lines; nil where they are not kept.
   let journal: Journal?
@@ -20,13 +17,17 @@ final class ExecutionResource {
   private(set) var run: ExecutionRun?
   /// True if the code is to end when nobody reads its lines any more.
   private let endsWithReaders: Bool
+  /// How many clients may read its lines at once.
+  let mostReaders: Int
   private var readerCount = 0
 
   init(
     _ record: ExecutionRecord, number: Int, size: Int = 0, journal: Journal? = nil,
-    fingerprint: Bytes? = nil, endsWithReaders: Bool = false
+    fingerprint: Bytes? = nil, endsWithReaders: Bool = false,
+    mostReaders: Int = ExecutionOptions().mostReaders
   ) {
     self.size = size
+    self.mostReaders = mostReaders
     self.record = record
     identifier = record.identifier
     self.number = number
@@ -73,7 +74,7 @@ final class ExecutionResource {
 
   /// A client begins to read the lines; false where too many do.
   func addReader() -> Bool {
-    guard readerCount < Self.mostReaders else { return false }
+    guard readerCount < mostReaders else { return false }
     readerCount += 1
     return true
   }

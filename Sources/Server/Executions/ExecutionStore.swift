@@ -121,7 +121,7 @@ final class ExecutionStore {
       : nil
     let resource = ExecutionResource(
       record, number: count, size: size, journal: journal, fingerprint: fingerprint,
-      endsWithReaders: endsWithReaders)
+      endsWithReaders: endsWithReaders, mostReaders: options.mostReaders)
     resources[identifier] = resource
     return resource
   }

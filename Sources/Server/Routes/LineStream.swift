@@ -29,7 +29,7 @@ final class LineStream {
   func send(after line: Int) async throws {
     guard resource.addReader() else {
       throw HTTPErrorResponse(
-        429, "\(ExecutionResource.mostReaders) clients read this execution, and no more are allowed",
+        429, "\(resource.mostReaders) clients read this execution, and no more are allowed (--max-readers)",
         fields: ["Retry-After": "1"])
     }
     defer { resource.removeReader() }
