@@ -22,7 +22,7 @@ final class Journal {
   nonisolated static let writeLength = 256 << 10
   /// Whoever appends waits for the disk while so many bytes wait to be written.
   nonisolated static let mostUnwritten = 4 << 20
-  /// The most bytes that are read from the file at once.
+  /// The most bytes that are read at once.
   nonisolated static let readLength = BlockCache.transferLength
 
   private let directory: String
@@ -190,12 +190,12 @@ final class Journal {
   /// True if the byte at `offset` is in the file, and no longer in memory.
   func isInFile(_ offset: Int64) -> Bool { offset >= startOffset && offset < memory.start }
 
-  /// Some of the bytes from `offset` on, at least one. There must be bytes behind `offset`.
+  /// Some of the bytes from `offset` on, at least one and at most `readLength`. There must be bytes behind `offset`.
   ///
   /// - Throws: `Dropped`, `UVError`, `CancellationError`.
   func read(at offset: Int64) async throws -> Bytes {
     guard offset >= startOffset else { throw Dropped(first: firstLine) }
-    if offset >= memory.start { return memory.bytes(from: offset) }
+    if offset >= memory.start { return memory.bytes(from: offset, atMost: Self.readLength) }
     guard let file else { throw Dropped(first: firstLine) }
     let position = offset % capacity
     let length = min(Int64(Self.readLength), memory.start - offset, capacity - position)

@@ -40,17 +40,26 @@ struct JournalMemory: ~Copyable {
     }
   }
 
-  /// The bytes from `offset` to the end of their block. `offset` must be in memory.
-  func bytes(from offset: Int64) -> Bytes {
+  /// The bytes from `offset` to the end of their block, at most `limit`. `offset` must be in memory.
+  ///
+  /// Those of a block that is longer are a copy: a slice would keep the whole block in memory for as long as a client does not
+  /// read it, and each of many clients may keep another one.
+  func bytes(from offset: Int64, atMost limit: Int) -> Bytes {
+    let block = block(at: offset)
+    let rest = block.bytes[Int(offset - block.offset)...]
+    return block.bytes.count > limit ? rest[0..<min(rest.count, limit)].copy() : rest
+  }
+
+  /// The block that has the byte at `offset`.
+  private func block(at offset: Int64) -> Block {
     let tailStart = end - Int64(tail.count)
-    if offset >= tailStart { return tail.readable[Int(offset - tailStart)...] }
+    if offset >= tailStart { return Block(offset: tailStart, bytes: tail.readable) }
     var low = 0, high = blocks.count
     while high - low > 1 {
       let middle = (low + high) / 2
       if blocks[middle].offset <= offset { low = middle } else { high = middle }
     }
-    let block = blocks[low]
-    return block.bytes[Int(offset - block.offset)...]
+    return blocks[low]
   }
 
   /// All bytes from `offset` to the end, for the file.

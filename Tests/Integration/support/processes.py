@@ -132,10 +132,19 @@ def describe(pids):
 
 
 def resident_bytes(pid):
+    return _memory(pid, "VmRSS")
+
+
+def anonymous_bytes(pid):
+    """The resident memory that no file backs."""
+    return _memory(pid, "RssAnon")
+
+
+def _memory(pid, field):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError(f"no VmRSS of {pid}")
+    raise AssertionError(f"no {field} of {pid}")
 
 
 def open_descriptors(pid):

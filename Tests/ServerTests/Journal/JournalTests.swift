@@ -19,10 +19,11 @@ extension ServerTests {
 
     @LoopActor
     private static func journal(
-      capacity: Int64 = 1 << 30, directory: String = TemporaryDirectory.parent
+      capacity: Int64 = 1 << 30, directory: String = TemporaryDirectory.parent,
+      account: JournalAccount = JournalAccount()
     ) -> Journal {
       Journal(
-        capacity: capacity, directory: directory, account: JournalAccount(),
+        capacity: capacity, directory: directory, account: account,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -126,12 +127,31 @@ extension ServerTests {
       }
     }
 
+    @Test func `blocks are short and keep no long line in memory`() async throws {
+      try await TestLoop.run { () async throws in
+        let account = JournalAccount()
+        let journal = Self.journal(account: account)
+        var storage: ByteStorage? = ByteStorage(capacity: 3 << 20)
+        storage?.base.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"), count: 3 << 20)
+        weak let line = storage
+        if let storage { await journal.append([Bytes(sharing: storage), "\n"]) }
+        storage = nil
+        var blocks: [Bytes] = []
+        while blocks.byteCount < journal.endOffset {
+          blocks.append(try await journal.read(at: Int64(blocks.byteCount)))
+        }
+        #expect(blocks.allSatisfy { $0.count <= Journal.readLength })
+        // The line is in the file then.
+        while account.count > 0 { try await EventLoop.sleep(for: .milliseconds(1)) }
+        #expect(line == nil)
+        #expect(blocks.byteCount == 3 << 20 + 1)
+      }
+    }
+
     @Test func `the memory does not grow with the journal`() async throws {
       try await TestLoop.run { () async throws in
         let account = JournalAccount()
-        let journal = Journal(
-          capacity: 1 << 30, directory: TemporaryDirectory.parent, account: account,
-          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let journal = Self.journal(account: account)
         let line = Self.line(0, 100_000)
         var most = 0
         for _ in 0..<640 {
