@@ -166,3 +166,25 @@ def test_readers_of_a_deleted_execution_read_to_the_end(server, client, context)
         assert reader.lines == lines
         reader.close()
     wait_until(lambda: processes.open_descriptors(server.pid) <= descriptors, "the descriptors are closed again")
+
+
+@pytest.mark.backends("any")
+def test_a_reader_that_is_overtaken_is_told(start_server, gate):
+    server = start_server("--max-journal", str(8 << 20))
+    client = server.client
+    show = "for number in range({}, {}): display({{'text/plain': f'{{number}} '.ljust(500, 'x')}}, raw=True)\n"
+    # The first ones are longer than what the sockets take.
+    identifier = client.start(show.format(0, 10_000) + gate.code + show.format(10_000, 25_000))["id"]
+    wait_until(lambda: client.record(identifier)["lines"] == 10_001, "the first lines are there")
+    with Reader(server.port, identifier) as reader:
+        reader.read(1)
+        gate.open()
+        wait_until(lambda: client.record(identifier)["state"] == "succeeded", "the execution ends")
+        while piece := reader.chunk():
+            reader.lines += piece
+    *results, error, end = map(json.loads, reader.lines.splitlines()[1:])
+    assert [int(result["text"].split()[0]) for result in results] == list(range(len(results)))
+    assert error["name"] == "OutputNotKept" and "--max-journal" in error["value"] and end == {"type": "end_of_execution"}
+    # Lines are counted from 0.
+    first = client.record(identifier)["first_line"]
+    assert len(results) < first and f"line {first}," in error["value"]

@@ -30,8 +30,10 @@ public final class Descriptor: Sendable {
 
 extension Descriptor {
   /// Reads up to `length` bytes from `offset`. Returns fewer only at the end of the file.
-  public func read(upTo length: Int, at offset: Int64) throws(UVError) -> Bytes {
-    let storage = ByteStorage(capacity: length)
+  ///
+  /// - Parameter capacity: the length of the memory, if it is to be more: `BlockCache` keeps that of blocks of certain lengths.
+  public func read(upTo length: Int, at offset: Int64, capacity: Int = 0) throws(UVError) -> Bytes {
+    let storage = ByteStorage(capacity: max(length, capacity))
     var count = 0
     while count < length {
       let got = try retrying {

@@ -197,15 +197,29 @@ final class Journal {
     guard offset >= startOffset else { throw Dropped(first: firstLine) }
     if offset >= memory.start { return memory.bytes(from: offset, atMost: Self.readLength) }
     guard let file else { throw Dropped(first: firstLine) }
-    let position = offset % capacity
-    let length = min(Int64(Self.readLength), memory.start - offset, capacity - position)
+    let end = min(offset + Int64(Self.readLength), memory.start)
+    // Only between two lines can a reader be sent a line which says that the next ones are dropped. Within a line its connection
+    // must break.
+    let length = Int((index.lastLineStart(behind: offset, upTo: end) ?? end) - offset)
+    let capacity = capacity
     let bytes = try await Pending { () throws(UVError) in
-      try file.read(upTo: Int(length), at: position)
+      try Self.read(length, at: offset, in: file, capacity: capacity)
     }.value()
     // Meanwhile newer lines may have taken their place.
     guard offset >= startOffset else { throw Dropped(first: firstLine) }
     guard !bytes.isEmpty else { throw UVError.endOfFile }
     return bytes
+  }
+
+  /// Reads from the circle.
+  private nonisolated static func read(
+    _ length: Int, at offset: Int64, in file: Descriptor, capacity: Int64
+  ) throws(UVError) -> Bytes {
+    let position = offset % capacity
+    let first = min(length, Int(clamping: capacity - position))
+    let block = try file.read(upTo: first, at: position, capacity: readLength)
+    guard first < length, block.count == first else { return block }
+    return Bytes.join([block, try file.read(upTo: length - first, at: 0)])
   }
 
   /// Waits until there are bytes behind `offset`, no more lines come, or `isEnough`.

@@ -59,13 +59,26 @@ struct JournalIndex {
     if line > end.line { return .ahead }
     if line == end.line { return .behind(end) }
     guard line >= first.line else { return .dropped }
-    // The last mark that is not behind the line.
+    return .behind(marks[lastMark { $0.line <= line }])
+  }
+
+  /// The offset of the last marked line that begins behind `offset`, at `end` at the latest; nil if none does. The distance of
+  /// marks makes it a line near `end`, or one behind a long line.
+  func lastLineStart(behind offset: Int64, upTo end: Int64) -> Int64? {
+    if end >= self.end.offset { return self.end.offset > offset ? self.end.offset : nil }
+    guard !marks.isEmpty else { return nil }
+    let mark = marks[lastMark { $0.offset <= end }]
+    return mark.offset > offset && mark.offset <= end ? mark.offset : nil
+  }
+
+  /// The index of the last mark for which `isBefore` holds, as it does for all before that one; 0 if it holds for none.
+  private func lastMark(_ isBefore: (Mark) -> Bool) -> Int {
     var low = 0, high = marks.count
     while high - low > 1 {
       let middle = (low + high) / 2
-      if marks[middle].line <= line { low = middle } else { high = middle }
+      if isBefore(marks[middle]) { low = middle } else { high = middle }
     }
-    return .behind(marks[low])
+    return low
   }
 
   private mutating func drop(before offset: Int64) {

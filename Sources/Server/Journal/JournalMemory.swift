@@ -28,6 +28,8 @@ struct JournalMemory: ~Copyable {
 
   /// Appends a line.
   mutating func append(_ pieces: [Bytes]) {
+    // A line that fits in a block is not divided, see `Journal.read`.
+    if tail.count + pieces.byteCount > Self.blockLength { closeTail() }
     for piece in pieces {
       if tail.count + piece.count > Self.blockLength { closeTail() }
       if piece.count >= Self.sharedLength {

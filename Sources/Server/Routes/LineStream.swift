@@ -59,11 +59,14 @@ final class LineStream {
     // Where the head goes out first, a client knows at once that its request was accepted.
     if journal.lineCount < line || journal.lineCount == 0 { try await begin() }
     while journal.lineCount < line, try await hasMore(behind: journal.endOffset) {}
-    guard let offset = try await journal.offset(ofLine: line) else {
-      try await begin()
-      return try await writer.finish()
+    let offset: Int64?
+    do {
+      offset = try await journal.offset(ofLine: line)
+    } catch let error as Journal.Dropped where writer.hasStarted {
+      return try await tell(error)
     }
     try await begin()
+    guard let offset else { return try await writer.finish() }
     try await send(from: offset)
   }
 

@@ -22,6 +22,13 @@ import Testing
         case .dropped: #expect(line < index.first.line)
         case .ahead: #expect(line >= offsets.count)
         }
+        let offset = Int64.random(in: index.first.offset...index.end.offset, using: &random)
+        let end = offset + capacity / 4
+        if let start = index.lastLineStart(behind: offset, upTo: end) {
+          #expect(start > offset && start <= end && offsets.contains(start))
+        } else {
+          #expect(offset == index.end.offset || end < offset + capacity / 16 + 200)
+        }
       }
     }
   }

@@ -148,6 +148,22 @@ extension ServerTests {
       }
     }
 
+    @Test func `blocks end with a line, if lines are shorter than blocks`() async throws {
+      try await TestLoop.run { () async throws in
+        let journal = Self.journal()
+        for number in 0..<300 {
+          let line = Self.line(number, number % 10 == 0 ? 200_000 : number * 71 % 10_000)
+          await journal.append([line[0..<1], line[1...]])
+        }
+        var offset: Int64 = 0
+        while offset < journal.endOffset {
+          let block = try await journal.read(at: offset)
+          #expect(block[block.count - 1] == UInt8(ascii: "\n"))
+          offset += Int64(block.count)
+        }
+      }
+    }
+
     @Test func `the memory does not grow with the journal`() async throws {
       try await TestLoop.run { () async throws in
         let account = JournalAccount()

@@ -1,0 +1,67 @@
+import Bytes
+import HTTPServer
+import Logging
+import Loop
+import TestHTTPServer
+import TestLoop
+import Testing
+import Wire
+
+@testable import Server
+
+extension ServerTests {
+  @Suite struct LineStreams {
+    private static let end = NDJSONEncoder.line(.end)
+
+    /// Runs `body` with a server whose only resource is the lines of a journal.
+    private static func withLines(
+      after line: Int = 0, follows: Bool = true, capacity: Int64 = 1 << 30,
+      beforeSending: @escaping @LoopActor @Sendable (Journal) async -> Void = { _ in },
+      _ body: @escaping @LoopActor (Journal, HTTPTestServer) async throws -> Void
+    ) async throws {
+      TestLoop.start()
+      let lines = await Lines(capacity: capacity)
+      try await withHTTPServer(handler: { _, writer in
+        let stream = LineStream(lines.resource, lines.journal, follows: follows, writer: writer)
+        await beforeSending(lines.journal)
+        try await stream.send(after: line)
+      }) { server in
+        try await body(lines.journal, server)
+      }
+    }
+
+    @LoopActor
+    private final class Lines {
+      let journal: Journal
+      let resource: ExecutionResource
+
+      init(capacity: Int64) {
+        journal = Journal(
+          capacity: capacity, directory: TemporaryDirectory.parent, account: JournalAccount(),
+          logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let record = ExecutionRecord(identifier: "name", contextIdentifier: "context", language: "python")
+        resource = ExecutionResource(record, number: 1, journal: journal)
+      }
+    }
+
+    private static func request(_ method: String = "GET") -> String {
+      "\(method) / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    }
+
+    @Test func `a reader whose line is dropped before it could be sent is told`() async throws {
+      try await Self.withLines(after: 1, capacity: 1 << 20) { journal, server in
+        let client = try await server.connect()
+        try await client.send(Self.request())
+        // The head: the reader waits.
+        #expect(try await client.event() != nil)
+        await journal.append(["0\n"])
+        await journal.append(["1\n"])
+        await journal.append([Bytes(String(repeating: "x", count: 2 << 20)), "\n"])
+        var body = ""
+        while case .body(let bytes)? = try await client.event() { body += String(bytes) }
+        #expect(body.contains("OutputNotKept") && body.hasSuffix(String(Bytes.join(Self.end))))
+        await client.close()
+      }
+    }
+  }
+}
