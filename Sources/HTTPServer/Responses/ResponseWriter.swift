@@ -125,6 +125,13 @@ public final class ResponseWriter {
   /// True once the client has closed the connection or it broke.
   public var isClientDisconnected: Bool { connection.isClientDisconnected }
 
+  /// For handlers that wait with `untilClientDisconnects`, and for which nobody need wait any more.
+  ///
+  /// - Throws: `ClientDisconnected` once the client has closed the connection or it broke.
+  public func checkClient() throws {
+    if isClientDisconnected { throw ClientDisconnected(cause: UVError.endOfFile) }
+  }
+
   /// The client; nil for Unix sockets.
   public var peerAddress: SocketAddress? { connection.peerAddress }
 

@@ -9,17 +9,17 @@ final class LineStream {
   private let resource: ExecutionResource
   private let journal: Journal
   private let writer: ResponseWriter
-  private let follows: Bool
+  /// Where the stream ends; nil for the end of the execution.
+  private let end: Int64?
   private let cache = BlockCache(.transfer)
-  private var isClientGone = false
   private var isSilent = false
   private var silence: Deadline?
 
-  /// - Parameter follows: false to send only what there is.
+  /// - Parameter follows: false to send only what there is now.
   init(_ resource: ExecutionResource, _ journal: Journal, follows: Bool, writer: ResponseWriter) {
     self.resource = resource
     self.journal = journal
-    self.follows = follows
+    end = follows ? nil : journal.endOffset
     self.writer = writer
   }
 
@@ -35,7 +35,6 @@ final class LineStream {
     defer { resource.removeReader() }
     let watch = LoopActor.task {
       await self.writer.untilClientDisconnects()
-      self.isClientGone = self.writer.isClientDisconnected
       self.journal.wakeReaders()
     }
     silence = Deadline {
@@ -58,7 +57,7 @@ final class LineStream {
   private func start(after line: Int) async throws {
     // Where the head goes out first, a client knows at once that its request was accepted.
     if journal.lineCount < line || journal.lineCount == 0 { try await begin() }
-    while journal.lineCount < line, try await hasMore(behind: journal.endOffset) {}
+    while writer.sendsBody, journal.lineCount < line, try await hasMore(behind: journal.endOffset) {}
     let offset: Int64?
     do {
       offset = try await journal.offset(ofLine: line)
@@ -66,7 +65,7 @@ final class LineStream {
       return try await tell(error)
     }
     try await begin()
-    guard let offset else { return try await writer.finish() }
+    guard let offset, writer.sendsBody else { return try await writer.finish() }
     try await send(from: offset)
   }
 
@@ -75,7 +74,6 @@ final class LineStream {
   }
 
   private func send(from start: Int64) async throws {
-    guard writer.sendsBody else { return try await writer.finish() }
     var offset = start
     var isAtLineStart = true
     // While the client takes one block of the file the next is being read.
@@ -83,13 +81,14 @@ final class LineStream {
     defer { reading?.cancel() }
     do {
       while try await hasMore(behind: offset) {
-        let block: Bytes
+        var block: Bytes
         if let reading {
           block = try await reading.value
         } else {
           block = try await journal.read(at: offset)
         }
         reading = nil
+        if let end { block = block[0..<min(block.count, Int(clamping: end - offset))] }
         offset += Int64(block.count)
         isAtLineStart = block[block.count - 1] == UInt8(ascii: "\n")
         if journal.isComplete, offset == journal.endOffset { return try await writer.finish([block]) }
@@ -99,25 +98,29 @@ final class LineStream {
         }
         try await writer.write([block])
       }
-      if !isClientGone { try await writer.finish() }
+      try await writer.finish()
     } catch let error as Journal.Dropped where isAtLineStart {
       try await tell(error)
     }
   }
 
-  /// Waits for bytes behind `offset`; false when none come, or the client wants to wait for none.
+  /// Waits for bytes behind `offset`; false if none come.
+  ///
+  /// - Throws: `ClientDisconnected` if the client is gone before the end: what it got must not look complete. A client that has only
+  ///   sent FIN may still read, and gets what need not be waited for.
   private func hasMore(behind offset: Int64) async throws -> Bool {
-    if journal.endOffset > offset { return !isClientGone }
-    if !follows { return false }
-    defer { silence?.stop() }
-    while journal.endOffset <= offset, !journal.isComplete, !isClientGone {
+    if let end { return offset < end }
+    while !journal.isComplete {
+      try writer.checkClient()
+      if journal.endOffset > offset { return true }
       isSilent = false
       silence?.start(NDJSONSink.silenceLimit)
-      try await journal.wait(beyond: offset) { isSilent || isClientGone }
+      defer { silence?.stop() }
+      try await journal.wait(beyond: offset) { isSilent || writer.isClientDisconnected }
       // See `NDJSONSink.breakSilence`.
-      if isSilent, !isClientGone { try await writer.write([" "]) }
+      if isSilent, !writer.isClientDisconnected { try await writer.write([" "]) }
     }
-    return journal.endOffset > offset && !isClientGone
+    return journal.endOffset > offset
   }
 
   /// The client was slower than the journal is long, or the disk is full.

@@ -48,6 +48,54 @@ extension ServerTests {
       "\(method) / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     }
 
+    @Test func `without following, lines that come while others are sent are left out`() async throws {
+      try await Self.withLines(follows: false, beforeSending: { await $0.append(["late\n"]) }) {
+        journal, server in
+        await journal.append(["first\n"])
+        let client = try await server.connect()
+        try await client.send(Self.request())
+        #expect(try await client.answer().body == "first\n")
+        await client.close()
+      }
+    }
+
+    @Test func `a request for the head alone waits for no line`() async throws {
+      try await Self.withLines(after: 5) { _, server in
+        let client = try await server.connect()
+        for _ in 0..<2 {
+          try await client.send(Self.request("HEAD"))
+          #expect(try await client.answer(to: "HEAD").head.status == 200)
+        }
+        await client.close()
+      }
+    }
+
+    @Test func `a client that sends nothing more gets all lines of an execution that has ended`() async throws
+    {
+      try await Self.withLines { journal, server in
+        for _ in 0..<100 { await journal.append([Bytes(String(repeating: "x", count: 99_999)), "\n"]) }
+        await journal.append(Self.end)
+        journal.complete()
+        let client = try await server.connect()
+        try await client.send(Self.request())
+        try await client.stream.shutdownOutput()
+        let body = try await client.answer().body
+        #expect(body.utf8.count == journal.endOffset && body.hasSuffix(String(Bytes.join(Self.end))))
+        await client.close()
+      }
+    }
+
+    @Test func `a body that ends before the last line does not look complete`() async throws {
+      try await Self.withLines { journal, server in
+        await journal.append(["first\n"])
+        let client = try await server.connect()
+        try await client.send(Self.request())
+        try await client.stream.shutdownOutput()
+        await #expect(throws: (any Error).self) { try await client.answer() }
+        await client.close()
+      }
+    }
+
     @Test func `a reader whose line is dropped before it could be sent is told`() async throws {
       try await Self.withLines(after: 1, capacity: 1 << 20) { journal, server in
         let client = try await server.connect()
