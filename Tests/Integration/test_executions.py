@@ -176,7 +176,10 @@ def test_long_output_goes_through_a_file_and_the_oldest_lines_are_dropped(start_
 
 
 @pytest.mark.backends("any")
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "follow=maybe", "after=" + "9" * 30])
+@pytest.mark.parametrize(
+    "query",
+    ["after=-1", "after=-0", "after=%2B1", "after=", "after=x", "after=1e3", "after=%D9%A1", "after=" + "9" * 30, "follow=maybe"],
+)
 def test_a_malformed_query_is_refused(client, query):
     identifier = client.start("1")["id"]
     check_error(client.get(f"/executions/{identifier}/events?{query}"), 422, query.split("=")[0])

@@ -194,7 +194,9 @@ struct ExecutionRoutes {
 
   private static func number(_ name: Bytes, in request: Request) throws -> Int? {
     guard let text = try request.target.query(name) else { return nil }
-    guard let number = text.ascii(atMost: 18).flatMap({ Int($0) }), number >= 0 else {
+    // `Int` accepts a sign, too.
+    guard let digits = text.ascii(atMost: 18), digits.utf8.allSatisfy(\.isDigit), let number = Int(digits)
+    else {
       throw HTTPErrorResponse(422, "`\(name)` should be a whole number, from 0")
     }
     return number
