@@ -168,6 +168,8 @@ struct ServeCommand: ParsableCommand {
   private var executionOptions: ExecutionOptions {
     var options = executions.options
     options.mostDetached = maxBodyMemory
+    // Connections may have half of them; kernels need some, too.
+    options.mostFiles = Int(clamping: max(ProcessLimits.openFiles / 4, 1))
     return options
   }
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -188,3 +189,19 @@ def test_a_reader_that_is_overtaken_is_told(start_server, gate):
     # Lines are counted from 0.
     first = client.record(identifier)["first_line"]
     assert len(results) < first and f"line {first}," in error["value"]
+
+
+@pytest.mark.backends("any")
+def test_files_of_journals_leave_descriptors_for_others(start_server):
+    limit = 256
+    server = start_server(before_start=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    client = server.client
+    context = client.create_context()["id"]
+    started = []
+    for number in range(limit // 4 + 20):
+        started.append(client.start(f"print({number}, 'x' * 1_500_000)", context_id=context)["id"])
+        client.events(started[-1]).finish().succeeded()
+    kept = [record["id"] for record in client.get("/executions").json]
+    assert limit // 4 - 2 <= len(kept) <= limit // 4 + 2 and kept == started[-len(kept) :]
+    assert client.events(kept[0]).finish().stdout.startswith(f"{started.index(kept[0])} x")
+    assert client.execute("1", context_id=client.create_context()["id"]).text == "1"

@@ -21,16 +21,21 @@ public enum ProcessLimits {
   /// - Returns: the limit that now holds.
   @discardableResult
   public static func raiseOpenFiles() -> UInt64 {
-    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    var limit = rlimit()
-    guard getrlimit(resource, &limit) == 0 else { return 0 }
+    var limit = openFileLimit
     let wanted = min(limit.rlim_max, max(limit.rlim_cur, enoughOpenFiles))
     if wanted > limit.rlim_cur {
       limit.rlim_cur = wanted
-      _ = setrlimit(resource, &limit)
-      _ = getrlimit(resource, &limit)
+      _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-    return UInt64(limit.rlim_cur)
+    return openFiles
+  }
+
+  /// How many files this process may have open; 0 if the system does not say.
+  public static var openFiles: UInt64 { UInt64(openFileLimit.rlim_cur) }
+
+  private static var openFileLimit: rlimit {
+    var limit = rlimit()
+    return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit : rlimit()
   }
 
   /// The soft limit of file locks (`RLIMIT_LOCKS`) of a process, `UInt64.max` for none; nil where the system denies it,

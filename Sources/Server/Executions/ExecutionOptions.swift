@@ -12,6 +12,8 @@ public struct ExecutionOptions: Sendable {
   public var journalLimit: Int64 = 1 << 30
   /// Where the files of long journals are made.
   public var journalDirectory = "/tmp"
+  /// How many files of ended executions may be open. If there are more, the oldest executions that have one are forgotten.
+  public var mostFiles = 1024
   /// How many clients may read the lines of one execution at once.
   public var mostReaders = 64
   /// How long the record of an ended execution is kept.

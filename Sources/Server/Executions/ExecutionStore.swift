@@ -146,9 +146,7 @@ final class ExecutionStore {
   /// Interrupts it, if it runs, and forgets it.
   func delete(_ resource: ExecutionResource) {
     forget(resource)
-    if let index = ended.firstIndex(where: { $0.resource === resource }) {
-      endedBytes -= ended.remove(at: index).bytes
-    }
+    if let index = ended.firstIndex(where: { $0.resource === resource }) { forgetEnded(at: index) }
     resource.interrupt()
   }
 
@@ -162,15 +160,20 @@ final class ExecutionStore {
     ended.append((resource, EventLoop.now, bytes))
     endedBytes += bytes
     while ended.count > options.mostKept || endedBytes > Self.mostJournals * options.journalLimit {
-      forgetOldest()
+      forgetEnded(at: 0)
+    }
+    // As many as there are too many: a client that reads keeps a file open longer.
+    for _ in 0..<max(account.fileCount - options.mostFiles, 0) {
+      guard let index = ended.firstIndex(where: { $0.resource.journal?.hasFile ?? false }) else { break }
+      forgetEnded(at: index)
     }
     if ended.count == 1 { startExpiry() }
   }
 
-  private func forgetOldest() {
-    let oldest = ended.removeFirst()
-    endedBytes -= oldest.bytes
-    forget(oldest.resource)
+  private func forgetEnded(at index: Int) {
+    let (resource, _, bytes) = ended.remove(at: index)
+    endedBytes -= bytes
+    forget(resource)
   }
 
   private func startExpiry() {
@@ -184,7 +187,7 @@ final class ExecutionStore {
   private func expire() {
     let now = EventLoop.now
     while let oldest = ended.first, now - oldest.time >= options.keepTime.nanoseconds {
-      forgetOldest()
+      forgetEnded(at: 0)
     }
     startExpiry()
   }

@@ -30,7 +30,9 @@ final class Journal {
   private let logger: Logger
   private var index: JournalIndex
   private var memory = JournalMemory()
-  private var file: Descriptor?
+  private var file: Descriptor? {
+    didSet { account.fileCount += (file == nil ? 0 : 1) - (oldValue == nil ? 0 : 1) }
+  }
   /// The offset up to which the file has the bytes.
   private var written: Int64 = 0
   /// The size of the file's circle.
@@ -56,7 +58,13 @@ final class Journal {
     index = JournalIndex(capacity: capacity)
   }
 
-  isolated deinit { account.remove(memory.count) }
+  isolated deinit {
+    account.change(by: -memory.count)
+    if file != nil { account.fileCount -= 1 }
+  }
+
+  /// True if it has a file, and with it a descriptor.
+  var hasFile: Bool { file != nil }
 
   /// The number of lines so far.
   var lineCount: Int { index.end.line }
@@ -233,17 +241,19 @@ final class Journal {
   func wakeReaders() { arrivals.wakeAll() }
 }
 
-/// The memory of all journals together.
+/// The memory and the files of all journals together.
 @LoopActor
 final class JournalAccount {
   /// With more than this in memory, in bytes, journals go to their files early.
   nonisolated static let limit = 64 << 20
 
+  /// The bytes in memory.
   private(set) var count = 0
+  /// The number of open files.
+  fileprivate(set) var fileCount = 0
 
   /// How much one journal may have in memory before it goes to its file.
   var memoryLimit: Int { count > Self.limit ? Journal.memoryLimitUnderPressure : Journal.memoryLimit }
 
   func change(by difference: Int) { count += difference }
-  func remove(_ bytes: Int) { count -= bytes }
 }
