@@ -192,6 +192,25 @@ def test_a_reader_that_is_overtaken_is_told(start_server, gate):
 
 
 @pytest.mark.backends("any")
+def test_where_the_disk_takes_no_more_the_last_lines_are_kept(start_server):
+    """The system's limit of the size of files stands for a full disk, which only root can make."""
+    limit = 4 << 20
+    server = start_server(before_start=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    client = server.client
+    memory = processes.anonymous_bytes(server.pid)
+    identifier = client.start("for number in range(300): print(number, 'x' * 100_000)")["id"]
+    wait_until(lambda: client.record(identifier)["state"] == "succeeded", "the execution ends")
+    assert "are kept no longer" in server.log and "EFBIG" in server.log
+    record = client.record(identifier)
+    check_error(client.get(f"/executions/{identifier}/events"), 410, f"after={record['first_line']}")
+    kept = list(raw_lines(client, identifier, after=record["first_line"]))
+    assert len(kept) == record["lines"] - record["first_line"] and json.loads(kept[-1])["type"] == "end_of_execution"
+    assert processes.anonymous_bytes(server.pid) - memory < 32 << 20
+    # Others go on.
+    assert client.execute("1").text == "1"
+
+
+@pytest.mark.backends("any")
 def test_files_of_journals_leave_descriptors_for_others(start_server):
     limit = 256
     server = start_server(before_start=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
