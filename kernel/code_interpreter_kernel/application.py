@@ -9,14 +9,13 @@ from typing import Any, Sequence
 
 import zmq
 from ipykernel.kernelapp import IPKernelApp
-from jupyter_client.session import Session
 from tornado.ioloop import IOLoop
 from traitlets import default
 from traitlets.config import Config
 
 from code_interpreter_kernel import threads
 from code_interpreter_kernel.execution import Kernel
-from code_interpreter_kernel.packing import pack
+from code_interpreter_kernel.packing import Session, pack
 from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
 from code_interpreter_kernel.send_queue import HIGH_WATER_MARK

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date, datetime, time, timezone
 from typing import Any
 
 import orjson
+from jupyter_client import session
 from jupyter_client.jsonutil import json_default
 
 #: As jupyter_client's packer: dates without a time zone are UTC.
 OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+
+#: For what user code may have put in. orjson 3.13 asks a date for its distance to UTC. A time zone that is written in Python may
+#: raise then, if only because of an interrupt, and orjson ends the process with a segmentation fault.
+SAFE_OPTIONS = OPTIONS | orjson.OPT_PASSTHROUGH_DATETIME
 
 #: The depth of nested objects that JSON parsers commonly accept.
 DEPTH = 100
@@ -23,12 +29,39 @@ DEPTH = 100
 _fast, _slow = orjson.dumps, json.dumps
 
 
+class Session(session.Session):
+    """A session whose headers orjson packs without running Python code."""
+
+    def deserialize(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """A message from its parts. jupyter_client gives dates a time zone that is written in Python. All messages about a
+        request repeat its header.
+        """
+        message = super().deserialize(*args, **options)
+        for name, value in message["header"].items():
+            if isinstance(value, datetime):
+                message["header"][name] = value.astimezone(timezone.utc)
+        return message
+
+
 def pack(message: Any) -> bytes:
     """Packs a part of a message as JSON."""
+    is_header = type(message) is dict and "msg_id" in message
     try:
-        return _fast(message, default=json_default, option=OPTIONS)
-    except Exception:
+        return _fast(message, default=_default, option=OPTIONS if is_header else SAFE_OPTIONS)
+    except Exception as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+            # An interrupt hit `_default`.
+            raise error.__cause__
         return _slow(clean(message), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _default(value: Any) -> Any:
+    """What orjson packs in place of an object that it does not know."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat().replace("+00:00", "Z")
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return json_default(value)
 
 
 def sendable(text: str) -> str:
@@ -53,7 +86,7 @@ def clean(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [clean(member, depth + 1) for member in value]
     try:
-        return clean(json_default(value), depth + 1)
+        return clean(_default(value), depth + 1)
     except Exception:
         return sendable(_repr(value))
 

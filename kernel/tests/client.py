@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -53,7 +54,14 @@ class Client:
     def send(self, kind: str, content: dict[str, Any], metadata: Any = {}, socket: zmq.Socket[bytes] | None = None) -> str:
         """Sends a request; returns its id."""
         identifier = uuid.uuid4().hex
-        header = {"msg_id": identifier, "msg_type": kind, "session": self.session, "username": "u", "version": "5.3"}
+        header = {
+            "msg_id": identifier,
+            "msg_type": kind,
+            "session": self.session,
+            "username": "u",
+            "version": "5.3",
+            "date": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),
+        }
         parts = [json.dumps(part).encode() for part in (header, {}, metadata, content)]
         signature = hmac.new(self._key.encode(), b"".join(parts), hashlib.sha256).hexdigest().encode()
         (socket or self.shell).send_multipart([b"<IDS|MSG>", signature, *parts])

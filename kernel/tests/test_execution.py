@@ -235,6 +235,50 @@ def test_an_interrupt_while_a_failed_callback_is_reported_ends_only_the_cell(ker
     assert kernel.reply(kernel.execute("6 * 7"))["execution_count"] == count + 2
 
 
+ZONES = """
+import os, signal
+from datetime import date, datetime, time, timedelta, tzinfo
+from dateutil import tz
+class Zone(tzinfo):
+    def utcoffset(self, date):
+        raise ValueError
+utcoffset = tz.tzutc.utcoffset
+is_over = True
+def interrupted(self, date):
+    if not is_over:
+        os.kill(os.getpid(), signal.SIGINT)
+    return utcoffset(self, date)
+tz.tzutc.utcoffset = interrupted
+def show(**values):
+    display({"text/plain": "shown"}, raw=True, metadata=values)
+"""
+
+
+def test_an_interrupt_or_error_of_a_time_zone_while_a_message_is_packed_does_no_harm(kernel: Spawned) -> None:
+    kernel.run(ZONES)
+    # Clients send a date in the header, which all messages about the request repeat.
+    messages = kernel.run("is_over = False\nshow()\nis_over = True")
+    assert status(messages) == "ok" and text(messages) == "shown"
+    code = "is_over = False\ntry: show(date=datetime(2020, 1, 1, tzinfo=tz.tzutc()))\nfinally: is_over = True"
+    assert status(kernel.run(code, stop_on_error=False)) == "KeyboardInterrupt"
+    assert kernel.text("show(date=datetime(2020, 1, 1, tzinfo=Zone()))") == "shown"
+    kernel.run("tz.tzutc.utcoffset = utcoffset")
+
+
+def test_dates_are_packed_as_text(kernel: Spawned) -> None:
+    kernel.run(ZONES)
+    dates = {
+        "datetime(2020, 1, 2, 3, 4, 5, 6)": "2020-01-02T03:04:05.000006Z",
+        "datetime(2020, 1, 2, tzinfo=tz.tzutc())": "2020-01-02T00:00:00Z",
+        "datetime(2020, 1, 2, tzinfo=tz.tzoffset(None, 3600))": "2020-01-02T00:00:00+01:00",
+        "date(2020, 1, 2)": "2020-01-02",
+        "time(3, 4)": "03:04:00",
+    }
+    for value, expected in dates.items():
+        (shown,) = [m for m in kernel.run(f"show(value={value})") if m["type"] == "display_data"]
+        assert shown["content"]["metadata"]["value"] == expected
+
+
 def test_an_interrupt_while_idle_does_nothing(kernel: Spawned) -> None:
     for _ in range(3):
         os.kill(kernel.pid, signal.SIGINT)
