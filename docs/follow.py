@@ -16,11 +16,11 @@ HOST, PORT = "127.0.0.1", 49999
 TOKEN = os.environ.get("CODE_INTERPRETER_TOKEN")
 
 
-def follow(code, host=HOST, port=PORT, token=TOKEN, **fields):
+def follow(code, host=HOST, port=PORT, token=TOKEN, execution_id=None, **fields):
     """Yields the lines of an execution as objects, each once and in order."""
     authorization = {"Authorization": f"Bearer {token}"} if token else {}
     # The name makes it safe to send the request again: it runs the code only once.
-    name = uuid.uuid4().hex
+    name = execution_id or uuid.uuid4().hex
     body = json.dumps({"code": code, "execution_id": name, "on_disconnect": "continue", **fields})
     seen, pause = 0, 0.1
     while True:

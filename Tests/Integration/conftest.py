@@ -2,8 +2,11 @@
 parametrized with `backend`.
 """
 
+import random
 import shutil
+import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ BACKENDS = ("local", "jupyter")
 
 def pytest_addoption(parser):
     parser.addoption("--backend", choices=BACKENDS, help="run the tests on this back end only")
+    parser.addoption("--seed", type=int, help="of what tests choose at random: the report of a failed one names it")
 
 
 def pytest_generate_tests(metafunc):
@@ -45,6 +49,8 @@ def pytest_runtest_makereport(item, call):
         for server in item.funcargs.get("servers_in_use", []):
             start = server.log_at_start_of_test
             report.sections.append((f"server {server.pid}", "".join(server.log_lines[start:])[-6000:]))
+        if "seed" in item.funcargs:
+            report.sections.append(("random choices", f"--seed {item.funcargs['seed']}"))
     return report
 
 
@@ -135,6 +141,20 @@ def start_server(backend, tmp_path, servers_in_use):
     finally:
         for server in servers:
             server.kill()
+
+
+@pytest.fixture
+def temporary():
+    """A directory for the temporary files of a server. Its path is short: Unix sockets are among them."""
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def seed(request):
+    """Of what the test chooses at random."""
+    chosen = request.config.getoption("--seed")
+    return random.randrange(1 << 32) if chosen is None else chosen
 
 
 @pytest.fixture

@@ -147,5 +147,18 @@ def _memory(pid, field):
     raise AssertionError(f"no {field} of {pid}")
 
 
+def thread_count(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def open_files(pid):
+    """What its descriptors refer to."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
 def open_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))

@@ -133,6 +133,11 @@ def post(path, body):
     return head.encode() + body
 
 
+def get(path):
+    """The bytes of a request without a body."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
 def exchange(port, data, method="GET", finish=False):
     """Sends these bytes; returns the response."""
     with RawConnection(port) as connection:

@@ -7,12 +7,12 @@ HANG = 60.0
 
 
 def wait_until(condition, what, seconds=HANG, pause=0.02):
-    """Waits until `condition` returns a true value; returns that."""
+    """Waits until `condition` returns a true value; returns that. `what` is a text, or returns one."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(pause)
