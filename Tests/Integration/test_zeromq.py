@@ -100,6 +100,25 @@ def test_variables_of_one_execution(run, make):
     assert execution.stdout.strip() == "hel'lo"
 
 
+@pytest.mark.makes(lambda make: make.ask is not None)
+def test_code_asks_its_client(zeromq_server, kernel_context, run, make):
+    client = zeromq_server.client
+    stream = client.stream(make.ask, context_id=kernel_context["id"], allow_stdin=True)
+    identifier = stream.response.headers["X-Execution-ID"]
+    for answer in ("first", "second"):
+        stream.until("input_request")
+        client.post(f"/executions/{identifier}/stdin", {"text": answer}).expect(204)
+    assert stream.finish().succeeded().stdout == "firstsecond\n"
+    assert run(make.ask, stdin="1\n2\n").succeeded().stdout.endswith("12\n")
+
+
+@pytest.mark.makes(lambda make: make.ask is None)
+def test_code_that_reads_a_terminal_ends_with_its_time(run, make):
+    run(make.remember).succeeded()
+    assert run("read line", timeout=1, allow_stdin=True).error["name"] == "ExecutionTimeout"
+    assert run(make.recall).succeeded().stdout.strip() == "kept"
+
+
 def test_nothing_of_much_output_is_lost(run, make):
     # A terminal's line endings, if bash_kernel has read one in two pieces.
     lines = run(make.lines).succeeded().stdout.replace("\r\n", "\n").split("\n")

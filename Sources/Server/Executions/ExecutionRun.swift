@@ -45,6 +45,8 @@ final class ExecutionRun {
   private var input: ExecutionInput
   /// How many questions the client has not answered.
   private var openQuestions = 0
+  /// Questions that came before the kernel has said that it runs the code: they come over another socket.
+  private var earlyQuestions: [Message] = []
   private var kernel: Kernel?
   private var request: KernelRequest?
   private var patience: Deadline?
@@ -217,6 +219,8 @@ final class ExecutionRun {
     if execution.isAccepted, !wasAccepted {
       context.executionCount = resource.record.executionCount
       if let limit = parameters.timeout { startTimeout(limit) }
+      for question in earlyQuestions { await receiveQuestion(question) }
+      earlyQuestions = []
     }
     perform(execution.findReply())
   }
@@ -236,6 +240,10 @@ final class ExecutionRun {
 
   private func receiveQuestion(_ message: Message) async {
     guard let kernel, message.header.type == .inputRequest, let content = try? message.content() else {
+      return
+    }
+    guard execution.isAccepted else {
+      if earlyQuestions.count < Self.mostQuestions { earlyQuestions.append(message) }
       return
     }
     let prompt = content["prompt"]?.stringContents ?? Bytes()

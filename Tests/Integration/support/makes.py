@@ -24,6 +24,8 @@ class Make:
     """Code that prints the variable GREETING; None where the server sets none for one execution."""
     process: str
     """Code that prints the kernel's process id."""
+    ask: str | None
+    """Code that asks for two lines and prints one behind the other; None where the kernel asks its client for nothing."""
     can_be_interrupted: bool = True
     count: int = 300_000
     """2 MB."""
@@ -45,6 +47,7 @@ MAKES = {
         variable="echo $GREETING",
         # The shell is a child of the kernel.
         process="echo $PPID",
+        ask=None,
     ),
     # xeus-zmq, in C++.
     "xpython": Make(
@@ -58,6 +61,7 @@ MAKES = {
         flood="while True: print('x' * 1000)",
         variable="import os; print(os.environ['GREETING'])",
         process="import os; print(os.getpid())",
+        ask="print(input('one? ') + input())",
         # It exits on SIGINT, and ignores an interrupt_request.
         can_be_interrupted=False,
     ),
@@ -75,6 +79,7 @@ MAKES = {
         flood="x <- strrep('x', 1000); repeat { cat(x, '\\n', sep=''); flush.console() }",
         variable=None,
         process="cat(Sys.getpid())",
+        ask="one <- readline('one? '); two <- readline(); cat(one, two, '\\n', sep='')",
     ),
     # zeromq.rs, in Rust.
     "deno": Make(
@@ -88,6 +93,7 @@ MAKES = {
         flood="const x = 'x'.repeat(1000); while (true) console.log(x)",
         variable="console.log(Deno.env.get('GREETING'))",
         process="console.log(Deno.pid)",
+        ask="console.log(prompt('one?') + prompt('two?'))",
         can_be_interrupted=False,
     ),
     # JeroMQ, in Java.
@@ -104,5 +110,6 @@ MAKES = {
         flood='String x = "x".repeat(1000); while (true) System.out.println(x);',
         variable=None,
         process="System.out.println(ProcessHandle.current().pid());",
+        ask="var lines = new java.util.Scanner(System.in); System.out.println(lines.nextLine() + lines.nextLine());",
     ),
 }
