@@ -113,7 +113,8 @@ struct Place {
       _ = (host.isLocal, host.relativeName, host.isSame(as: host, defaultPort: 80))
       _ = AllowedHost("*.a.example")?.allows(host)
     }
-    _ = (AllowedHost(String(text)), RequestOrigin(text), RequestOrigin(Bytes.join(["http://", text])))
+    _ = (AllowedHost(String(text)), Origin(text))
+    if let origin = Origin(Bytes.join(["http://", text])) { _ = (origin == origin, origin.description) }
   }
 
   private static func json(_ text: Bytes) {
