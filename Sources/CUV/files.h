@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,4 +25,10 @@ static inline int openBeneath(int directory, const char *path, int flags, unsign
 /// Asks the kernel to begin writing a range of a file to disk, without waiting for it (SYNC_FILE_RANGE_WRITE).
 static inline int beginWriteback(int file, int64_t offset, int64_t length) {
   return (int)syscall(SYS_sync_file_range, file, offset, length, 2u);
+}
+
+/// sendfile(2): lets a socket take bytes of a file, from the page cache, without a copy.
+static inline int64_t cuv_sendfile(int socket, int file, int64_t offset, int64_t count) {
+  off_t position = offset;
+  return sendfile(socket, file, &position, (size_t)count);
 }

@@ -133,6 +133,24 @@ final class HTTPConnection {
     }
   }
 
+  /// Sends a part of a file.
+  func write(_ part: FilePart) async throws {
+    var rest = part
+    while !rest.isEmpty {
+      try await flush()
+      let block = try await stream.send(&rest)
+      if !block.isEmpty { try await write([block]) }
+    }
+  }
+
+  private func flush() async throws {
+    do {
+      try await stream.flush()
+    } catch  where !(error is CancellationError) {
+      throw ClientDisconnected(cause: error)
+    }
+  }
+
   // MARK: The client
 
   /// Waits until the client has gone, or the task is cancelled.

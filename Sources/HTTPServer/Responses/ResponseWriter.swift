@@ -72,6 +72,16 @@ public final class ResponseWriter {
     if !output.isEmpty { try await connection.write(output) }
   }
 
+  /// Sends a part of a file as one chunk, if possible without a copy in this process. Returns when there is room for more.
+  public func write(_ part: FilePart) async throws {
+    try checkCurrent()
+    guard !part.isEmpty, let (before, behind) = try connection.http.frameBody(part.count) else { return }
+    bodyCount += Int64(part.count)
+    try await connection.write([before])
+    try await connection.write(part)
+    try await connection.write([behind])
+  }
+
   /// Sends the last pieces of the body and its end, in one write.
   public func finish(_ pieces: [Bytes] = []) async throws {
     let output = try encodeBody(pieces, isLast: true)

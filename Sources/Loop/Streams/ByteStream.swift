@@ -52,6 +52,14 @@ public protocol ByteStream: AnyObject, Sendable {
   ///   before the call writes nothing. One that is cancelled while it waits has written all.
   func write(_ pieces: [Bytes]) async throws
 
+  /// Takes the beginning of `part`. A plain socket sends what it has room for without a copy in this process; other streams, such
+  /// as TLS, send nothing. Then comes a block that the caller writes, because `write` waits for room; it is empty if none is left.
+  ///
+  /// No written bytes may wait (`flush`), and nothing may be written meanwhile.
+  ///
+  /// - Throws: an error of the file; `CancellationError`, and nothing was sent.
+  func send(_ part: inout FilePart) async throws -> Bytes
+
   /// nil while no written bytes wait for the peer, else a count that grows whenever the peer takes some. It tells a peer that
   /// reads nothing from one that is slow.
   var outputProgress: Int? { get }
@@ -73,6 +81,20 @@ public protocol ByteStream: AnyObject, Sendable {
   func reset()
 }
 
+extension ByteStream {
+  /// Reads a block.
+  public func send(_ part: inout FilePart) async throws -> Bytes {
+    let whole = part
+    let (rest, block) = try await Pending { () throws(UVError) in
+      var rest = whole
+      let block = try rest.readFirst(BlockCache.transferLength)
+      return (rest, block)
+    }.value()
+    part = rest
+    return block
+  }
+}
+
 /// Sizes of buffers and queues of streams, in bytes where nothing else is said.
 public enum StreamLimits {
   /// Bytes that are read ahead: the bandwidth-delay product of a good network, and the size of one large read.
@@ -83,6 +105,8 @@ public enum StreamLimits {
   static let lowWater = 64 * 1024
   /// Bytes that are held back until the end of the turn. More are worth a system call of their own.
   static let largestGathering = 64 * 1024
+  /// The length of a block of a file that is read where the socket has no room for more.
+  static let fileBlock = 64 * 1024
   /// Pieces that are held back; Linux takes 1024 in one call (IOV_MAX).
   static let mostPieces = 512
   /// The size of the first read. Requests are small, and most connections are idle.

@@ -25,6 +25,9 @@ final class Journal {
   /// The most bytes that are read at once.
   nonisolated static let readLength = BlockCache.transferLength
 
+  /// The most bytes that are sent as one part of the file. With 4 MiB instead of 1 MiB the server needs a fifth less processor time.
+  nonisolated static let partLength = 4 << 20
+
   private let directory: String
   private let account: JournalAccount
   private let logger: Logger
@@ -228,6 +231,18 @@ final class Journal {
     let block = try file.read(upTo: first, at: position, capacity: readLength)
     guard first < length, block.count == first else { return block }
     return Bytes.join([block, try file.read(upTo: length - first, at: 0)])
+  }
+
+  /// True if nothing more is written to the file.
+  var isSettled: Bool { isComplete && !isWriting }
+
+  /// The bytes of the file from `offset` on, up to `end` and at most `partLength`, if nothing more is written to it; nil if that may
+  /// be, or if the bytes are in memory.
+  func settledPart(from offset: Int64, to end: Int64) -> FilePart? {
+    guard isSettled, isInFile(offset), let file else { return nil }
+    let position = offset % capacity
+    let length = min(Int64(Self.partLength), min(end, memory.start) - offset, capacity - position)
+    return FilePart(of: file, at: position, count: Int(length))
   }
 
   /// Waits until there are bytes behind `offset`, no more lines come, or `isEnough`.

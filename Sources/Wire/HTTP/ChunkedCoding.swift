@@ -5,14 +5,16 @@ enum ChunkedEncoder {
   /// The end of a body without trailers.
   static let lastChunk: Bytes = "0\r\n\r\n"
 
+  /// The line before `count` bytes.
+  static func line(_ count: Int) -> Bytes { Bytes(String(count, radix: 16) + "\r\n") }
+
   /// One chunk of all `pieces`. They must not be empty together: that would end the body.
   /// - Parameter isLast: appends the last chunk.
   static func chunk(_ pieces: [Bytes], isLast: Bool = false) -> [Bytes] {
     let length = pieces.byteCount
     precondition(length > 0)
     var chunk = GatherBuffer()
-    chunk.append(String(length, radix: 16))
-    chunk.append("\r\n")
+    chunk.append(line(length))
     for piece in pieces { chunk.append(piece) }
     chunk.append("\r\n")
     if isLast { chunk.append(lastChunk) }

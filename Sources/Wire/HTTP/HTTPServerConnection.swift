@@ -272,15 +272,44 @@ extension HTTPServerConnection {
   ) throws(HTTPProtocolError) -> [Bytes] {
     let count = pieces.byteCount
     guard count > 0 || isLast else { return [] }
+    switch try passBody(count, isLast: isLast) {
+    case .chunked:
+      return count > 0 ? ChunkedEncoder.chunk(pieces, isLast: isLast) : [ChunkedEncoder.lastChunk]
+    case .plain: return count > 0 ? pieces : []
+    case .none: return []
+    }
+  }
+
+  /// What is written before and behind the next `count` bytes of the body, at least one, which the driver sends itself, together one
+  /// chunk; nil where the response has no body.
+  /// - Throws: `HTTPProtocolError.Kind.misuse`, as `sendBody` does.
+  public mutating func frameBody(_ count: Int) throws(HTTPProtocolError) -> (before: Bytes, behind: Bytes)? {
+    precondition(count > 0)
+    switch try passBody(count, isLast: false) {
+    case .chunked: return (ChunkedEncoder.line(count), "\r\n")
+    case .plain: return (Bytes(), Bytes())
+    case .none: return nil
+    }
+  }
+
+  /// How the bytes of a body are written.
+  private enum BodyCoding {
+    case chunked
+    case plain
+    /// Not at all.
+    case none
+  }
+
+  private mutating func passBody(_ count: Int, isLast: Bool) throws(HTTPProtocolError) -> BodyCoding {
     guard case .exchange(var exchange) = state else { throw Self.bodyWithoutHead }
-    var output = count > 0 ? pieces : []
+    let coding: BodyCoding
     switch exchange.response {
     case .waiting:
       throw count > 0 ? Self.bodyWithoutHead : HTTPProtocolError(.misuse, "A request was not answered")
     case .complete:
       guard count == 0 else { throw Self.bodyWithoutHead }
-    case .chunked:
-      output = count > 0 ? ChunkedEncoder.chunk(pieces, isLast: isLast) : [ChunkedEncoder.lastChunk]
+      coding = .none
+    case .chunked: coding = .chunked
     case .length(let left):
       guard count <= left else {
         throw HTTPProtocolError(.misuse, "A response is longer than its Content-Length")
@@ -289,12 +318,13 @@ extension HTTPServerConnection {
         throw HTTPProtocolError(.misuse, "A response is shorter than its Content-Length")
       }
       exchange.response = .length(left: left - Int64(count))
-    case .untilClose: break
-    case .withoutBody: output = []
+      coding = .plain
+    case .untilClose: coding = .plain
+    case .withoutBody: coding = .none
     }
     if isLast { exchange.response = .complete }
     state = .exchange(exchange)
-    return output
+    return coding
   }
 
   /// True once all of the response has been passed to `sendBody`.

@@ -85,6 +85,27 @@ extension ServerTests {
       }
     }
 
+    @Test func `what is in the file of an execution that has ended is sent as it was written`() async throws {
+      // The circle is longer than a part, and is full.
+      try await Self.withLines(after: 700, capacity: 9 << 20) { journal, server in
+        let lines = (0..<1000).map { Bytes("\($0) " + String(repeating: "x", count: 20_000) + "\n") }
+        for line in lines { await journal.append([line]) }
+        #expect(journal.settledPart(from: journal.startOffset, to: .max) == nil)
+        journal.complete()
+        while !journal.isSettled { try await EventLoop.sleep(for: .milliseconds(1)) }
+        #expect(journal.firstLine < 700 && journal.firstLine > 400)
+        let part = try #require(journal.settledPart(from: journal.startOffset, to: .max))
+        #expect(part.count > 0 && part.count <= Journal.partLength)
+        #expect(journal.settledPart(from: journal.startOffset, to: journal.startOffset + 7)?.count == 7)
+        for _ in 0..<2 {
+          let client = try await server.connect()
+          try await client.send(Self.request())
+          #expect(Bytes(try await client.answer().body) == Bytes.join(Array(lines[700...])))
+          await client.close()
+        }
+      }
+    }
+
     @Test func `a body that ends before the last line does not look complete`() async throws {
       try await Self.withLines { journal, server in
         await journal.append(["first\n"])

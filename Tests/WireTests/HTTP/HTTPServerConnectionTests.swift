@@ -151,6 +151,26 @@ import Testing
     }
   }
 
+  @Test func `bytes that the driver sends itself are framed like others`() throws {
+    func frame(_ request: String, length: Int64? = nil) throws -> (before: Bytes, behind: Bytes)? {
+      var connection = HTTPServerConnection(options: .init())
+      var input = ByteBuffer(request.utf8)
+      _ = connection.nextEvent(&input)
+      var output = ByteBuffer()
+      try connection.startResponse(200, length: length, head: &output, unread: &input)
+      let frame = try connection.frameBody(300)
+      #expect(!connection.isResponseComplete)
+      return frame
+    }
+    let chunked = try #require(try frame(Self.get))
+    #expect(chunked.before == "12c\r\n" && chunked.behind == "\r\n")
+    for plain in [try frame("GET / HTTP/1.0\r\n\r\n"), try frame(Self.get, length: 300)] {
+      #expect(plain?.before == "" && plain?.behind == "")
+    }
+    #expect(try frame("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n") == nil)
+    #expect(throws: HTTPProtocolError.self) { try frame(Self.get, length: 299) }
+  }
+
   @Test func `some responses have no body`() throws {
     let head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
     #expect(try stream(["abc"], to: head, length: 3).text == "Content-Length: 3\r\n\r\n")
