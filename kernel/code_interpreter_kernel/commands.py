@@ -41,24 +41,24 @@ def run(command: str, write: Callable[[str], Any]) -> int:
     """
     controller, terminal = _open_terminal()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    process = None
+
+    def pass_on(process: subprocess.Popen[bytes], seconds: float | None = None) -> None:
+        _pass_on(process, controller, lambda data: write(decoder.decode(data)), seconds)
+
     try:
-        try:
-            process = System.popen(
-                [shell(), "-c", command],
-                stdin=subprocess.DEVNULL,
-                stdout=terminal,
-                stderr=terminal,
-                start_new_session=True,
-            )
-        finally:
-            System.close(terminal)
-        _pass_on(process, controller, lambda data: write(decoder.decode(data)))
-        write(decoder.decode(b"", final=True))
-    except BaseException:
-        if process is not None:
-            _end(process, lambda seconds: _pass_on(process, controller, lambda data: write(decoder.decode(data)), seconds))
-        raise
+        with Program(pass_on) as program:
+            try:
+                process = program.start(
+                    [shell(), "-c", command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=terminal,
+                    stderr=terminal,
+                    start_new_session=True,
+                )
+            finally:
+                System.close(terminal)
+            pass_on(process)
+            write(decoder.decode(b"", final=True))
     finally:
         System.close(controller)
     return SIGNALLED - process.returncode if process.returncode > SIGNALLED else process.returncode
@@ -66,23 +66,22 @@ def run(command: str, write: Callable[[str], Any]) -> int:
 
 def output(command: str) -> tuple[str, int]:
     """Runs a command; returns its output and exit status."""
-    process = System.popen(
-        [shell(), "-c", command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    with _ended_on_error(process):
+    with Program() as program:
+        process = program.start(
+            [shell(), "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         data, _ = process.communicate()
     return data.decode(errors="replace"), process.returncode
 
 
 def call(command: str | bytes | os.PathLike[str], executable: str | None = None) -> int:
     """Runs a command with the kernel's standard output and error; returns its exit status."""
-    process = System.popen(command, shell=True, executable=executable, stdin=subprocess.DEVNULL)
-    with _ended_on_error(process, group=False):
-        return process.wait()
+    with Program(group=False) as program:
+        return program.start(command, shell=True, executable=executable, stdin=subprocess.DEVNULL).wait()
 
 
 def system(command: str | bytes | os.PathLike[str]) -> int:
@@ -145,25 +144,38 @@ def _read(descriptor: int) -> bytes:
         raise
 
 
-class _ended_on_error:
-    """Ends the process if an interrupt or another error comes first."""
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
-    def __init__(self, process: subprocess.Popen[bytes], *, group: bool = True):
-        self._process, self._group = process, group
 
-    def __enter__(self) -> None:
-        pass
+class Program:
+    """A program that ends with the `with` statement, if an interrupt or another error ends that first."""
+
+    def __init__(self, wait: Callable[[subprocess.Popen[bytes], float], Any] = _wait, *, group: bool = True):
+        """`wait` waits for the end of the process, so many seconds at most. `group` is true if the process has a group of
+        its own.
+        """
+        self._wait, self._group = wait, group
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        """Starts it, as `subprocess.Popen` does. Interrupts are kept meanwhile (`shell.runs`): of a process that runs
+        already and is not known here yet nobody would see to the end.
+        """
+        self._process = System.popen(*arguments, **options)
+        return self._process
+
+    def __enter__(self) -> Program:
+        return self
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if error is not None:
-            _end(self._process, self._wait, group=self._group)
-            for stream in (self._process.stdout, self._process.stderr):
+        process = self._process
+        if error is not None and process is not None:
+            _end(process, lambda seconds: self._wait(process, seconds), group=self._group)
+            for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
-
-    def _wait(self, seconds: float) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
 
 
 def _end(process: subprocess.Popen[bytes], wait: Callable[[float], Any], *, group: bool = True) -> None:

@@ -12,6 +12,7 @@ from ipykernel import zmqshell
 from traitlets import observe
 
 from code_interpreter_kernel import safe
+from code_interpreter_kernel.commands import Program
 from code_interpreter_kernel.errors import ErrorReports
 from code_interpreter_kernel.interrupts import Interrupts
 from code_interpreter_kernel.programs import Programs
@@ -148,10 +149,13 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         """Whether the frame, or one that called it, is user code or a callback around a cell.
 
         IPython's own code is not interrupted: an interrupt there could leave the history broken for good. Nor are its
-        own callbacks, or its report of a failed one, from which a second interrupt would escape the cell.
+        own callbacks, or its report of a failed one, from which a second interrupt would escape the cell. Nor is the
+        start of a program, which would go on.
         """
         called = None
         while frame is not None:
+            if frame.f_code is Program.start.__code__:
+                return False
             if frame.f_code is InteractiveShell.run_code.__code__:
                 return called is not None and called.f_globals is self.user_global_ns
             if frame.f_code is EventManager.trigger.__code__:

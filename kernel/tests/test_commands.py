@@ -80,6 +80,33 @@ def test_an_interrupt_of_a_command_ends_the_cell(shared: Spawned, tmp_path: Path
     assert shared.text("6 * 7") == "42"
 
 
+#: The next program is interrupted when it runs already and the code that starts it does not know that yet.
+INTERRUPTED_START = """
+import os, signal
+from code_interpreter_kernel.system import System
+popen = System.popen
+
+def interrupted(*arguments, **options):
+    process = popen(*arguments, **options)
+    open({!r}, "w").write(str(process.pid))
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(100):
+        "Python raises an interrupt at a jump."
+    return process
+
+System.popen = staticmethod(interrupted)
+"""
+
+
+@pytest.mark.parametrize("way", ["!", "!!", "system_raw", "os.system"])
+def test_an_interrupt_ends_a_program_that_is_just_being_started(kernel: Spawned, tmp_path: Path, way: str) -> None:
+    pid = tmp_path / "pid"
+    assert status(list(kernel.messages(kernel.execute(INTERRUPTED_START.format(str(pid)))))) == "ok"
+    messages = kernel.run(WAYS[way].format("exec sleep 3605"), stop_on_error=False)
+    assert status(messages) == "KeyboardInterrupt", text(messages)
+    wait(lambda: not alive(int(pid.read_text())))
+
+
 @pytest.mark.parametrize("command", ["!true", "lines = !true", "__import__('os').system('true')", "get_ipython().run_cell_magic('bash', '', 'true')"])
 def test_a_loop_of_commands_is_interrupted(kernel: Spawned, command: str) -> None:
     for _ in range(5):
