@@ -48,7 +48,10 @@ struct ExecutionArguments: ParsableArguments {
   @Option(help: "For how many seconds ended executions can be asked for.")
   var keepExecutions = 600.0
 
-  @Option(help: "How many ended executions can be asked for; of more the oldest are forgotten.")
+  @Option(
+    help: """
+      How many ended executions can be asked for; of more the oldest are forgotten, those without kept lines first.
+      """)
   var maxExecutions = 1000
 
   func validate() throws {

@@ -92,6 +92,18 @@ def test_ended_executions_are_forgotten_after_a_time_and_beyond_a_number(start_s
     wait_until(lambda: client.get("/executions").json == [], "all are forgotten")
 
 
+@pytest.mark.backends("any")
+def test_clients_that_keep_no_lines_do_not_push_out_the_lines_of_others(start_server):
+    client = start_server("--max-executions", "3").client
+    kept = client.start("print('kept')")["id"]
+    wait_until(lambda: client.record(kept)["state"] == "succeeded", "the code has run")
+    for number in range(5):
+        client.execute(str(number)).succeeded()
+    counts = [record["execution_count"] for record in client.get("/executions").json]
+    assert counts == [1, 5, 6]
+    assert b"kept" in b"".join(lines_of(client, kept))
+
+
 # Lines that are kept
 
 

@@ -1,5 +1,4 @@
 import Bytes
-import DequeModule
 import HTTPServer
 import Jupyter
 import Logging
@@ -15,10 +14,7 @@ final class ExecutionStore {
   private var resources: [String: ExecutionResource] = [:]
   /// Those that clients have named, and whose context is not there yet.
   private var starting: [String: Starting] = [:]
-  /// Those that have ended, oldest first: when, and with how many bytes of lines.
-  private var ended: Deque<(resource: ExecutionResource, time: UInt64, bytes: Int64)> = []
-  /// The bytes of their lines.
-  private var endedBytes: Int64 = 0
+  private var ended = EndedExecutions<ExecutionResource>()
   private var expiry: Deadline?
   private var count = 0
   private var liveCount = 0
@@ -146,7 +142,7 @@ final class ExecutionStore {
   /// Interrupts it, if it runs, and forgets it.
   func delete(_ resource: ExecutionResource) {
     forget(resource)
-    if let index = ended.firstIndex(where: { $0.resource === resource }) { forgetEnded(at: index) }
+    ended.remove(resource)
     resource.interrupt()
   }
 
@@ -156,29 +152,22 @@ final class ExecutionStore {
 
   private func keep(_ resource: ExecutionResource) {
     guard resources[resource.identifier] === resource else { return }
-    let bytes = resource.journal?.keptBytes ?? 0
-    ended.append((resource, EventLoop.now, bytes))
-    endedBytes += bytes
-    while ended.count > options.mostKept || endedBytes > Self.mostJournals * options.journalLimit {
-      forgetEnded(at: 0)
+    ended.append(resource, at: EventLoop.now, bytes: resource.journal?.keptBytes)
+    while ended.count > options.mostKept, let other = ended.removeLeastWanted() { forget(other) }
+    while ended.bytes > Self.mostJournals * options.journalLimit, let other = ended.removeOldestWithLines() {
+      forget(other)
     }
     // As many as there are too many: a client that reads keeps a file open longer.
     for _ in 0..<max(account.fileCount - options.mostFiles, 0) {
-      guard let index = ended.firstIndex(where: { $0.resource.journal?.hasFile ?? false }) else { break }
-      forgetEnded(at: index)
+      guard let other = ended.removeOldestWithLines(where: { $0.journal?.hasFile ?? false }) else { break }
+      forget(other)
     }
     if ended.count == 1 { startExpiry() }
   }
 
-  private func forgetEnded(at index: Int) {
-    let (resource, _, bytes) = ended.remove(at: index)
-    endedBytes -= bytes
-    forget(resource)
-  }
-
   private func startExpiry() {
-    guard let oldest = ended.first else { return }
-    let age = Duration.nanoseconds(Int64(clamping: EventLoop.now - oldest.time))
+    guard let oldest = ended.oldestTime else { return }
+    let age = Duration.nanoseconds(Int64(clamping: EventLoop.now - oldest))
     let expiry = expiry ?? Deadline { [weak self] in self?.expire() }
     self.expiry = expiry
     expiry.start(max(options.keepTime - age, .zero))
@@ -186,9 +175,8 @@ final class ExecutionStore {
 
   private func expire() {
     let now = EventLoop.now
-    while let oldest = ended.first, now - oldest.time >= options.keepTime.nanoseconds {
-      forgetEnded(at: 0)
-    }
+    let keepTime = options.keepTime.nanoseconds
+    while now >= keepTime, let resource = ended.removeOne(endedBy: now - keepTime) { forget(resource) }
     startExpiry()
   }
 
