@@ -28,14 +28,16 @@ struct JournalMemory: ~Copyable {
 
   /// Appends a line.
   mutating func append(_ pieces: [Bytes]) {
-    // A line that fits in a block is not divided, see `Journal.read`.
-    if tail.count + pieces.byteCount > Self.blockLength { closeTail() }
+    let length = pieces.byteCount
+    // A line that fits in one read is not divided, see `Journal.read`.
+    let isWhole = length <= Journal.readLength
+    if tail.count + length > Self.blockLength { closeTail() }
     for piece in pieces {
-      if tail.count + piece.count > Self.blockLength { closeTail() }
+      if !isWhole, tail.count + piece.count > Self.blockLength { closeTail() }
       if piece.count >= Self.sharedLength {
         blocks.append(Block(offset: end, bytes: piece))
       } else {
-        if tail.isEmpty { tail.reserve(end == 0 ? Self.firstLength : piece.count) }
+        if tail.isEmpty { tail.reserve(end == 0 ? Self.firstLength : isWhole ? length : piece.count) }
         tail.append(piece)
       }
       end += Int64(piece.count)
