@@ -53,8 +53,8 @@ struct KernelOptions: ParsableArguments {
 
   @Option(
     help: """
-      How many bytes of output may wait in each context for a client that reads slowly, if the kernel does not wait \
-      itself. Code that prints more is interrupted. With --jupyter-url, that server keeps what waits.
+      How many bytes of output may wait in each context for a client that reads slowly, if the kernel cannot be made to \
+      wait. Code that prints more is interrupted. With --jupyter-url, that server keeps what waits.
       """)
   var maxUnreadOutput = KernelLimits().unreadOutput
 

@@ -449,14 +449,31 @@ def test_unread_output_fills_no_process(server, client, context):
     assert client.execute("x", **run_here).succeeded().text == "1"
 
 
-@pytest.mark.parametrize("length", [1, 10_000])
-def test_unread_output_of_a_kernel_that_drops_it_is_ended(start_server, tmp_path, length):
-    """All its output is read at once, and too much of it is an error, also over a Jupyter Server."""
-    resources = tmp_path / "listed/kernels/stock"
+def stock_server(start_server, directory, *options):
+    """A server with a kernelspec `stock`, whose kernels drop output that is not read."""
+    resources = directory / "listed/kernels/stock"
     resources.mkdir(parents=True)
     command = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (resources / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "stock", "language": "stock"}))
-    server = start_server("--warm", "0", "--max-unread-output", str(8 << 20), environment={"JUPYTER_PATH": str(tmp_path / "listed")})
+    return start_server("--warm", "0", "--max-unread-output", str(8 << 20), *options, environment={"JUPYTER_PATH": str(directory / "listed")})
+
+
+def check_dropped(server, flood, before):
+    """Waits until output is dropped; checks memory; returns the lines."""
+    wait_until(lambda: "output is dropped" in server.log, "it is too much", 100)
+    grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
+    assert grown[server.pid] < 24 << 20 and max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
+    lines = [json.loads(line) for line in b"".join(iter(flood.chunk, b"")).splitlines()]
+    assert [line["name"] for line in lines if line["type"] == "error"] == ["OutputLimitExceeded"]
+    return lines
+
+
+# Local kernels are stopped instead.
+@pytest.mark.parametrize("length", [1, 10_000])
+@pytest.mark.backends("jupyter")
+def test_unread_output_of_a_kernel_that_drops_it_is_ended(start_server, tmp_path, length):
+    """All its output is read at once, and too much of it is an error."""
+    server = stock_server(start_server, tmp_path)
     client = server.client
     shown = client.execute("x = 1\nfor n in range(1000): display(n)", language="stock").succeeded().results
     assert [result["text"] for result in shown] == [str(n) for n in range(1000)]
@@ -464,15 +481,34 @@ def test_unread_output_of_a_kernel_that_drops_it_is_ended(start_server, tmp_path
     # The less the system holds for the client, the sooner it is too much.
     flood = stalled_stream(server, {"code": f"while True: display('x' * {length})", "language": "stock"}, receive_buffer=1 << 16)
     assert flood.head().status == 200
-    wait_until(lambda: "output is dropped" in server.log, "it is too much", 100)
-    time.sleep(1)
-    grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
-    assert grown[server.pid] < 24 << 20 and max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
-    lines = [json.loads(line) for line in b"".join(iter(flood.chunk, b"")).splitlines()]
-    assert [line["name"] for line in lines if line["type"] == "error"] == ["OutputLimitExceeded"]
+    lines = check_dropped(server, flood, before)
     assert next(line["text"] for line in lines if line["type"] == "result") == "x" * length
     flood.close()
     assert client.execute("x", language="stock").succeeded().text == "1"
+
+
+@pytest.mark.backends("local")
+def test_unread_output_of_code_that_ignores_interrupts_is_dropped(start_server, tmp_path):
+    """Its kernel is stopped until its client reads, or until it has to obey an interrupt."""
+    server = stock_server(start_server, tmp_path)
+    client = server.client
+    kernel = int(client.execute("import os\nos.getpid()", language="stock").text)
+    before = {pid: processes.resident_bytes(pid) for pid in (server.pid, kernel)}
+    # The last of these interrupts comes after some six seconds.
+    code = """
+for attempt in range(7):
+    try:
+        while True: display('x' * 10_000)
+    except KeyboardInterrupt: pass
+"""
+    flood = stalled_stream(server, {"code": code, "language": "stock"}, receive_buffer=1 << 16)
+    assert flood.head().status == 200
+    wait_until(lambda: processes.state(kernel) == "T", "the kernel waits for its client", 100)
+    (running,) = [record["id"] for record in client.get("/executions").json if record["state"] == "running"]
+    client.post(f"/executions/{running}/interrupt").expect(204)
+    check_dropped(server, flood, before)
+    flood.close()
+    assert client.execute("attempt", language="stock").succeeded().text == "6"
 
 
 def test_the_memory_of_a_long_message_is_freed_later(server, client, context):

@@ -89,4 +89,8 @@ public enum Signal: CInt, Sendable {
   case terminate = 15
   /// SIGCHLD
   case child = 17
+  /// SIGCONT
+  case `continue` = 18
+  /// SIGSTOP; cannot be watched.
+  case stop = 19
 }

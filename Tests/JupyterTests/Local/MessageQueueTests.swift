@@ -25,6 +25,29 @@ import Wire
     }
   }
 
+  @Test func `the kernel should pause from half of the limit on, until less than a quarter is left`() throws {
+    var queue = MessageQueue(limit: 20 * MessageQueue.overhead)
+    var pressing: [Bool] = []
+    for number in 0..<12 {
+      _ = queue.append(try output("\(number)"), after: request)
+      pressing.append(queue.isPressing)
+    }
+    #expect(pressing.firstIndex(of: true).map { (9...10).contains($0) } == true)
+    #expect(!pressing.drop { !$0 }.contains(false))
+    var left = 12
+    while queue.isPressing, queue.popFirst() != nil { left -= 1 }
+    #expect((4...5).contains(left))
+    #expect(queue.isEmpty == false)
+  }
+
+  @Test func `a queue that is emptied does not press`() throws {
+    var queue = MessageQueue(limit: 2 * MessageQueue.overhead)
+    _ = queue.append(try output("0"), after: request)
+    #expect(queue.isPressing)
+    queue.removeAll()
+    #expect(!queue.isPressing)
+  }
+
   @Test
   func `output beyond the limit is dropped until its code has ended, and the loss is told in its place`()
     throws

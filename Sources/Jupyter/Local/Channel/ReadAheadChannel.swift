@@ -5,8 +5,8 @@ import Loop
 /// queued here up to a limit. If the kernel may be one that waits for its reader, nothing is read ahead until that is
 /// known.
 ///
-/// Code that prints more than its client reads is interrupted, and its output until then is dropped. The execution ends with
-/// an error that says so; the kernel keeps its state.
+/// A kernel that prints more than its client reads is paused, if it can be. Where it is not, the code is interrupted, and its
+/// output until then is dropped. The execution ends with an error that says so; the kernel keeps its state.
 @LoopActor
 final class ReadAheadChannel: KernelChannel {
   private let channel: any KernelChannel
@@ -17,15 +17,23 @@ final class ReadAheadChannel: KernelChannel {
   private var failure: (any Error)?
   private var lastRequest: MessageIdentifier?
   private var handler: (@LoopActor () -> Void)?
+  /// Pauses the kernel, or lets it go on; nil if it cannot be paused.
+  private let pause: (@LoopActor (Bool) -> Void)?
+  private var isPaused = false
 
   /// - Parameters:
   ///   - channel: the channel that is read. Nothing else calls its `next`.
   ///   - limit: how many bytes may wait.
   ///   - keepsOutput: true if the kernel is expected to wait for its reader. Then reading ahead begins with
   ///     `takeOutputAtOnce`.
-  init(_ channel: any KernelChannel, limit: Int, keepsOutput: Bool = false, logger: Logger) {
+  ///   - pause: called with true when the kernel should pause, with false when it may go on; nil if it cannot be paused.
+  init(
+    _ channel: any KernelChannel, limit: Int, keepsOutput: Bool = false, logger: Logger,
+    pause: (@LoopActor (Bool) -> Void)? = nil
+  ) {
     self.channel = channel
     self.logger = logger
+    self.pause = pause
     queue = MessageQueue(limit: limit)
     if !keepsOutput { takeOutputAtOnce() }
   }
@@ -54,7 +62,10 @@ final class ReadAheadChannel: KernelChannel {
     // `next` has one caller, which calls `takeOutputAtOnce` only between two calls of `next`.
     guard isAhead else { return try await channel.next() }
     while true {
-      if let event = queue.popFirst() { return event }
+      if let event = queue.popFirst() {
+        relieve()
+        return event
+      }
       if let failure { throw failure }
       try await arrivals.wait { !queue.isEmpty || failure != nil }
     }
@@ -63,7 +74,14 @@ final class ReadAheadChannel: KernelChannel {
   func close() async {
     fail(UVError.cancelled)
     queue.removeAll()
+    relieve()
     await channel.close()
+  }
+
+  private func relieve() {
+    guard queue.isPressing != isPaused else { return }
+    isPaused = queue.isPressing
+    pause?(isPaused)
   }
 
   private func readAhead() async {
@@ -76,6 +94,7 @@ final class ReadAheadChannel: KernelChannel {
           queue.append(death: how)
           return fail(UVError.endOfFile)
         }
+        relieve()
         arrivals.wakeAll()
       }
     } catch {
