@@ -396,6 +396,29 @@ def test_the_client_answers_questions(client, context):
     check_error(client.post(f"/executions/{identifier}/stdin", {"text": "x"}), 409, "does not wait")
 
 
+def test_code_that_asks_too_much_at_once_finds_the_input_at_its_end(client, context):
+    # As 40 threads would that call input() at the same time.
+    code = """
+kernel = get_ipython().kernel
+for number in range(40):
+    content = {'prompt': str(number), 'password': False}
+    kernel.session.send(kernel.stdin_socket, 'input_request', content, kernel.get_parent('shell'), ident=kernel._parent_ident['shell'])
+def answers(count):
+    return [kernel.session.recv(kernel.stdin_socket, mode=0)[1]['content']['value'] for _ in range(count)]
+
+refused = answers(24)
+print('refused')
+set(refused), answers(16) == ['answer'] * 16
+"""
+    stream = client.stream(code, context_id=context["id"], allow_stdin=True)
+    identifier = stream.response.headers["X-Execution-ID"]
+    stream.until("stdout")
+    assert [question["prompt"] for question in stream.execution.of("input_request")] == [str(number) for number in range(16)]
+    for _ in range(16):
+        client.post(f"/executions/{identifier}/stdin", {"text": "answer"}).expect(204)
+    assert stream.finish().succeeded().text == "({'\\x04'}, True)"
+
+
 def test_without_input_code_that_asks_fails_at_once(client, context):
     assert client.execute("input()", context_id=context["id"]).error["name"] == "StdinNotImplementedError"
 

@@ -26,7 +26,7 @@ final class ExecutionRun {
 
   /// The reason for the loss of memory after an exit.
   private static let exitReason = "exit() was called"
-  /// How many questions of one execution may be open. Threads may ask at the same time.
+  /// How many questions of one execution may be open. Threads may ask at the same time. Further ones find the input at its end.
   private static let mostQuestions = 16
   /// The number of kernels that may die before one receives the code.
   private static let attempts = 3
@@ -243,15 +243,15 @@ final class ExecutionRun {
       return
     }
     guard execution.isAccepted else {
-      if earlyQuestions.count < Self.mostQuestions { earlyQuestions.append(message) }
-      return
+      guard earlyQuestions.count < Self.mostQuestions else { return await refuseQuestion(of: kernel) }
+      return earlyQuestions.append(message)
     }
     let prompt = content["prompt"]?.stringContents ?? Bytes()
     let isPassword = content["password"]?.bool == true
     switch input {
     case .none: break
     case .client:
-      guard openQuestions < Self.mostQuestions else { return }
+      guard openQuestions < Self.mostQuestions else { return await refuseQuestion(of: kernel) }
       openQuestions += 1
       resource.wait(forInput: true)
       await send([.inputRequest(prompt: prompt, isPassword: isPassword)])
@@ -264,6 +264,12 @@ final class ExecutionRun {
       input = .lines(lines)
       await kernel.answer(line)
     }
+  }
+
+  /// Code that asked and got no answer would wait for ever.
+  private func refuseQuestion(of kernel: Kernel) async {
+    logger.warning("the code asks too much at once", metadata: ["open": "\(Self.mostQuestions)"])
+    await kernel.answer(InputLines.end)
   }
 
   // MARK: Its time

@@ -14,7 +14,7 @@ final class ZeroMQChannel: KernelChannel {
   /// holds them.
   private static let drainLimit: Duration = .milliseconds(100)
 
-  /// How many questions may wait. A kernel asks one, and waits for the answer.
+  /// How many questions may wait here. Further ones wait in the kernel.
   private static let mostQuestions = 16
 
   /// A kernel that has closed a socket is about to end. If it still lives after this time, the socket is lost.
@@ -40,6 +40,7 @@ final class ZeroMQChannel: KernelChannel {
   private var input: Task<any KernelSocket, any Error>?
   /// What the kernel has asked, and `next` has not returned yet.
   private var questions: Deque<Message> = []
+  private let questionTaken = WaitQueue()
   private var hasDrained = false
   private var isClosed = false
   private var discarded = DiscardedMessages()
@@ -133,6 +134,7 @@ final class ZeroMQChannel: KernelChannel {
         let channel: KernelChannelName = received.source == 0 ? .iopub : .shell
         if let message = try await message(in: received.parts, from: channel) { return .message(message) }
       } else if let question = questions.popFirst() {
+        questionTaken.wakeAll()
         return .message(question)
       } else if let death {
         if hasDrained || inbox.hasLostAll { return .died(death) }
@@ -180,13 +182,14 @@ final class ZeroMQChannel: KernelChannel {
     while let parts = try? await socket.next() {
       guard let question = try? await message(in: parts, from: .stdin), question.header.type == .inputRequest
       else { continue }
-      guard questions.count < Self.mostQuestions else { continue }
       questions.append(question)
       inbox.wake()
+      await questionTaken.waitRegardless { questions.count < Self.mostQuestions || isClosed }
     }
   }
 
   private func closeInput() {
+    questionTaken.wakeAll()
     guard let input else { return }
     self.input = nil
     LoopActor.task { (try? await input.value)?.close() }
