@@ -47,6 +47,6 @@ ENV CODE_INTERPRETER_HOST=0.0.0.0 \
 WORKDIR /home/user
 EXPOSE 49999
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['CODE_INTERPRETER_PORT'] + '/health', timeout=4)"]
+    CMD ["code-interpreter", "health"]
 # PID 1 reaps what kernels leave behind.
 ENTRYPOINT ["tini", "--", "code-interpreter", "serve"]

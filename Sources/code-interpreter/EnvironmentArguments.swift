@@ -24,10 +24,13 @@ enum EnvironmentArguments {
   static func inserted(
     into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> [String] {
+    if arguments.first == "health" {
+      return ["health"] + options(sharedWithHealth, in: environment) + arguments.dropFirst()
+    }
     let options = arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments
     // Another command has other options.
     guard options.first?.hasPrefix("-") ?? true else { return arguments }
-    return ["serve"] + self.options(in: environment) + options
+    return ["serve"] + self.options(ServeCommand.options, in: environment) + options
   }
 
   /// The variable that stands for `--option`.
@@ -36,9 +39,17 @@ enum EnvironmentArguments {
     prefix + String(option.uppercased().map { $0 == "-" ? "_" : $0 })
   }
 
-  private static func options(in environment: [String: String]) -> [String] {
+  /// A health check asks the server that was started with the same variables.
+  private static let sharedWithHealth = ["host", "port"].map {
+    CommandOption(name: $0, isFlag: false, isRepeating: false)
+  }
+
+  /// - Parameter known: the options of the command. Not computed without a variable.
+  private static func options(
+    _ known: @autoclosure () -> [CommandOption], in environment: [String: String]
+  ) -> [String] {
     guard environment.keys.contains(where: { $0.hasPrefix(prefix) }) else { return [] }
-    return ServeCommand.options.flatMap { option -> [String] in
+    return known().flatMap { option -> [String] in
       guard !ignored.contains(option.name), let value = environment[name(of: option.name)] else { return [] }
       if option.isFlag { return isTrue(value) ? ["--\(option.name)"] : [] }
       if value.isEmpty, !emptyable.contains(option.name) { return [] }

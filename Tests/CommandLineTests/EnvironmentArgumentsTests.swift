@@ -18,6 +18,24 @@ import Testing
     #expect(inserted("help", "serve", environment: ["CODE_INTERPRETER_PORT": "1"]) == ["help", "serve"])
   }
 
+  @Test func `a health check takes the address of the server, and no other variable`() {
+    let environment = [
+      "CODE_INTERPRETER_PORT": "1", "CODE_INTERPRETER_HOST": "::", "CODE_INTERPRETER_GRACE": "2",
+    ]
+    #expect(
+      inserted("health", "--port", "3", environment: environment) == [
+        "health", "--host=::", "--port=1", "--port", "3",
+      ])
+  }
+
+  @Test(arguments: [
+    ("0.0.0.0", "http://127.0.0.1:8"), ("::", "http://[::1]:8"), ("::1", "http://[::1]:8"),
+    ("name", "http://name:8"),
+  ])
+  func `a server that listens everywhere is asked on this machine`(host: String, url: String) {
+    #expect(HealthCommand.url(host: host, port: 8) == url)
+  }
+
   @Test func `options of the command line come last and override`() {
     #expect(
       inserted("--port", "2", environment: ["CODE_INTERPRETER_PORT": "1"]) == [

@@ -1,15 +1,17 @@
-import Loop
-import Bytes
+public import Loop
+public import Bytes
 import Wire
 
 /// A small HTTP/1.1 client for one server's REST API. Each request opens a connection of its own. Requests are rare, and if a
 /// reused connection broke at the wrong moment, nobody would know whether a kernel was started.
 @LoopActor
-final class HTTPClient {
+public final class HTTPClient {
   /// A complete response.
-  struct Reply: Sendable {
-    let status: Int
-    let body: Bytes
+  public struct Reply: Sendable {
+    /// The status code.
+    public let status: Int
+    /// The decoded body.
+    public let body: Bytes
   }
 
   /// How many bytes a response's body may have. A list of kernelspecs with their resources has some kilobytes.
@@ -17,7 +19,8 @@ final class HTTPClient {
 
   private let location: ServerLocation
 
-  init(_ location: ServerLocation) { self.location = location }
+  /// A client for this server.
+  public init(_ location: ServerLocation) { self.location = location }
 
   /// Sends a request and waits for the complete response.
   ///
@@ -25,7 +28,9 @@ final class HTTPClient {
   ///   - path: the path after the base path, percent-encoded.
   ///   - limit: how long request and response may take.
   /// - Throws: `UVError`, `TLSError`, `HTTPProtocolError`, `DeadlineExceeded`.
-  func send(_ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration) async throws -> Reply {
+  public func send(
+    _ method: String, _ path: String, body: Bytes = Bytes(), limit: Duration
+  ) async throws -> Reply {
     let head = try requestHead(method, path, bodyLength: body.count).encode()
     return try await withDeadline(limit) {
       let stream = try await self.location.connect()

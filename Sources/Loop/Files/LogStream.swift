@@ -76,6 +76,8 @@ public final class LogStream: Sendable {
 public enum StandardStream: CInt, Sendable {
   /// What the program says.
   case output = 1
+  /// What the program complains about.
+  case error = 2
 
   /// Writes all of `text`; one that nobody reads any more is not told.
   public func write(_ text: String) {
