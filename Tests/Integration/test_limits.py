@@ -461,6 +461,7 @@ def stock_server(start_server, directory, *options):
 def check_dropped(server, flood, before):
     """Waits until output is dropped; checks memory; returns the lines."""
     wait_until(lambda: "output is dropped" in server.log, "it is too much", 100)
+    time.sleep(1)
     grown = {pid: processes.resident_bytes(pid) - size for pid, size in before.items() if processes.is_alive(pid)}
     assert grown[server.pid] < 24 << 20 and max(grown.values()) < 64 << 20, {processes.describe([pid]): size >> 20 for pid, size in grown.items()}
     lines = [json.loads(line) for line in b"".join(iter(flood.chunk, b"")).splitlines()]
