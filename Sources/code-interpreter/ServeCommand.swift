@@ -176,8 +176,7 @@ struct ServeCommand: ParsableCommand {
   @LoopActor
   private func announce(_ listener: Listener, _ policy: AccessPolicy) {
     guard let address = listener.localAddress else { return }
-    let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-    let url = "http://\(host):\(address.port)"
+    let url = "http://\(address)"
     let execute = "-H 'Content-Type: application/json' -d '{\"code\": \"1+1\"}'"
     let command =
       switch policy {
