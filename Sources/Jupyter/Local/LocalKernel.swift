@@ -206,7 +206,7 @@ final class LocalKernel {
   }
 
   /// Stops the kernel until its client reads, or lets it go on. What other kernels than ours print is dropped by their sockets
-  /// where nobody reads it, or held without a limit: Deno's grew by 80 MB a second.
+  /// where nobody reads it, or held without a limit: Deno's grew by 200 MB a second.
   private func pause(_ isPausing: Bool) {
     switch (pace, isPausing) {
     case (.running, true):

@@ -30,14 +30,18 @@ struct MessageQueue {
   /// The output that was dropped of the running code; nil if there is none.
   private var loss: OutputLoss?
 
-  /// True while so much output is waiting that the kernel should pause: from `pressure` bytes on, until less than half of them
+  /// True while so much output is waiting that the kernel should pause: more than `pressure` bytes, until less than half of them
   /// are left.
   private(set) var isPressing = false
+  private let pressure: Int
   /// A client that reads has less than this waiting. What a kernel has not sent yet may grow faster than it sends: while these
   /// came from Deno, it grew by 20 times as much.
-  private static let pressure = 1 << 20
+  private static let mostPressure = 1 << 20
 
-  init(limit: Int) { self.limit = limit }
+  init(limit: Int) {
+    self.limit = limit
+    pressure = min(Self.mostPressure, limit / 2)
+  }
 
   /// True if nothing is waiting.
   var isEmpty: Bool { events.isEmpty }
@@ -64,7 +68,7 @@ struct MessageQueue {
       return drop(cost - Self.overhead, after: request)
     }
     outputSize += cost
-    if outputSize > min(Self.pressure, limit / 2) { isPressing = true }
+    if outputSize > pressure { isPressing = true }
     events.append(.message(message))
     return .kept
   }
@@ -98,7 +102,7 @@ struct MessageQueue {
     if case .message(let message) = event {
       let cost = Self.cost(of: message)
       if Self.isEssential(message) { essentialSize -= cost } else { outputSize -= cost }
-      if outputSize < min(Self.pressure, limit / 2) / 2 { isPressing = false }
+      if outputSize < pressure / 2 { isPressing = false }
     }
     return event
   }
