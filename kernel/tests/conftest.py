@@ -44,7 +44,7 @@ class Server:
         self.log = directory / "jupyter.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [PYTHON, "-m", "code_interpreter_kernel.jupyter", f"--sock={self.path}"],
+                [PYTHON, "-X", "faulthandler", "-m", "code_interpreter_kernel.jupyter", f"--sock={self.path}"],
                 env={**os.environ, "JUPYTER_TOKEN": TOKEN, **environment},
                 stderr=log,
             )
@@ -243,8 +243,13 @@ class Kept:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """The report of a failed test contains what its Jupyter Server has logged, and whether that has ended."""
     report = yield
     Kept.failures += report.failed
+    server = item.funcargs.get("server")  # type: ignore[attr-defined]
+    if report.failed and isinstance(server, Server):
+        log = server.log.read_text(errors="replace")[-6000:]
+        report.sections.append((f"Jupyter Server {server.process.pid}, exit code {server.process.poll()}", log))
     return report
 
 
