@@ -38,6 +38,12 @@ public struct SecretFile: Sendable {
     canBeReadAgain = status.kind == .file
   }
 
+  /// True if others than its owner can read a file that is there.
+  public static func isReadableByOthers(_ path: String) -> Bool {
+    var status = stat()
+    return !path.utf8.contains(0) && stat(path, &status) == 0 && status.st_mode & (S_IRGRP | S_IROTH) != 0
+  }
+
   private static func open(_ path: String) throws(UVError) -> Descriptor {
     if path.utf8.contains(0) { throw .invalidArgument }
     let number = try retrying {

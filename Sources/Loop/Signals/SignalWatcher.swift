@@ -77,6 +77,8 @@ private final class SignalHandle: Handle {
 
 /// The signals that this program sends or receives.
 public enum Signal: CInt, Sendable {
+  /// SIGHUP: by convention, read the configuration again
+  case hangUp = 1
   /// SIGINT, Control-C
   case interrupt = 2
   /// SIGKILL; cannot be watched.

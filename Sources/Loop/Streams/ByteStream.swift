@@ -27,6 +27,10 @@ public protocol ByteStream: AnyObject, Sendable {
   ///   stream is closed; `CancellationError`, and no bytes are lost.
   func fill() async throws -> Bool
 
+  /// Makes `fill` return true although no bytes arrived, now or at its next call, because another event needs its
+  /// caller, such as a time-out.
+  func wakeReader()
+
   /// Announces that `inbound` is to hold `count` bytes: memory is reserved once, so that a large frame is read without being
   /// moved, and reading does not stop before it is complete. Streams that can do so let `fill` return only then, or at the
   /// end of the stream: a frame of 64 MiB comes in 300 reads.

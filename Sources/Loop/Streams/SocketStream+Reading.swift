@@ -8,6 +8,8 @@ final class InputState {
   /// Tasks that wait for bytes. A selector replaces it by its own.
   var readers = WaitQueue()
   let watchers = WaitQueue()
+  /// A TLS stream over this one takes the bytes itself; called whenever some have come, and at the end.
+  var observer: (@LoopActor () -> Void)?
   var isReading = false
   /// Bytes have arrived since `fill` last returned.
   var hasEvents = false
@@ -158,6 +160,7 @@ extension SocketStream {
     if quickAcknowledge, let descriptor {
       setSocketOption(TCP_QUICKACK, at: CInt(IPPROTO_TCP), of: descriptor, to: 1)
     }
+    if let observer = input.observer { return observer() }
     // A reader that has announced more cannot begin with less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0
@@ -197,6 +200,7 @@ extension SocketStream {
     input.ending = error == .endOfFile ? pendingError ?? error : error
     stopReading()
     input.wakeAll()
+    input.observer?()
   }
 
   private var pendingError: UVError? {

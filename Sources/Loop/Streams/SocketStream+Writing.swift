@@ -19,6 +19,8 @@ final class OutputState {
   var failure: UVError?
   let writers = WaitQueue()
   let flushers = WaitQueue()
+  /// A TLS stream over this one has more; called whenever there is room, and when the connection broke.
+  var observer: (@LoopActor () -> Void)?
   private var request: UnsafeMutablePointer<uv_write_t>?
 
   /// The one write request of a stream, allocated when the socket first does not take everything.
@@ -93,7 +95,7 @@ extension SocketStream {
 
   /// Queues the pieces. The writes of one turn of the loop go out in one system call at its end, and wake the peer once.
   /// Many bytes are not held back for that.
-  private func enqueue(_ pieces: [Bytes]) throws(UVError) {
+  func enqueue(_ pieces: [Bytes]) throws(UVError) {
     try throwIfBroken()
     let count = pieces.byteCount
     output.queuedCount += count
@@ -168,6 +170,7 @@ extension SocketStream {
     try? sendWaiting()
     if output.queuedCount <= StreamLimits.lowWater { output.writers.wakeAll() }
     if output.queuedCount == 0 { output.flushers.wakeAll() }
+    output.observer?()
   }
 
   private func fail(_ error: UVError) {
@@ -176,6 +179,7 @@ extension SocketStream {
     output.queuedCount = 0
     output.wakeAll()
     input.watchers.wakeAll()
+    output.observer?()
   }
 
   /// Lends the pieces as `uv_buf_t`. libuv does not write to them; the cast is there because reads use the same type.

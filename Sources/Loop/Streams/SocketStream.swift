@@ -90,6 +90,8 @@ public final class SocketStream: Handle, ByteStream {
   }
 
   override func willClose() {
+    input.observer = nil
+    output.observer = nil
     input.close()
     output.wakeAll()
   }

@@ -5,37 +5,36 @@ import Bytes
 /// The state machine of a TLS connection, without I/O: bytes of the peer in, bytes for the peer out.
 final class TLSEngine {
   private let connection: OpaquePointer
-  private let received: OpaquePointer
-  private let toSend: OpaquePointer
+  private let records = TLSRecords()
   private let host: String
+  /// True for the side that was connected to.
+  let isServer: Bool
 
   /// The peer has sent close_notify.
   private(set) var hasEnded = false
 
   /// A client, which verifies that the server's certificate is for `host`, a name or an IP address.
   convenience init(_ context: TLSContext, client host: String) throws(TLSError) {
-    try self.init(context, host: host)
+    try self.init(context, host: host, isServer: false)
     SSL_set_connect_state(connection)
     guard expect(host) else { throw .handshakeFailed("'\(host)' is not a host name") }
   }
 
-  /// A server, for tests.
+  /// A server.
   convenience init(server context: TLSContext) throws(TLSError) {
-    try self.init(context, host: "")
+    try self.init(context, host: "", isServer: true)
     SSL_set_accept_state(connection)
   }
 
-  private init(_ context: TLSContext, host: String) throws(TLSError) {
+  private init(_ context: TLSContext, host: String, isServer: Bool) throws(TLSError) {
     self.host = host
+    self.isServer = isServer
     ERR_clear_error()
-    guard let connection = SSL_new(context.pointer), let received = BIO_new(BIO_s_mem()),
-      let toSend = BIO_new(BIO_s_mem())
-    else { throw .handshakeFailed(TLSError.takeReason()) }
+    guard let connection = SSL_new(context.pointer) else { throw .handshakeFailed(TLSError.takeReason()) }
     self.connection = connection
-    self.received = received
-    self.toSend = toSend
-    // The connection owns both BIOs now.
-    SSL_set_bio(connection, received, toSend)
+    guard let bio = records.makeBIO() else { throw .handshakeFailed(TLSError.takeReason()) }
+    // The connection owns the BIO now.
+    SSL_set_bio(connection, bio, bio)
   }
 
   deinit { SSL_free(connection) }
@@ -52,27 +51,23 @@ final class TLSEngine {
 
   // MARK: Encrypted bytes
 
-  /// Takes bytes from the peer.
-  func feed(_ bytes: Bytes) {
-    var rest = bytes
-    while !rest.isEmpty {
-      let taken = rest.withUnsafeBytes { BIO_write(received, $0.baseAddress, CInt(clamping: $0.count)) }
-      precondition(taken > 0, "a memory BIO takes all bytes")
-      rest = rest[Int(taken)...]
+  /// Takes all bytes of the peer from `buffer`.
+  func feed(_ buffer: inout ByteBuffer) {
+    if records.received.isEmpty {
+      swap(&records.received, &buffer)
+    } else {
+      records.received.append(buffer.takeAll())
     }
   }
 
-  /// The number of bytes for the peer.
-  var outputCount: Int { BIO_ctrl_pending(toSend) }
-
   /// Takes the bytes for the peer.
-  func takeOutput() -> Bytes {
-    let count = outputCount
-    guard count > 0 else { return Bytes() }
-    let storage = ByteStorage(capacity: count)
-    let taken = BIO_read(toSend, storage.base, CInt(clamping: count))
-    return Bytes(sharing: storage)[0..<max(0, Int(taken))]
-  }
+  func takeOutput() -> Bytes { records.toSend.takeAll() }
+
+  /// True if bytes of the peer wait to be decrypted.
+  var hasInput: Bool { !records.received.isEmpty || SSL_pending(connection) > 0 }
+
+  /// True if it holds no bytes in either direction; for tests.
+  var isAtRest: Bool { records.received.isEmpty && records.toSend.isEmpty }
 
   // MARK: Plain bytes
 
@@ -89,13 +84,15 @@ final class TLSEngine {
     }
   }
 
-  /// Decrypts all bytes that were fed, and appends them to `buffer`.
-  func decrypt(into buffer: inout ByteBuffer) throws(TLSError) {
-    while !hasEnded {
-      // A record has at most 16 KiB (RFC 8446, section 5.1), and is decrypted into the buffer without a copy.
+  /// Decrypts the bytes that were fed, and appends them to `buffer` until that has `limit` bytes or more.
+  func decrypt(into buffer: inout ByteBuffer, upTo limit: Int) throws(TLSError) {
+    while !hasEnded, buffer.count < limit {
+      let encrypted = records.received.count
+      // The engine may have taken a part of a record, but has no more of it for us then.
+      if encrypted == 0, SSL_has_pending(connection) == 0 { return }
+      // Encrypted bytes are never fewer than what they hold.
       if buffer.withFreeTail({ $0.isEmpty }) {
-        if SSL_has_pending(connection) == 0, BIO_ctrl_pending(received) == 0 { return }
-        buffer.reserve(TLSEngine.recordLength)
+        buffer.reserveBlock(encrypted > 0 ? encrypted : Self.recordLength)
       }
       ERR_clear_error()
       let count = buffer.withFreeTail { SSL_read(connection, $0.baseAddress, CInt(clamping: $0.count)) }
@@ -107,7 +104,10 @@ final class TLSEngine {
     }
   }
 
+  /// The most bytes that one record holds (RFC 8446, section 5.1).
   static let recordLength = 16 * 1024
+  /// What a record of the ciphers in use has beside them: a header, a nonce and a tag, in bytes.
+  private static let longestOverhead = 32
 
   private func stop(_ error: CInt) throws(TLSError) {
     switch error {
@@ -119,6 +119,8 @@ final class TLSEngine {
 
   /// Encrypts `bytes` for `takeOutput`.
   func encrypt(_ bytes: Bytes) throws(TLSError) {
+    records.toSend.reserveBlock(
+      bytes.count + (bytes.count / Self.recordLength + 1) * Self.longestOverhead)
     var rest = bytes
     while !rest.isEmpty {
       ERR_clear_error()
@@ -128,10 +130,24 @@ final class TLSEngine {
     }
   }
 
+  /// Adds a KeyUpdate to the output that asks the peer for one, too (RFC 8446, section 4.6.3); for tests.
+  func renewKeys() {
+    SSL_key_update(connection, SSL_KEY_UPDATE_REQUESTED)
+    SSL_do_handshake(connection)
+  }
+
   /// Adds close_notify to the output.
   func end() {
     ERR_clear_error()
     SSL_shutdown(connection)
     ERR_clear_error()
+  }
+}
+
+extension ByteBuffer {
+  /// As `reserve`; of many bytes it makes a block that `BlockCache` keeps for transfers.
+  fileprivate mutating func reserveBlock(_ count: Int) {
+    let block = BlockCache.transferLength
+    reserve((block / 2...block).contains(self.count + count) ? block - self.count : count)
   }
 }

@@ -1,8 +1,8 @@
 import COpenSSL
 import Glibc
 
-/// Why a TLS connection failed.
-enum TLSError: Error, Equatable {
+/// Why a TLS connection failed, or a server's certificate cannot be used.
+public enum TLSError: Error, Equatable {
   /// The certificate was not issued by a trusted authority; OpenSSL's reason.
   case untrustedCertificate(String)
   /// The certificate has expired, or is not valid yet; OpenSSL's reason.
@@ -17,11 +17,19 @@ enum TLSError: Error, Equatable {
   case truncated
   /// The certificate authorities could not be loaded; the path and OpenSSL's reason.
   case unusableTrust(String, String)
+  /// The certificate chain could not be loaded; the path and OpenSSL's reason.
+  case unusableCertificate(String, String)
+  /// The key could not be loaded; the path and OpenSSL's reason.
+  case unusableKey(String, String)
+  /// The key is protected by a passphrase; its path.
+  case encryptedKey(String)
+  /// The key is not that of the certificate; both paths.
+  case mismatchedKey(String, String)
 }
 
 extension TLSError: CustomStringConvertible {
   /// The error in words.
-  var description: String {
+  public var description: String {
     switch self {
     case .untrustedCertificate(let reason): "the server's certificate is not trusted: \(reason)"
     case .certificateNotValidNow(let reason): "the server's certificate is not valid now: \(reason)"
@@ -30,6 +38,12 @@ extension TLSError: CustomStringConvertible {
     case .protocolViolation(let reason): "the TLS connection broke: \(reason)"
     case .truncated: "the TLS connection ended without close_notify: data may be missing"
     case .unusableTrust(let path, let reason): "cannot load certificate authorities from \(path): \(reason)"
+    case .unusableCertificate(let path, let reason): "cannot load a certificate from \(path): \(reason)"
+    case .unusableKey(let path, let reason): "cannot load a private key from \(path): \(reason)"
+    case .encryptedKey(let path):
+      "the private key in \(path) is encrypted (openssl pkey -in \(path) -out FILE writes it without its passphrase)"
+    case .mismatchedKey(let key, let certificate):
+      "the private key in \(key) is not that of the certificate in \(certificate)"
     }
   }
 }

@@ -1,27 +1,38 @@
-import Bytes
+public import Bytes
 
-/// A TLS connection over another stream, which it owns: no other code reads, writes or closes the transport.
+/// A TLS connection over a socket, which it owns: no other code reads, writes or closes the socket.
+///
+/// It has no task of its own. The socket calls it when bytes have come, and when there is room for more; so records leave in
+/// the order in which they were encrypted, whichever task is cancelled.
 @LoopActor
-final class TLSStream: ByteStream {
+public final class TLSStream: ByteStream {
   /// Decrypted bytes that were not taken yet.
-  var inbound = ByteBuffer()
+  public var inbound = ByteBuffer()
 
-  let transport: any ByteStream
-  private let engine: TLSEngine
+  let transport: SocketStream
+  let engine: TLSEngine
+  let input = TLSInput()
+  let output = TLSOutput()
   /// What broke the connection; all later calls throw it.
-  private var failure: TLSError?
-  private var isClosed = false
-  private let sender: TLSSender
+  private(set) var failure: (any Error)?
+  private(set) var isClosed = false
+  /// Sends each write at once, as the socket was told to do.
+  let gathersWrites: Bool
 
-  init(_ engine: TLSEngine, over transport: any ByteStream) {
+  init(_ engine: TLSEngine, over transport: SocketStream) {
     self.engine = engine
     self.transport = transport
-    self.sender = TLSSender(engine, over: transport)
+    gathersWrites = transport.gathersWrites
+    // What waits here until the end of the turn would wait there for the end of the next one.
+    transport.gathersWrites = false
+    // Until the socket begins to close. A weak reference would make each use of this object slower.
+    transport.input.observer = { self.didReceive() }
+    transport.output.observer = { self.didSend() }
   }
 
   /// See `SocketStream.startTLS`.
   static func client(
-    over transport: any ByteStream, serverName: String, trust: TLSTrust = .system
+    over transport: SocketStream, serverName: String, trust: TLSTrust = .system
   ) async throws -> TLSStream {
     do {
       let context = try await Pending { () throws(UVError) in
@@ -36,160 +47,94 @@ final class TLSStream: ByteStream {
     }
   }
 
-  func handshake() async throws {
+  /// The server's side of a connection. `handshake` follows.
+  ///
+  /// - Throws: `TLSError` where the system has no memory for it.
+  public static func server(over transport: SocketStream, _ identity: TLSIdentity) throws(TLSError)
+    -> TLSStream
+  {
+    TLSStream(try TLSEngine(server: identity.context), over: transport)
+  }
+
+  /// Does the handshake. Nothing but `close`, `abort` and `reset` is called before it has succeeded.
+  ///
+  /// - Throws: `TLSError`, `UVError`, `CancellationError`.
+  public func handshake() async throws {
+    engine.feed(&transport.inbound)
     while try !stepOfHandshake() {
-      guard try await transport.fill() else {
-        throw TLSError.handshakeFailed("the peer closed the connection")
-      }
-      engine.feed(transport.inbound.takeAll())
-    }
-  }
-
-  private func stepOfHandshake() throws(TLSError) -> Bool {
-    do {
-      let isDone = try engine.handshake()
-      sender.start()
-      return isDone
-    } catch {
-      // Sends the alert with the reason.
-      sender.sendLast()
-      throw error
-    }
-  }
-
-  // MARK: Reading
-
-  /// Waits until more bytes are in `inbound`; false after the peer's close_notify.
-  func fill() async throws -> Bool {
-    try Task.checkCancellation()
-    while true {
       try throwIfBroken()
-      engine.feed(transport.inbound.takeAll())
-      if try decrypt() { return true }
-      if engine.hasEnded { return false }
-      if try await !transport.fill() { throw fail(.truncated) }
+      if transport.isInputAtEnd { throw TLSError.handshakeFailed("the peer closed the connection") }
+      transport.startReading()
+      try await input.readers.wait { isClosed || transport.isInputAtEnd || !transport.inbound.isEmpty }
+      engine.feed(&transport.inbound)
     }
+    input.isEncrypted = true
+    // The peer may have sent more behind its last message of the handshake.
+    didReceive()
   }
 
-  private func decrypt() throws(TLSError) -> Bool {
-    let count = inbound.count
-    do {
-      try engine.decrypt(into: &inbound)
-    } catch {
-      throw fail(error)
-    }
-    // Answers of the protocol itself, such as to a KeyUpdate (RFC 8446, section 4.6.3).
-    sender.start()
-    return inbound.count > count
+  private func stepOfHandshake() throws -> Bool {
+    // After an error, too: the alert says why.
+    defer { try? sendRecords() }
+    return try engine.handshake()
   }
 
-  /// Reserves memory for `count` bytes.
-  func prepare(forTotal count: Int) {
-    if count > inbound.count { inbound.reserve(count - inbound.count) }
+  /// Sends what the engine has for the peer.
+  func sendRecords() throws(UVError) {
+    let records = engine.takeOutput()
+    if !records.isEmpty { try transport.enqueue([records]) }
   }
 
-  /// Stops reading until a task waits for more.
-  func pauseInput() { transport.pauseInput() }
+  // MARK: Failures and the end
 
-  /// Waits until the peer has closed or broken the connection.
-  func untilPeerIsGone() async {
-    if !engine.hasEnded && !isClosed { await transport.untilPeerIsGone() }
-  }
-
-  /// True once the end of the peer's bytes, or an error, was read.
-  var isPeerGone: Bool { engine.hasEnded || failure != nil || transport.isPeerGone }
-
-  private func throwIfBroken() throws {
+  func throwIfBroken() throws {
     if let failure { throw failure }
     if isClosed { throw UVError.cancelled }
   }
 
-  private func fail(_ error: TLSError) -> TLSError {
+  func fail(_ error: any Error) {
+    guard failure == nil else { return }
     failure = error
-    return error
+    output.drop()
+    wakeAll()
   }
 
-  // MARK: Writing
-
-  /// Writes the pieces in order, with small neighbours in one record.
-  func write(_ pieces: [Bytes]) async throws {
-    try Task.checkCancellation()
-    try throwIfBroken()
-    do {
-      for piece in pieces.joiningSmallOnes() { try engine.encrypt(piece) }
-    } catch {
-      throw fail(error)
-    }
-    sender.start()
-    try await sender.wait(forLessThan: StreamLimits.highWater)
+  private func wakeAll() {
+    input.wakeAll()
+    output.wakeAll()
   }
-
-  /// nil while nothing waits for the peer, else a count that grows whenever the peer takes some of it.
-  var outputProgress: Int? { transport.outputProgress }
-
-  /// Waits until the operating system has taken all written bytes.
-  func flush() async throws {
-    try throwIfBroken()
-    try await sender.wait(forLessThan: 1)
-    try await transport.flush()
-  }
-
-  /// Sends close_notify, then FIN.
-  func shutdownOutput() async throws {
-    try throwIfBroken()
-    engine.end()
-    sender.start()
-    try await sender.wait(forLessThan: 1)
-    try await transport.shutdownOutput()
-  }
-
-  // MARK: Closing
 
   /// Closes the connection and waits until its resources are free. Sends close_notify if the socket takes it at once.
-  func close() async {
-    sendCloseNotify()
+  public func close() async {
+    endAtOnce()
     await transport.close()
   }
 
-  /// Begins to close, without waiting.
-  func abort() {
-    sendCloseNotify()
+  /// Begins to close, without waiting. A server sends no close_notify then: the peer must not take what it has for all.
+  public func abort() {
+    if engine.isServer { markClosed() } else { endAtOnce() }
     transport.abort()
   }
 
   /// Begins to close, and drops what waits for the peer.
-  func reset() {
-    isClosed = true
+  public func reset() {
+    markClosed()
     transport.reset()
   }
 
-  private func sendCloseNotify() {
+  private func endAtOnce() {
     guard !isClosed else { return }
-    isClosed = true
-    guard failure == nil else { return }
-    engine.end()
-    sender.sendLast()
-  }
-}
-
-extension [Bytes] {
-  /// Joins neighbours that fit into one record: each record costs 22 bytes and a run of the cipher.
-  fileprivate func joiningSmallOnes() -> [Bytes] {
-    if count <= 1 { return self }
-    var joined: [Bytes] = []
-    var small = ByteBuffer()
-    for piece in self {
-      if small.count + piece.count > TLSEngine.recordLength {
-        joined.append(small.takeAll())
-      }
-      if piece.count < TLSEngine.recordLength {
-        small.append(piece)
-      } else {
-        joined.append(piece)
-      }
+    encryptWaiting()
+    if failure == nil, output.waiting.isEmpty {
+      engine.end()
+      try? sendRecords()
     }
-    joined.append(small.takeAll())
-    return joined
+    markClosed()
+  }
+
+  private func markClosed() {
+    isClosed = true
+    wakeAll()
   }
 }
 

@@ -96,6 +96,7 @@ private final class NoSocket: ByteStream {
   var outputProgress: Int? { nil }
   func fill() async throws -> Bool { false }
   func prepare(forTotal count: Int) {}
+  func wakeReader() {}
   func pauseInput() {}
   func untilPeerIsGone() async {}
   func write(_ pieces: [Bytes]) async throws {}

@@ -1,5 +1,6 @@
 import Glibc
 import Bytes
+import TestLoop
 import Testing
 
 @testable import Loop
@@ -154,6 +155,130 @@ extension LoopTests {
       }
     }
 
+    @Test func `A server takes a FIN without close_notify for the end, and answers`() async throws {
+      try await withSecurePair { near, far in
+        try await far.write("last")
+        try await far.flush()
+        try await far.transport.shutdownOutput()
+        #expect(try await near.read(10) == "last")
+        #expect(try await near.fill() == false)
+        #expect(near.isPeerGone)
+        await near.untilPeerIsGone()
+        try await near.write("answer")
+      }
+    }
+
+    @Test func `A server that breaks off sends no close_notify`() async throws {
+      try await withSecurePair { near, far in
+        try await near.write("part")
+        try await near.flush()
+        near.abort()
+        #expect(try await far.read(4) == "part")
+        await #expect(throws: (any Error).self) { try await far.fill() }
+      }
+    }
+
+    @Test func `A watcher notices close_notify without FIN, and loses no bytes`() async throws {
+      try await withSecurePair { near, far in
+        let watcher = Task { @LoopActor in await near.untilPeerIsGone() }
+        try await far.write("sent before")
+        try await far.flush()
+        await until { near.inbound.count == 11 }
+        #expect(!near.isPeerGone)
+        far.engine.end()
+        try far.sendRecords()
+        await watcher.value
+        #expect(near.isPeerGone && !near.transport.isPeerGone)
+        #expect(try await near.read(20) == "sent before")
+        #expect(try await near.fill() == false)
+      }
+    }
+
+    @Test func `A reader can be woken, and then reads on`() async throws {
+      try await withSecurePair { near, far in
+        let reader = Task { @LoopActor in try await near.fill() }
+        await Task.yield()
+        near.wakeReader()
+        #expect(try await reader.value && near.inbound.isEmpty)
+        try await far.write("more")
+        #expect(try await near.read(4) == "more")
+      }
+    }
+
+    @Test func `A peer that is not read has to wait, and so has one that does not read`() async throws {
+      let large = pattern(40_000_000)
+      try await withSecurePair { near, far in
+        let writer = Task { @LoopActor in try await near.write([large]) }
+        await until { far.inbound.count > 0 || far.transport.outputProgress == nil }
+        // As much as both ends and the system hold, and no more.
+        await until {
+          near.output.waitingCount > 0 && near.transport.output.queuedCount >= StreamLimits.highWater
+        }
+        #expect(near.output.waitingCount > 20_000_000)
+        var received = 0
+        var isSame = true
+        while received < large.count {
+          guard try await far.fill() else { break }
+          #expect(far.inbound.count <= StreamLimits.readAhead + StreamLimits.largestRead)
+          let piece = far.inbound.takeAll()
+          isSame = isSame && same(piece, large[received..<(received + piece.count)])
+          received += piece.count
+        }
+        #expect(received == large.count && isSame)
+        try await writer.value
+        #expect(near.output.waiting.isEmpty)
+      }
+    }
+
+    @Test func `Memory of records is free while nothing is sent`() async throws {
+      try await withSecurePair { near, far in
+        for _ in 0..<3 {
+          try await near.write([pattern(1_000_000)])
+          _ = try await far.read(1_000_000)
+        }
+        try await near.flush()
+        #expect(near.engine.isAtRest && far.engine.isAtRest)
+      }
+    }
+
+    @Test func `Keys are renewed while both sides send`() async throws {
+      try await withSecurePair { near, far in
+        for index in 0..<3 {
+          (index == 1 ? near : far).engine.renewKeys()
+          try await far.write("to the server")
+          #expect(try await near.read(13) == "to the server")
+          try await near.write("to the client")
+          #expect(try await far.read(13) == "to the client")
+        }
+      }
+    }
+
+    @Test func `A server's certificate and key are checked when they are read`() throws {
+      let authority = try TestAuthority()
+      let files = try authority.files()
+      let other = try TestAuthority()
+      let nonsense = try authority.nonsense()
+      let encrypted = try authority.encryptedKey()
+      #expect(throws: TLSError.encryptedKey(encrypted)) {
+        try TLSIdentity(certificate: files.certificate, key: encrypted)
+      }
+      let otherKey = try other.files().key
+      #expect(throws: TLSError.mismatchedKey(otherKey, files.certificate)) {
+        try TLSIdentity(certificate: files.certificate, key: otherKey)
+      }
+      #expect(throws: TLSError.unusableCertificate("/nothing", "No such file or directory")) {
+        try TLSIdentity(certificate: "/nothing", key: files.key)
+      }
+      #expect(throws: TLSError.unusableKey("/nothing", "No such file or directory")) {
+        try TLSIdentity(certificate: files.certificate, key: "/nothing")
+      }
+      for (certificate, key) in [
+        (nonsense, files.key), (files.certificate, nonsense), (files.certificate, files.certificate),
+      ] {
+        #expect(throws: TLSError.self) { try TLSIdentity(certificate: certificate, key: key) }
+      }
+    }
+
     @Test func `Altered bytes are an error`() async throws {
       try await withSecurePair { near, far in
         try await near.transport.write([Bytes([23, 3, 3, 0, 32] + Array(repeating: 7, count: 32))])
@@ -177,11 +302,11 @@ extension LoopTests {
       host: String = "localhost", days: Int = 2, trust: TLSTrust? = nil
     ) async throws -> TLSError? {
       let authority = try TestAuthority()
-      let context = try authority.server(for: Self.names, days: days)
+      let identity = try authority.identity(for: Self.names, days: days)
       let certificate = authority.certificate
       return try await onLoop {
         let pair = try await SocketPair.tcp()
-        let server = TLSStream(try TLSEngine(server: context), over: pair.near)
+        let server = try TLSStream.server(over: pair.near, identity)
         let serving = Task { @LoopActor in try? await server.handshake() }
         var error: TLSError?
         do {
@@ -201,10 +326,10 @@ extension LoopTests {
       host: String = "localhost", _ body: @escaping @LoopActor (TLSStream, TLSStream) async throws -> Void
     ) async throws {
       let authority = try TestAuthority()
-      let context = try authority.server(for: Self.names)
+      let identity = try authority.identity(for: Self.names)
       let certificate = authority.certificate
       try await withPair { pair in
-        let near = TLSStream(try TLSEngine(server: context), over: pair.near)
+        let near = try TLSStream.server(over: pair.near, identity)
         let accepting = Task { @LoopActor in try await near.handshake() }
         let far = try await TLSStream.client(over: pair.far, serverName: host, trust: .file(certificate))
         try await accepting.value
