@@ -25,6 +25,7 @@ public final class HTTPServer {
   let before: Handler?
   let handler: Handler
   private var hostCheck: HostCheck
+  private let identity: TLSIdentity?
   private var listeners: [Listener] = []
   /// The oldest first.
   private var overLimit: Deque<HTTPConnection> = []
@@ -33,17 +34,19 @@ public final class HTTPServer {
 
   /// A server that gives its requests to `handler`, and logs a line for each of them at info.
   /// - Parameters:
+  ///   - identity: makes it a server for `https`.
   ///   - allowsAnyHost: true while `before` authenticates clients, which no page does whose name leads here; `Host` may be
   ///     any name then.
   ///   - before: runs before `handler`, which gets no request for which this throws: the place for authentication, quotas
   ///     and the like. Nothing of the body has been read then. It may set the response's `standingFields`, but sends no
   ///     response.
   public init(
-    options: HTTPServerOptions = HTTPServerOptions(), logger: Logger,
+    options: HTTPServerOptions = HTTPServerOptions(), identity: TLSIdentity? = nil, logger: Logger,
     allowsAnyHost: @escaping @LoopActor () -> Bool = { false }, before: Handler? = nil,
     handler: @escaping Handler
   ) {
     self.options = options
+    self.identity = identity
     self.before = before
     self.handler = handler
     log = AccessLog(logger)
@@ -84,7 +87,8 @@ public final class HTTPServer {
   /// newest: clients that connect and send nothing do not block health checks.
   private func admit(_ stream: SocketStream) -> HTTPConnection {
     let isOverLimit = timeouts.count - overLimit.count >= options.maximumConnections
-    let connection = HTTPConnection(stream, to: self, overLimit: isOverLimit ? tooManyConnections : nil)
+    let connection = HTTPConnection(
+      stream, identity, to: self, overLimit: isOverLimit ? tooManyConnections : nil)
     timeouts.add(connection)
     guard isOverLimit else { return connection }
     if overLimit.count == Self.maximumConnectionsOverLimit { overLimit.popFirst()?.evict() }

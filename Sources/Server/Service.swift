@@ -48,7 +48,8 @@ public final class Service {
     // Without one, requests do not even wait for a function that does nothing.
     let accessCheck = access.map { access -> HTTPServer.Handler in { try await access.check($0, $1) } }
     let server = HTTPServer(
-      options: configuration.http, logger: logger, allowsAnyHost: { self.access?.asksForToken ?? false },
+      options: configuration.http, identity: configuration.identity, logger: logger,
+      allowsAnyHost: { self.access?.asksForToken ?? false },
       before: accessCheck
     ) {
       try await router.handle($0, $1)

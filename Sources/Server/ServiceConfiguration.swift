@@ -1,4 +1,5 @@
 public import HTTPServer
+public import Loop
 
 /// The options of a service.
 public struct ServiceConfiguration: Sendable {
@@ -14,6 +15,8 @@ public struct ServiceConfiguration: Sendable {
   let idleTimeout: Duration?
   /// Who may use the server.
   let access: AccessPolicy
+  /// The certificate and key of a server for `https`; nil for `http`.
+  let identity: TLSIdentity?
   /// How executions are treated.
   let executions: ExecutionOptions
   /// How connections are treated.
@@ -22,7 +25,8 @@ public struct ServiceConfiguration: Sendable {
   /// Each as its property says.
   public init(
     workspace: String, maximumContexts: Int, maximumBody: Int, grace: Duration,
-    idleTimeout: Duration?, access: AccessPolicy, executions: ExecutionOptions, http: HTTPServerOptions
+    idleTimeout: Duration?, access: AccessPolicy, identity: TLSIdentity?, executions: ExecutionOptions,
+    http: HTTPServerOptions
   ) {
     self.workspace = workspace
     self.maximumContexts = maximumContexts
@@ -30,6 +34,7 @@ public struct ServiceConfiguration: Sendable {
     self.grace = grace
     self.idleTimeout = idleTimeout
     self.access = access
+    self.identity = identity
     self.executions = executions
     self.http = http
   }

@@ -40,7 +40,7 @@ enum EnvironmentArguments {
   }
 
   /// A health check asks the server that was started with the same variables.
-  private static let sharedWithHealth = ["host", "port"].map {
+  private static let sharedWithHealth = ["host", "port", "tls-certificate"].map {
     CommandOption(name: $0, isFlag: false, isRepeating: false)
   }
 

@@ -8,8 +8,8 @@ struct HealthCommand: ParsableCommand {
     commandName: "health",
     abstract: "Tells by its exit status whether a server takes code: 0 if it does, else 1, and why.",
     discussion: """
-      Without options it asks the server on this machine that was started with the same variables: CODE_INTERPRETER_HOST \
-      and CODE_INTERPRETER_PORT stand for --host and --port. No token is needed.
+      Without options it asks the server on this machine that was started with the same variables: CODE_INTERPRETER_HOST, \
+      CODE_INTERPRETER_PORT and CODE_INTERPRETER_TLS_CERTIFICATE stand for the options. No token is needed.
       """)
 
   /// Container engines give a check a time of their own, 5 s in the Dockerfile. The line with the reason comes before that.
@@ -21,14 +21,20 @@ struct HealthCommand: ParsableCommand {
   @Option(help: "The port of the server.")
   var port: UInt16 = 49999
 
+  @Option(
+    help: ArgumentHelp(
+      "The certificate of the server, which speaks https then. Any is accepted: the question is no secret.",
+      valueName: "file"))
+  var tlsCertificate: String?
+
   @Option(help: "The URL of the server, in place of its address and port: https://code.example.com/base.")
   var url: String?
 
   func run() throws {
-    let target = url ?? Self.url(host: host, port: port)
+    let target = url ?? Self.url(host: host, port: port, isSecure: tlsCertificate != nil)
     let location: ServerLocation
     do {
-      location = try ServerLocation(url: target, token: nil)
+      location = try ServerLocation(url: target, token: nil, trust: url == nil ? .nobody : .system)
     } catch {
       throw ValidationError("\(url == nil ? "--host and --port" : "--url"): \(error).")
     }
@@ -57,11 +63,13 @@ struct HealthCommand: ParsableCommand {
   }
 
   /// A server that listens on all addresses is asked on the loopback one.
-  static func url(host: String, port: UInt16) -> String {
-    switch host {
-    case "", "0.0.0.0": "http://127.0.0.1:\(port)"
-    case "::": "http://[::1]:\(port)"
-    default: "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
-    }
+  static func url(host: String, port: UInt16, isSecure: Bool = false) -> String {
+    let reached =
+      switch host {
+      case "", "0.0.0.0": "127.0.0.1"
+      case "::": "[::1]"
+      default: host.contains(":") ? "[\(host)]" : host
+      }
+    return "\(isSecure ? "https" : "http")://\(reached):\(port)"
   }
 }

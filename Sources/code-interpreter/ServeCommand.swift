@@ -34,6 +34,9 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup(title: "Access")
   var access: AccessOptions
 
+  @OptionGroup(title: "TLS")
+  var tls: TLSOptions
+
   @OptionGroup(title: "Clients")
   var connections: ConnectionOptions
 
@@ -93,20 +96,27 @@ struct ServeCommand: ParsableCommand {
     options.maximumBodyMemory = maxBodyMemory
     options.maximumCollectedBody = maxBody
     ProcessSecrets.keepInheritedDescriptors()
-    if access.hasSecret || kernels.jupyterToken != nil { ProcessSecrets.hideMemory() }
+    if access.hasSecret || tls.tlsKey != nil || kernels.jupyterToken != nil { ProcessSecrets.hideMemory() }
     let policy = try access.policy(logger: logger)
-    let status = EventLoop.shared.run { await serve(options, policy, logger: logger) }
+    let identity = try tls.identity(logger: logger)
+    let status = EventLoop.shared.run { await serve(options, policy, identity, logger: logger) }
     if status != 0 { throw ExitCode(status) }
   }
 
   @LoopActor
-  private func serve(_ options: HTTPServerOptions, _ policy: AccessPolicy, logger: Logger) async -> Int32 {
+  private func serve(
+    _ options: HTTPServerOptions, _ policy: AccessPolicy, _ identity: TLSIdentity?, logger: Logger
+  ) async -> Int32 {
     do {
-      let signals = try SignalWatcher([.terminate, .interrupt])
+      // Without a certificate there is nothing to read again: the terminal was closed.
+      let signals = try SignalWatcher(
+        identity == nil ? [.terminate, .interrupt, .hangUp] : [.terminate, .interrupt])
       defer { signals.close() }
-      let service = try await openService(options, policy, logger: logger)
+      let renewals = try identity.map { try CertificateRenewal(of: $0, logger: logger) }
+      defer { renewals?.close() }
+      let service = try await openService(options, policy, identity, logger: logger)
       let listener = try await listen()
-      announce(listener, policy)
+      announce(listener, policy, isSecure: identity != nil)
       await service.run(on: listener) {
         _ = try? await signals.next()
         LoopActor.task { await exitOnNext(signals) }
@@ -120,12 +130,12 @@ struct ServeCommand: ParsableCommand {
 
   @LoopActor
   private func openService(
-    _ options: HTTPServerOptions, _ policy: AccessPolicy, logger: Logger
+    _ options: HTTPServerOptions, _ policy: AccessPolicy, _ identity: TLSIdentity?, logger: Logger
   ) async throws -> Service {
     try makeDefaultWorkspace()
     let provider = try kernels.makeProvider(workspace: workspace.absolutePath, logger: logger)
     do {
-      return try await Service(configuration(options, policy), provider: provider, logger: logger)
+      return try await Service(configuration(options, policy, identity), provider: provider, logger: logger)
     } catch let error as UVError {
       throw ValidationError("the workspace \(workspace) cannot be opened: \(error)")
     }
@@ -158,10 +168,13 @@ struct ServeCommand: ParsableCommand {
     if (try? await signals.next()) != nil { Self.exit(withError: ExitCode(130)) }
   }
 
-  private func configuration(_ options: HTTPServerOptions, _ policy: AccessPolicy) -> ServiceConfiguration {
+  private func configuration(
+    _ options: HTTPServerOptions, _ policy: AccessPolicy, _ identity: TLSIdentity?
+  ) -> ServiceConfiguration {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
       grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, access: policy,
+      identity: identity,
       executions: executionOptions, http: options)
   }
 
@@ -174,9 +187,9 @@ struct ServeCommand: ParsableCommand {
   }
 
   @LoopActor
-  private func announce(_ listener: Listener, _ policy: AccessPolicy) {
+  private func announce(_ listener: Listener, _ policy: AccessPolicy, isSecure: Bool) {
     guard let address = listener.localAddress else { return }
-    let url = "http://\(address)"
+    let url = "\(isSecure ? "https" : "http")://\(address)"
     let execute = "-H 'Content-Type: application/json' -d '{\"code\": \"1+1\"}'"
     let command =
       switch policy {

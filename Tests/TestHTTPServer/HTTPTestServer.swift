@@ -16,8 +16,18 @@ package struct HTTPTestServer {
   package let port: UInt16
   package let log: CapturedLog
 
-  package func connect() async throws -> HTTPTestClient {
-    HTTPTestClient(try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10)))
+  package func connect() async throws -> HTTPTestClient { HTTPTestClient(try await connectSocket()) }
+
+  /// Connects with TLS.
+  ///
+  /// - Parameter authority: the file of the certificate authority.
+  package func connect(trusting authority: String) async throws -> HTTPTestClient {
+    let socket = try await connectSocket()
+    return HTTPTestClient(try await socket.startTLS(serverName: "localhost", trust: .file(authority)))
+  }
+
+  private func connectSocket() async throws -> SocketStream {
+    try await SocketStream.connect(host: "127.0.0.1", port: port, timeout: .seconds(10))
   }
 
   /// Sends `text`, and returns everything until the server closes the connection.
@@ -32,23 +42,26 @@ package struct HTTPTestServer {
 
 /// Runs `body` with a server, and checks that no connection is left at the end.
 package func withHTTPServer(
-  options: HTTPServerOptions = HTTPServerOptions(), sourceLocation: SourceLocation = #_sourceLocation,
-  before: HTTPServer.Handler? = nil, handler: @escaping HTTPServer.Handler,
+  options: HTTPServerOptions = HTTPServerOptions(), identity: TLSIdentity? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation, before: HTTPServer.Handler? = nil,
+  handler: @escaping HTTPServer.Handler,
   _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
   try await TestLoop.run(sourceLocation: sourceLocation) {
-    try await runHTTPServer(options, sourceLocation, before, handler, body)
+    try await runHTTPServer(options, identity, sourceLocation, before, handler, body)
   }
 }
 
 @LoopActor
 private func runHTTPServer(
-  _ options: HTTPServerOptions, _ location: SourceLocation, _ before: HTTPServer.Handler?,
+  _ options: HTTPServerOptions, _ identity: TLSIdentity?, _ location: SourceLocation,
+  _ before: HTTPServer.Handler?,
   _ handler: @escaping HTTPServer.Handler,
   _ body: @escaping @LoopActor (HTTPTestServer) async throws -> Void
 ) async throws {
   let log = CapturedLog()
-  let server = HTTPServer(options: options, logger: log.logger, before: before, handler: handler)
+  let server = HTTPServer(
+    options: options, identity: identity, logger: log.logger, before: before, handler: handler)
   let listener = try await Listener.bind(host: "127.0.0.1", port: 0)
   let port = try #require(listener.localAddress?.port)
   let serving = LoopActor.task { await server.serve(listener) }
@@ -73,10 +86,10 @@ package struct TestAnswer: Sendable {
 /// A client that parses responses.
 @LoopActor
 package final class HTTPTestClient {
-  package let stream: SocketStream
+  package let stream: any ByteStream
   private var parser = HTTPResponseParser()
 
-  package init(_ stream: SocketStream) { self.stream = stream }
+  package init(_ stream: any ByteStream) { self.stream = stream }
 
   package func send(_ text: String) async throws { try await stream.write([Bytes(text)]) }
 

@@ -27,7 +27,7 @@ package final class TestAuthority {
 
   /// The same as files; each call replaces those of the last one.
   package func files(
-    for names: String = "DNS:localhost", days: Int = 2
+    for names: String = "DNS:localhost,IP:127.0.0.1", days: Int = 2
   ) throws -> (certificate: String, key: String) {
     try run("req \(Self.newKey) -keyout server.key -out server.csr -subj '/CN=Test server'")
     try write("subjectAltName=\(names)", to: "names")
@@ -36,6 +36,16 @@ package final class TestAuthority {
         + "-extfile names -out server.pem")
     return (path + "/server.pem", path + "/server.key")
   }
+
+  /// Puts a certificate and a key of another authority in the place of `files`.
+  package func replaceFiles(by other: TestAuthority) throws {
+    let files = try other.files()
+    try #require(
+      system("cp \(files.certificate) \(path)/server.pem && cp \(files.key) \(path)/server.key") == 0)
+  }
+
+  /// Makes the certificate of `files` unusable.
+  package func breakFiles() throws { try write("nonsense", to: "server.pem") }
 
   /// The key of `files`, protected by a passphrase.
   package func encryptedKey() throws -> String {

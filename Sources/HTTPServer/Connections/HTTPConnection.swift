@@ -9,32 +9,80 @@ final class HTTPConnection {
   private static let maximumRun = 16
 
   let server: HTTPServer
+  private let socket: SocketStream
+  private let identity: TLSIdentity?
   let peerAddress: SocketAddress?
   var http: HTTPServerConnection
   /// The response that is being sent, and the body of its request.
   private(set) var response: ResponseWriter?
   private(set) var body: RequestBody?
-  private let stream: SocketStream
+  /// The socket, or TLS over it.
+  private var stream: any ByteStream
+  private var security: Security
   private var stall = WriteStall()
   /// True if the client read nothing for too long.
   private var hasStalled = false
   /// The number of requests answered since the connection last waited for its client.
   private var answered = 0
 
-  /// - Parameter overLimit: see `HTTPServerConnection`.
-  init(_ stream: SocketStream, to server: HTTPServer, overLimit: HTTPProtocolError?) {
-    self.stream = stream
+  private enum Security {
+    /// The server has no certificate.
+    case none
+    case handshake(since: UInt64?)
+    case tls
+    /// The client speaks HTTP without TLS to a server that has a certificate. It is told so.
+    case missing
+  }
+
+  /// - Parameters:
+  ///   - identity: makes it a TLS connection.
+  ///   - overLimit: see `HTTPServerConnection`.
+  init(_ socket: SocketStream, _ identity: TLSIdentity?, to server: HTTPServer, overLimit: HTTPProtocolError?)
+  {
+    stream = socket
+    self.socket = socket
+    self.identity = identity
     self.server = server
-    peerAddress = stream.peerAddress
+    peerAddress = socket.peerAddress
+    security = identity == nil ? .none : .handshake(since: nil)
     http = HTTPServerConnection(options: server.connectionOptions, overLimit: overLimit)
     if server.isDraining { http.drain() }
   }
 
   /// Serves the connection until it ends, and closes it.
   func run() async {
-    // On an error the connection is broken or cancelled; the handler has been notified.
-    try? await serve()
+    do {
+      if let identity { try await secure(with: identity) }
+      try await serve()
+    } catch {
+      // The connection is broken or cancelled; the handler has been notified.
+    }
     await stream.close()
+  }
+
+  // MARK: TLS
+
+  private func secure(with identity: TLSIdentity) async throws {
+    // Only now: the clock of the time-outs stands while there is no connection.
+    security = .handshake(since: server.timeouts.now)
+    do {
+      while socket.inbound.isEmpty {
+        guard try await socket.fill() else { throw UVError.endOfFile }
+      }
+      if socket.inbound.beginsLikeMethod {
+        server.log.missingTLS(peerAddress)
+        security = .missing
+        return
+      }
+      let secured = try TLSStream.server(over: socket, identity)
+      stream = secured
+      try await secured.handshake()
+      security = .tls
+    } catch {
+      // This server has closed it, because it stops, needs the room, or has waited for too long.
+      if (error as? UVError) != .cancelled { server.log.handshakeFailed("\(error)", peerAddress) }
+      throw error
+    }
   }
 
   private func serve() async throws {
@@ -97,7 +145,8 @@ final class HTTPConnection {
   }
 
   private func check(_ request: Request, _ response: ResponseWriter) throws(HTTPErrorResponse) -> Bool {
-    do {
+    do throws(HTTPErrorResponse) {
+      if case .missing = security { throw HTTPErrorResponse(400, "This port speaks TLS. Use https://") }
       return try server.check(request, response, isOverLimit: http.isOverLimit)
     } catch {
       // The client gets no second request on this connection.
@@ -172,17 +221,25 @@ final class HTTPConnection {
 
   /// Serves no new requests.
   func drain() {
+    if case .handshake = security { return abort() }
     http.drain()
     stream.wakeReader()
   }
 
   /// Ends a connection that is over the limit and makes room for a newer one.
   func evict() {
+    if case .handshake = security { return abort() }
     if http.evict() { stream.wakeReader() } else { abort() }
   }
 
   /// Checks periodically whether the client has kept the connection waiting for too long.
   func checkTimeouts(at now: UInt64) {
+    if case .handshake(let since) = security {
+      let limit = http.isOverLimit ? server.timeouts.handshakeOverLimit : server.timeouts.handshake
+      guard let since, now >= since + limit else { return }
+      server.log.handshakeFailed("it was not done after \(limit / 1_000_000_000) s", peerAddress)
+      return abort()
+    }
     if let deadline = http.deadline, now >= deadline {
       http.timeOut()
       stream.wakeReader()
@@ -194,6 +251,11 @@ final class HTTPConnection {
     server.log.stalled(response)
     stream.reset()
   }
+}
+
+extension ByteBuffer {
+  /// True if the first byte may be that of a method, and not that of a TLS record (RFC 8446, 5.1: 22).
+  fileprivate var beginsLikeMethod: Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self[0]) }
 }
 
 /// Measures for how long a client has read nothing of the queued bytes.

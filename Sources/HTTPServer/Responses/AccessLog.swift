@@ -51,6 +51,18 @@ struct AccessLog {
       ])
   }
 
+  /// At debug: port scanners cause many of these, and a client that cannot connect knows why.
+  func handshakeFailed(_ reason: String, _ client: SocketAddress?) {
+    logger.debug(
+      "a TLS handshake failed",
+      metadata: ["client": "\(client?.plainHost ?? "-")", "reason": "\(reason)"])
+  }
+
+  func missingTLS(_ client: SocketAddress?) {
+    logger.debug(
+      "a client speaks HTTP without TLS", metadata: ["client": "\(client?.plainHost ?? "-")"])
+  }
+
   func cannotAccept(_ error: any Error) {
     logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
   }

@@ -6,6 +6,8 @@ public enum TLSTrust: Sendable, Hashable {
   case system
   /// Those in this PEM file alone.
   case file(String)
+  /// None: any certificate will do. For questions that tell the server nothing secret.
+  case nobody
 }
 
 /// An `SSL_CTX`: the versions, options and trust that connections share.
@@ -26,7 +28,7 @@ final class TLSContext: @unchecked Sendable {
       throw .handshakeFailed(TLSError.takeReason())
     }
     let context = TLSContext(adopting: pointer)
-    SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+    SSL_CTX_set_verify(pointer, trust == .nobody ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nil)
     SSL_CTX_set_options(pointer, hardenedOptions)
     releaseIdleBuffers(pointer)
     guard requireModernVersion(pointer) == 1 else { throw .handshakeFailed(TLSError.takeReason()) }
@@ -42,6 +44,7 @@ final class TLSContext: @unchecked Sendable {
       }
     case .file(let path):
       if SSL_CTX_load_verify_file(pointer, path) != 1 { throw .unusableTrust(path, TLSError.takeReason()) }
+    case .nobody: break
     }
     ERR_clear_error()
   }

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass
@@ -94,11 +95,17 @@ def reset_when_closed(connection):
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", token=None):
+    def __init__(self, port, host="127.0.0.1", token=None, authority=None):
+        """
+        authority: the file of the certificate authority that is trusted, for https.
+        """
         self.host, self.port, self.token = host, port, token
+        self.tls = authority and ssl.create_default_context(cafile=authority)
         self.fields = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def connect(self):
+        if self.tls:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=TIMEOUT, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT)
 
     def request(self, method, path, body=None, headers=None):

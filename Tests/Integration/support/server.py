@@ -17,7 +17,7 @@ BINARY = Path(os.environ.get("CODE_INTERPRETER_BINARY", ROOT / ".build/release/c
 KERNEL_ENVIRONMENT = Path(os.environ.get("CODE_INTERPRETER_PYTHON_ENVIRONMENT", ROOT / ".venv"))
 TEST_ENVIRONMENT = ROOT / ".venv-tests"
 GATEWAY_ENVIRONMENT = ROOT / ".venv-gateways"
-LISTENING = re.compile(r"Listening on http://(?:127\.0\.0\.1|0\.0\.0\.0|\[::1\]|localhost):(\d+)")
+LISTENING = re.compile(r"Listening on https?://(?:127\.0\.0\.1|0\.0\.0\.0|\[::1\]|localhost):(\d+)")
 
 
 class Server:
@@ -25,7 +25,7 @@ class Server:
 
     def __init__(
         self, workspace, *options, backend, environment=None, port=0, wait=True, before_start=None, token=None,
-        prefix=(), cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=(),
+        authority=None, prefix=(), cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=(),
     ):  # fmt: skip
         self.workspace = Path(workspace)
         self.mark = uuid.uuid4().hex
@@ -49,7 +49,7 @@ class Server:
             reader.start()
         try:
             self.port = wait_until(self._announced_port, "the server says where it listens")
-            self.client = Client(self.port, token=token)
+            self.client = Client(self.port, token=token, authority=authority)
             if wait:
                 self.wait_until_healthy()
         except BaseException:
