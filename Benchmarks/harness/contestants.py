@@ -21,6 +21,7 @@ HARNESS = Path(__file__).resolve().parent
 REPOSITORY = HARNESS.parent.parent
 START_TIMEOUT = 60  # Seconds.
 LISTENING = "Listening on http://127.0.0.1:"
+LISTENING_SECURELY = "Listening on https://127.0.0.1:"
 JSON_FIELDS = (("Content-Type", "application/json"),)
 
 
@@ -43,12 +44,12 @@ def kernel_environment():
     return Path(os.environ.get("CODE_INTERPRETER_PYTHON_ENVIRONMENT", REPOSITORY / ".venv")).absolute()
 
 
-def until_answered(port, request, program=None, interval=0.002):
+def until_answered(port, request, program=None, interval=0.002, tls=None):
     """Polls until the response is 200; returns the time (`time.perf_counter`)."""
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         try:
-            client = HTTPClient(port)
+            client = HTTPClient(port, tls=tls)
             try:
                 client.socket.sendall(request)
                 if client.socket.recv(65536).startswith(b"HTTP/1.1 200"):
@@ -137,7 +138,11 @@ class CodeInterpreter:
         """The options for a Jupyter Server that is there already."""
         return ("--jupyter-url", jupyter.url, "--jupyter-token", jupyter.token)
 
-    def __init__(self, scratch, options=LOCAL, name="ours", environment=None):
+    def __init__(self, scratch, options=LOCAL, name="ours", environment=None, tls=None):
+        """
+        tls: an ssl.SSLContext of clients, where `options` make the server speak https.
+        """
+        self.tls = tls
         self.workspace = Path(scratch) / f"workspace-{uuid.uuid4().hex}"
         self.workspace.mkdir()
         command = [server_binary(), "serve", "--host", "127.0.0.1", "--port", "0", "--workspace", self.workspace]
@@ -146,11 +151,11 @@ class CodeInterpreter:
             [*command, *options],
             scratch,
             environment={"CODE_INTERPRETER_PYTHON_ENVIRONMENT": str(kernel_environment()), **(environment or {})},
-            announce=LISTENING,
+            announce=LISTENING_SECURELY if tls else LISTENING,
         )
         try:
             self.port = int(self.program.announcement)
-            self.ready = until_answered(self.port, encode("GET", "/health"), self.program)
+            self.ready = until_answered(self.port, encode("GET", "/health"), self.program, tls=tls)
         except BaseException:
             self.program.stop()
             raise
@@ -162,7 +167,7 @@ class CodeInterpreter:
         return self.program.pid
 
     def client(self, context_id=None):
-        return ExecuteClient(self.port, context_id)
+        return ExecuteClient(self.port, context_id, self.tls)
 
     def new_context(self, **wanted):
         """The id of a new context; the server may still be filling its pool."""

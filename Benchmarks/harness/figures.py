@@ -13,6 +13,7 @@ from .arena import (
     WEBSOCKET_RELAYED,
     ZEROMQ,
 )
+from .measurements.access import OPEN, TLS, TOKEN
 from .measurements.contexts import OURS_FORKED
 from .measurements.detached import KEPT, PASSED_ON
 from .measurements.executions import MESSAGE_LENGTH
@@ -246,6 +247,31 @@ def record_size(measured):
     return f"{found:,.0f} bytes", found <= 4 * KIB
 
 
+def token_excess(measured):
+    token, without = (found_access(measured)["request"][name]["server_microseconds"] for name in (TOKEN, OPEN))
+    return f"{token - without:+.1f} µs ({token:.1f} against {without:.1f})", token - without <= 3
+
+
+def tls_excess(measured):
+    tls, plain = (found_access(measured)["execution"][name]["server_microseconds"] for name in (TLS, OPEN))
+    return f"{tls - plain:+.0f} µs ({tls:.0f} against {plain:.0f})", tls - plain <= 25
+
+
+def tls_ratio(kind):
+    def look(measured):
+        tls, plain = (found_access(measured)[kind][name]["rate"] for name in (TLS, OPEN))
+        return f"{tls / plain:.2f} ({tls:,.0f} against {plain:,.0f} MB/s)", tls >= 0.5 * plain
+
+    return look
+
+
+def found_access(measured):
+    found = measured["access"]
+    if "missing" in found:
+        raise NotThere(found["missing"])
+    return found
+
+
 def health_amid_hostility(measured):
     ours, floor = (measured["hostility"][name]["worst"] for name in (OURS, FLOOR))
     return f"{ours / floor:.2f} ({ours:.1f} against {floor:.1f} ms)", ours <= 2 * floor
@@ -298,6 +324,10 @@ LOCAL_AIMS = [
     ("Replay of 256 MiB of lines: at least 0.7 of downloading a file of that size", replay_ratio),
     ("From a time-out of endless code to its error line: at most 20 ms", timeout_delay),
     ("Each of 10,000 records: at most 4 KiB", record_size),
+    ("A token: at most 3 µs of the processor for each request", token_excess),
+    ("TLS: at most 25 µs of it for each `1+1`", tls_excess),
+    ("… a message of 64 MiB has at least 0.5 of the rate", tls_ratio("message")),
+    ("… and a file of 64 MiB, too", tls_ratio("download")),
 ]
 
 JUPYTER_AIMS = [

@@ -2,6 +2,7 @@
 
 from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
+from .measurements.access import OPEN, TLS, TOKEN
 from .measurements.contexts import IMPORTS
 from .measurements.detached import KEPT, PASSED_ON
 from .measurements.endings import AT_ONCE as ENDED_AT_ONCE
@@ -220,6 +221,27 @@ def detached_section(found):
     )
 
 
+def access_section(found):
+    if "missing" in found:
+        return f"## What a token and TLS cost\n\n{NOT_MEASURED}: {found['missing']}"
+    rows = []
+    for name in (OPEN, TOKEN, TLS):
+        row = [name]
+        row.append(f"{found['request'][name]['server_microseconds']:.1f}")
+        if one := found["execution"].get(name):
+            row += [f"{one['server_microseconds']:.0f}", *(f"{one['end'][share] * 1e3:.0f}" for share in ("p50", "p95"))]
+        else:
+            row += [NOT_MEASURED] * 3
+        row += [f"{found[kind][name]['rate']:,.0f}" if name in found[kind] else NOT_MEASURED for kind in ("message", "download")]
+        rows.append(row)
+    titles = ["", "`GET /contexts`: server", "`1+1`: server", "p50", "p95", "message of 64 MiB, MB/s", "file of 64 MiB, MB/s"]
+    return (
+        "## What a token and TLS cost\n\nOn kept connections, in turns, in microseconds: the server's own processor time for each (of `GET /contexts`, 50 are sent at "
+        "once), and how long the client waits. The client is Python's, which encrypts, too.\n\n"
+        + table(titles, rows)
+    )
+
+
 def hostility_section(found):
     rows = [[name, milliseconds(one["worst"]), spread(one["all"]), one["count"]] for name, one in found.items()]
     return (
@@ -311,6 +333,7 @@ SECTIONS = {
     "burst": burst_section,
     "endings": endings_section,
     "detached": detached_section,
+    "access": access_section,
     "hostility": hostility_section,
     "floods": floods_section,
     "others": others_section,

@@ -16,14 +16,14 @@ class HTTPFailed(Exception):
 class HTTPClient:
     """A connection. Requests are bytes; responses are framed and otherwise not parsed."""
 
-    def __init__(self, port, block_length=RECEIVE_SIZE):
-        self.port = port
+    def __init__(self, port, block_length=RECEIVE_SIZE, tls=None):
+        self.port, self.tls = port, tls
         self.view = memoryview(bytearray(block_length))
-        self.socket = connect(port)
+        self.socket = connect(port, tls)
 
     def reconnect(self):
         self.socket.close()
-        self.socket = connect(self.port)
+        self.socket = connect(self.port, self.tls)
 
     def close(self):
         self.socket.close()
@@ -109,8 +109,8 @@ class HTTPClient:
 class ExecuteClient(HTTPClient):
     """Runs code with POST /execute, in its own context or in the default one."""
 
-    def __init__(self, port, context_id=None):
-        super().__init__(port)
+    def __init__(self, port, context_id=None, tls=None):
+        super().__init__(port, tls=tls)
         self.context_id = context_id
         self.sent = 0
 

@@ -6,7 +6,10 @@ TIMEOUT = 120  # Seconds; far above every measurement, so that a hang is an erro
 RECEIVE_SIZE = 1 << 20
 
 
-def connect(port):
+def connect(port, tls=None):
+    """
+    tls: an ssl.SSLContext, for https.
+    """
     connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
     # A Python time-out adds a poll() to every call. SO_RCVTIMEO costs nothing.
     connection.settimeout(None)
@@ -14,7 +17,7 @@ def connect(port):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    return tls.wrap_socket(connection, server_hostname="localhost") if tls else connection
 
 
 class ReceiveBuffer:

@@ -1,5 +1,6 @@
 """The measurements. Each function takes the arena and returns plain data: {contestant: {figure: number}}."""
 
+from .access import access
 from .burst import burst
 from .contexts import contexts
 from .crowd import crowd
@@ -33,6 +34,7 @@ MEASUREMENTS = {
     "burst": burst,
     "endings": endings,
     "detached": detached,
+    "access": access,
     "hostility": hostility,
     "floods": floods,
     "others": others,
