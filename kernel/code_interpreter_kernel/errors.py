@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from code_interpreter_kernel import safe
+from code_interpreter_kernel.memory import Reserve
 from code_interpreter_kernel.tracebacks import Tracebacks, message
 
 
@@ -18,6 +19,9 @@ class ErrorReports(InteractiveShell):
     #: The exception raised while the value of the cell was displayed, and the message that was to contain the value.
     value_error: BaseException | None = None
     _failed_message: Any = None
+
+    #: Memory to report a MemoryError with.
+    reserve = Reserve()
 
     def init_traceback_handlers(self, custom_exceptions: Any) -> None:
         super().init_traceback_handlers(custom_exceptions)
@@ -33,6 +37,8 @@ class ErrorReports(InteractiveShell):
         running_compiled_code: bool = False,
     ) -> None:
         """Reports the current exception. IPython prints groups, and exceptions that it cannot format, to stdout."""
+        if sys.exc_info()[0] is MemoryError:
+            self.reserve.open()
         try:
             kind, error, traceback = self._get_exc_info(exc_tuple)
         except ValueError:

@@ -90,6 +90,7 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         """Called before each cell. The kernel transforms the cell to decide how to run it, and IPython transforms it
         again.
         """
+        self.reserve.close()
         self._will_ask_again, self._transformed = True, None
         self._last_traceback = self.value_error = self._failed_message = None
 
@@ -123,13 +124,19 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
         if self._interrupts.take_early():
             refusal = KeyboardInterrupt()
         if refusal is None:
-            failed = await super().run_code(code_obj, result, async_=async_)
-            if failed and result is not None:
-                _shield(result)
-            return failed
+            try:
+                failed = await super().run_code(code_obj, result, async_=async_)
+            except MemoryError as error:
+                # There was not even enough to call `showtraceback`.
+                self.reserve.open()
+                refusal = error
+            else:
+                if failed and result is not None:
+                    _shield(result)
+                return failed
         if result is not None:
             result.error_in_exec = refusal
-        self.showtraceback((type(refusal), refusal, None), running_compiled_code=True)
+        self.showtraceback((type(refusal), refusal, refusal.__traceback__), running_compiled_code=True)
         return True
 
     def user_expressions(self, expressions: dict[str, str]) -> dict[str, Any]:
