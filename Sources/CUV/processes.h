@@ -61,6 +61,15 @@ static inline bool fileLockLimit(int process, uint64_t *number) {
   return true;
 }
 
+/// prlimit(2): limits the private writable memory (RLIMIT_DATA) of a process; never above its hard limit.
+static inline int limitData(int process, uint64_t soft, uint64_t hard) {
+  struct { uint64_t soft, hard; } limits;
+  if (syscall(SYS_prlimit64, process, RLIMIT_DATA, NULL, &limits) != 0) return -1;
+  if (hard < limits.hard) limits.hard = hard;
+  limits.soft = soft < limits.hard ? soft : limits.hard;
+  return (int)syscall(SYS_prlimit64, process, RLIMIT_DATA, &limits, NULL);
+}
+
 /// A zombie child, which is not reaped; 0 if there is none (waitid(2) with WNOWAIT).
 static inline int endedChild(void) {
   siginfo_t information = {0};

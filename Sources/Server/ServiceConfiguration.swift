@@ -1,4 +1,5 @@
 public import HTTPServer
+public import Jupyter
 public import Loop
 
 /// The options of a service.
@@ -17,6 +18,8 @@ public struct ServiceConfiguration: Sendable {
   let access: AccessPolicy
   /// The certificate and key of a server for `https`; nil for `http`.
   let identity: TLSIdentity?
+  /// What each context may use, if its request does not say.
+  let contextLimits: ResourceLimits
   /// How executions are treated.
   let executions: ExecutionOptions
   /// How connections are treated.
@@ -25,7 +28,8 @@ public struct ServiceConfiguration: Sendable {
   /// Each as its property says.
   public init(
     workspace: String, maximumContexts: Int, maximumBody: Int, grace: Duration,
-    idleTimeout: Duration?, access: AccessPolicy, identity: TLSIdentity?, executions: ExecutionOptions,
+    idleTimeout: Duration?, access: AccessPolicy, identity: TLSIdentity?, contextLimits: ResourceLimits,
+    executions: ExecutionOptions,
     http: HTTPServerOptions
   ) {
     self.workspace = workspace
@@ -35,6 +39,7 @@ public struct ServiceConfiguration: Sendable {
     self.idleTimeout = idleTimeout
     self.access = access
     self.identity = identity
+    self.contextLimits = contextLimits
     self.executions = executions
     self.http = http
   }

@@ -48,6 +48,20 @@ struct KernelOptions: ParsableArguments {
       """)
   var zeromq: ZeroMQImplementation?
 
+  @Option(
+    help: """
+      How many bytes of memory all processes of a context may use together, with --backend local, if its request does not say \
+      (default: any number).
+      """)
+  var contextMemory: Int64?
+
+  @Option(
+    help: """
+      How many processes a context may have, its kernel included, with --backend local, if its request does not say \
+      (default: any number).
+      """)
+  var contextProcesses: Int?
+
   @Option(help: "How many bytes one message of a kernel may have, such as a picture.")
   var maxMessage = KernelLimits().maximumMessage
 
@@ -75,6 +89,9 @@ struct KernelOptions: ParsableArguments {
     guard maxMessage > 0, maxUnreadOutput > 0 else {
       throw ValidationError("--max-message and --max-unread-output should be at least 1.")
     }
+    guard contextMemory ?? 1 > 0, contextProcesses ?? 1 > 0 else {
+      throw ValidationError("--context-memory and --context-processes should be at least 1.")
+    }
     guard (0...Self.mostWarm).contains(warm ?? 0) else {
       throw ValidationError("--warm should be from 0 to \(Self.mostWarm).")
     }
@@ -96,7 +113,8 @@ struct KernelOptions: ParsableArguments {
     if location != nil {
       for (option, isGiven) in [
         ("warm", warm != nil), ("preload", preload != nil), ("no-fork-server", noForkServer),
-        ("zeromq", zeromq != nil),
+        ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
+        ("context-processes", contextProcesses != nil),
       ] where isGiven {
         throw Self.withoutEffect(
           option, "is for kernels that this server runs itself, and --jupyter-url has others run them")
@@ -114,7 +132,8 @@ struct KernelOptions: ParsableArguments {
       // `--warm 0` and an empty `--preload` change nothing for --backend jupyter.
       for (option, isGiven) in [
         ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
-        ("zeromq", zeromq != nil),
+        ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
+        ("context-processes", contextProcesses != nil),
       ] where isGiven {
         throw Self.withoutEffect(option, "is for --backend local, and not for --backend jupyter")
       }
@@ -155,6 +174,9 @@ struct KernelOptions: ParsableArguments {
       return warm > 0 ? WarmPool(provider, size: warm, directory: workspace, logger: logger) : provider
     }
   }
+
+  /// What each context may use, if its request does not say.
+  var contextLimits: ResourceLimits { ResourceLimits(memory: contextMemory, processes: contextProcesses) }
 
   private var limits: KernelLimits {
     var limits = KernelLimits()

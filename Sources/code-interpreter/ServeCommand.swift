@@ -174,7 +174,7 @@ struct ServeCommand: ParsableCommand {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
       grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, access: policy,
-      identity: identity,
+      identity: identity, contextLimits: kernels.contextLimits,
       executions: executionOptions, http: options)
   }
 

@@ -161,6 +161,12 @@ public final class Kernel {
   /// What it and its children use; see `KernelProvider.usage`.
   public func usage() async -> ProcessUsage? { await provider.usage(of: identifier) }
 
+  /// Limits what it and its children may use; see `KernelProvider.limit`.
+  public func limit(to limits: ResourceLimits) async { await provider.limit(identifier, to: limits) }
+
+  /// How its resources are limited; see `KernelProvider.limitMethods`.
+  public var limitMethods: [LimitMethod] { provider.limitMethods(of: identifier) }
+
   /// True if its provider can now start a better kernel; see `KernelProvider.canUpgrade`.
   public func canUpgrade() async throws -> Bool { try await provider.canUpgrade(identifier) }
 

@@ -33,6 +33,12 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// What the kernel and its children use; nil if the provider does not know, or the kernel has ended.
   func usage(of identifier: String) async -> ProcessUsage?
 
+  /// Limits what a kernel and its children may use; for providers with `limitsKernels`. Called before users' code runs.
+  func limit(_ identifier: String, to limits: ResourceLimits) async
+
+  /// How the kernel's resources are limited; empty if they are not.
+  func limitMethods(of identifier: String) -> [LimitMethod]
+
   /// Ends the kernel and all its children, which are gone on return. Sends a shutdown request first, and gives the
   /// kernel time to write its files.
   ///
@@ -58,6 +64,9 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// a limit.
   var overlapsKernels: Bool { get }
 
+  /// True if `limit` can do what it is asked. Kernels of others are not ours to limit.
+  var limitsKernels: Bool { get }
+
   /// True if kernels start in the directory passed to `start`. Gateways use their own.
   var startsInDirectory: Bool { get }
 
@@ -71,6 +80,15 @@ extension KernelProvider {
 
   /// A Jupyter Server does not report it.
   public func usage(of identifier: String) async -> ProcessUsage? { nil }
+
+  /// A Jupyter Server cannot do that.
+  public var limitsKernels: Bool { false }
+
+  /// A Jupyter Server cannot do that.
+  public func limit(_ identifier: String, to limits: ResourceLimits) async {}
+
+  /// A Jupyter Server cannot do that.
+  public func limitMethods(of identifier: String) -> [LimitMethod] { [] }
 
   /// Most providers start all kernels in the same way.
   public func canUpgrade(_ identifier: String) async throws -> Bool { false }

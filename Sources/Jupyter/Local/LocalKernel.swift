@@ -51,6 +51,10 @@ final class LocalKernel {
   private var reaping: Task<Void, Never>?
   private var usageCache: CachedValue<ProcessUsage>?
   private var pace = Pace.running
+  /// Why this process has ended it; nil if it has not.
+  private var excess: String?
+  /// How its resources are limited; empty if they are not.
+  private(set) var limitMethods: [LimitMethod] = []
 
   /// Whether a kernel that does not wait for its client is made to wait.
   private enum Pace {
@@ -220,6 +224,32 @@ final class LocalKernel {
     }
   }
 
+  // MARK: Resources
+
+  /// True until its process has ended.
+  var isAlive: Bool { process.exitStatus == nil }
+
+  /// Limits what it and everything that it starts may use. Called before users' code runs.
+  func limit(to limits: ResourceLimits, by watch: ResourceWatch) async {
+    guard limits.isAny, isAlive else { return }
+    let (kernel, descendants) = (process.identifier, descendants())
+    let isPython = plan.spec.spec.language == "python"
+    let made = try? await Pending {
+      let limited = LimitedProcesses(of: kernel, descendants, limits)
+      return (limited, isPython && limited.limitData(of: kernel))
+    }.valueRegardless()
+    guard let (limited, isLimitedBySystem) = made else { return }
+    limitMethods = isLimitedBySystem ? [.rlimit, .watch] : [.watch]
+    watch.add(self, limited)
+  }
+
+  /// Kills it because it uses more than it may.
+  func end(because excess: String) {
+    guard isAlive, self.excess == nil else { return }
+    self.excess = excess
+    process.signal(.kill)
+  }
+
   /// Kills everything that the kernel has started; false if it has ended itself.
   func endChildren() async -> Bool {
     guard process.exitStatus == nil else { return false }
@@ -291,7 +321,11 @@ final class LocalKernel {
     let clearing = LoopActor.task { await self.clear() }
     let status = await process.exit()
     directory.watcher.wake()
-    if let channel { channel.kernelDied(await explain(status)) }
+    if let channel {
+      var how = excess
+      if how == nil { how = await explain(status) }
+      channel.kernelDied(how ?? status.description)
+    }
     await clearing.value
     await process.close()
   }

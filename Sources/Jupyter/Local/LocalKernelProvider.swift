@@ -14,6 +14,8 @@ public final class LocalKernelProvider: KernelProvider {
   public let startsWithEnvironment = true
   /// See `KernelProvider`.
   public let overlapsKernels = true
+  /// See `KernelProvider`.
+  public let limitsKernels = true
 
   private let python: PythonInstallation
   private let environment: [String: String]
@@ -35,6 +37,7 @@ public final class LocalKernelProvider: KernelProvider {
   private var needPorts: Set<String> = []
   private var kernels: [String: LocalKernel] = [:]
   private var endings: [String: Task<Void, Never>] = [:]
+  private let resourceWatch = ResourceWatch()
   private var memoryKills: Int?
   private var isClosed = false
 
@@ -163,6 +166,14 @@ public final class LocalKernelProvider: KernelProvider {
   /// What the kernel uses.
   public func usage(of identifier: String) async -> ProcessUsage? { await kernels[identifier]?.usage() }
 
+  /// Limits what the kernel and its children may use.
+  public func limit(_ identifier: String, to limits: ResourceLimits) async {
+    await kernels[identifier]?.limit(to: limits, by: resourceWatch)
+  }
+
+  /// How that is done.
+  public func limitMethods(of identifier: String) -> [LimitMethod] { kernels[identifier]?.limitMethods ?? [] }
+
   /// Kills what the kernel has started.
   public func endChildren(_ identifier: String) async -> Bool {
     await kernels[identifier]?.endChildren() ?? false
@@ -197,6 +208,7 @@ public final class LocalKernelProvider: KernelProvider {
     // Kernels in use were shut down before. These are warm, or still starting.
     for kernel in Array(kernels.keys) { LoopActor.task { await self.kill(kernel) } }
     while let kernel = kernels.keys.first ?? endings.keys.first { await kill(kernel) }
+    await resourceWatch.close()
     guard let sharedRuntime = try? await sharedRuntime?.value else { return }
     for launcher in sharedRuntime.launchers { await launcher.close() }
     await sharedRuntime.zeroMQ?.close()

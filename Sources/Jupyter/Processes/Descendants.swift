@@ -54,6 +54,13 @@ extension Descendants {
   /// The start of this process. Older processes are not ours.
   private static let beginning = ProcessEntry(CurrentProcess.identifier)?.start ?? 0
 
+  /// Reads the process table once; the processes of each kernel. Blocks.
+  static func find(_ kernels: [Descendants]) -> [[Int32]] {
+    let processes = self.processes()
+    let children = Dictionary(grouping: processes, by: \.parent)
+    return kernels.map { $0.search(processes, children: children).map(\.identifier) }
+  }
+
   /// Reads the process table once, kills the descendants of several kernels, and waits briefly for their end. Blocks.
   /// - Returns: for each kernel, the processes that were found.
   private static func killFound(_ kernels: [Descendants]) -> [[Int32]] {

@@ -34,6 +34,12 @@ struct ProcessEntry: Sendable {
     hasEnded = fields[0].elementsEqual("Z".utf8) || fields[0].elementsEqual("X".utf8)
   }
 
+  /// One of the numbers of a line, from 0; nil if there are fewer, or it is none.
+  static func number(at index: Int, in line: [UInt8]) -> Int64? {
+    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: index + 1)
+    return fields.count > index ? number(fields[index]) : nil
+  }
+
   private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
     Int64(String(decoding: digits, as: UTF8.self))
   }

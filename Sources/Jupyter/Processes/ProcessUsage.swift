@@ -8,6 +8,11 @@ public struct ProcessUsage: Sendable, Equatable {
   /// that the sum over all contexts is what the system needs for them.
   public let memory: Int64
 
+  init(processes: Int, memory: Int64) {
+    self.processes = processes
+    self.memory = memory
+  }
+
   /// Reads the memory of these processes. Blocks.
   init(of processes: [Int32]) {
     let memory = processes.compactMap(Self.residentMemory)
@@ -23,7 +28,21 @@ public struct ProcessUsage: Sendable, Equatable {
     {
       return kibibytes * 1024
     }
-    guard let status = SmallFile.readProcFile("/proc/\(process)/status") else { return nil }
-    return (ProcessEntry.number(behind: "VmRSS:", in: status) ?? 0) * 1024
+    return wholeResidentMemory(of: process)
+  }
+
+  /// All resident memory of a process, also what it shares; nil if there is no such process.
+  static func wholeResidentMemory(of process: Int32) -> Int64? {
+    guard let numbers = SmallFile.readProcFile("/proc/\(process)/statm"),
+      let pages = ProcessEntry.number(at: 1, in: numbers)
+    else { return nil }
+    return pages * CurrentProcess.pageSize
+  }
+
+  /// The private writable memory of a process, whether or not it is resident: what `RLIMIT_DATA` limits.
+  static func data(of process: Int32) -> Int64? {
+    SmallFile.readProcFile("/proc/\(process)/status").flatMap { status in
+      ProcessEntry.number(behind: "VmData:", in: status).map { (kibibytes: Int64) in kibibytes * 1024 }
+    }
   }
 }

@@ -6,6 +6,9 @@ public enum CurrentProcess {
   /// Its process identifier (getpid(2)).
   public static var identifier: Int32 { getpid() }
 
+  /// The size of a page of memory, in bytes.
+  public static let pageSize = Int64(sysconf(CInt(_SC_PAGESIZE)))
+
   /// The number of processors that it may use; at least 1.
   public static var processorCount: Int { max(1, Int(uv_available_parallelism())) }
 }
@@ -49,5 +52,13 @@ public enum ProcessLimits {
   /// - Returns: false where the system denies it.
   public static func setFileLocks(of process: Int32, to number: UInt64) -> Bool {
     limitFileLocks(process, number) == 0
+  }
+
+  /// Limits the private writable memory (`RLIMIT_DATA`) of a process, and of each that it starts from now on. Without rights it can raise the
+  /// soft limit up to the hard one.
+  ///
+  /// - Returns: false where the system denies it.
+  public static func setData(of process: Int32, soft: Int64, hard: Int64) -> Bool {
+    limitData(process, UInt64(max(soft, 0)), UInt64(max(hard, 0))) == 0
   }
 }

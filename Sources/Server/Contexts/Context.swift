@@ -32,6 +32,8 @@ final class Context {
       touch()
     }
   }
+  /// What its kernels may use.
+  nonisolated let limits: ResourceLimits
   /// When it was created.
   nonisolated let created = WallClock.now()
   /// When a client last used it, or an execution ended in it.
@@ -61,8 +63,9 @@ final class Context {
   /// Starts no kernel yet.
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
-    isDirectoryRequested: Bool, environment: [String: String] = [:], isDefault: Bool,
-    provider: any KernelProvider, logger: Logger
+    isDirectoryRequested: Bool, environment: [String: String] = [:],
+    limits: ResourceLimits = ResourceLimits(),
+    isDefault: Bool, provider: any KernelProvider, logger: Logger
   ) {
     self.identifier = identifier
     self.language = language
@@ -70,6 +73,7 @@ final class Context {
     self.directory = directory
     self.isDirectoryRequested = isDirectoryRequested
     self.environment = environment
+    self.limits = limits
     self.isDefault = isDefault
     self.provider = provider
     var logger = logger
@@ -88,6 +92,9 @@ final class Context {
 
   /// What its kernel and all that it has started use; nil if that is not known.
   func usage() async -> ProcessUsage? { isReady ? await latest?.usage() : nil }
+
+  /// How the limits of its kernel are enforced; empty without limits.
+  var limitMethods: [LimitMethod] { isReady ? latest?.limitMethods ?? [] : [] }
 
   /// Its state as clients see it.
   var state: String {
@@ -216,6 +223,7 @@ final class Context {
       spec, on: provider, in: directory, environment: environment, logger: logger)
     do {
       if let deletion = lifecycle.deletion { throw deletion }
+      if limits.isAny { await kernel.limit(to: limits) }
       if !provider.startsInDirectory { try await enterDirectory(kernel) }
       if !provider.startsWithEnvironment, !environment.isEmpty { try await setEnvironment(in: kernel) }
       return kernel

@@ -24,6 +24,7 @@ final class ContextStore {
   private let provider: any KernelProvider
   private let workspace: String
   private let limit: Int
+  private let limits: ResourceLimits
   private let logger: Logger
   private var contexts: OrderedDictionary<String, Context> = [:]
   /// Identifiers of default contexts by the name of their kernel.
@@ -36,10 +37,15 @@ final class ContextStore {
   /// - Parameters:
   ///   - workspace: the directory of contexts that name none.
   ///   - limit: how many contexts there may be at once.
-  init(provider: any KernelProvider, workspace: String, limit: Int, logger: Logger) {
+  ///   - limits: what each of them may use, if its request does not say.
+  init(
+    provider: any KernelProvider, workspace: String, limit: Int, limits: ResourceLimits = ResourceLimits(),
+    logger: Logger
+  ) {
     self.provider = provider
     self.workspace = workspace
     self.limit = limit
+    self.limits = limits
     self.logger = logger
   }
 
@@ -98,12 +104,19 @@ final class ContextStore {
 
   /// Creates a context. Its kernel takes code on return.
   ///
-  /// - Throws: `HTTPErrorResponse` 400, 429, 503.
+  /// - Parameter limits: those that differ from the store's.
+  /// - Throws: `HTTPErrorResponse` 400, 429, 501, 503.
   func create(
-    language: Bytes?, directory: String?, environment: [String: String] = [:]
+    language: Bytes?, directory: String?, environment: [String: String] = [:],
+    limits: ResourceLimits = ResourceLimits()
   ) async throws -> Context {
+    if limits.isAny, !provider.limitsKernels {
+      throw HTTPErrorResponse(
+        501, "`memory_limit` and `process_limit` need kernels that this server runs itself (--backend local)")
+    }
     let (name, spec) = try await resolve(language)
-    let context = make(name, spec, directory: directory, environment: environment, isDefault: false)
+    let context = make(
+      name, spec, directory: directory, environment: environment, limits: limits, isDefault: false)
     try begin(context)
     contexts[context.identifier] = context
     do {
@@ -199,12 +212,14 @@ final class ContextStore {
 
   private func make(
     _ language: String, _ spec: KernelSpec, directory: String?, environment: [String: String] = [:],
-    isDefault: Bool
+    limits asked: ResourceLimits = ResourceLimits(), isDefault: Bool
   ) -> Context {
     Context(
       language: language, spec: spec, directory: directory ?? workspace,
-      isDirectoryRequested: directory != nil, environment: environment, isDefault: isDefault,
-      provider: provider, logger: logger)
+      isDirectoryRequested: directory != nil, environment: environment,
+      limits: ResourceLimits(
+        memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes),
+      isDefault: isDefault, provider: provider, logger: logger)
   }
 
   private func add(default context: Context) {

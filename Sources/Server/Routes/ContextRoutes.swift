@@ -20,14 +20,19 @@ struct ContextRoutes {
   let bodyLimit: Int
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
-    let (language, asked, environment) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
-      (try $0.text("language"), try $0.text("cwd"), try $0.environment("env_vars"))
+    let (language, asked, environment, limits) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
+      (
+        try $0.text("language"), try $0.text("cwd"), try $0.environment("env_vars"),
+        ResourceLimits(
+          memory: try $0.positiveInteger("memory_limit").map(Int64.init),
+          processes: try $0.positiveInteger("process_limit"))
+      )
     }
     let directory = try await self.directory(asked)
     try executions.admit()
     let context = try await contexts.create(
       language: language, directory: directory,
-      environment: Dictionary(uniqueKeysWithValues: environment.map { ($0.name, $0.value) }))
+      environment: Dictionary(uniqueKeysWithValues: environment.map { ($0.name, $0.value) }), limits: limits)
     // The client would not know its identifier, and it would count against the limit.
     if writer.isClientDisconnected { try await contexts.delete(Bytes(context.identifier)) }
     var json = JSONWriter()
@@ -63,6 +68,12 @@ struct ContextRoutes {
       json.value(usage?.memory)
       json.key("processes")
       json.value(usage?.processes)
+      json.key("memory_limit")
+      json.value(context.limits.memory)
+      json.key("process_limit")
+      json.value(context.limits.processes)
+      json.key("limited_by")
+      json.array { json in for method in context.limitMethods { json.value(method.rawValue) } }
     }
     try await reply(json.takeAll(), with: writer)
   }

@@ -50,6 +50,8 @@ public final class WarmPool: KernelProvider {
   /// See `KernelProvider`.
   public var sharesFileSystem: Bool { provider.sharesFileSystem }
   /// See `KernelProvider`.
+  public var limitsKernels: Bool { provider.limitsKernels }
+  /// See `KernelProvider`.
   public var startsInDirectory: Bool { provider.startsInDirectory }
   /// See `KernelProvider`.
   public var startsWithEnvironment: Bool { provider.startsWithEnvironment }
@@ -84,6 +86,14 @@ public final class WarmPool: KernelProvider {
 
   /// See `KernelProvider`.
   public func usage(of identifier: String) async -> ProcessUsage? { await provider.usage(of: identifier) }
+
+  /// Limits what the kernel may use.
+  public func limit(_ identifier: String, to limits: ResourceLimits) async {
+    await provider.limit(identifier, to: limits)
+  }
+
+  /// How that is done.
+  public func limitMethods(of identifier: String) -> [LimitMethod] { provider.limitMethods(of: identifier) }
 
   /// See `KernelProvider`.
   public func endChildren(_ identifier: String) async -> Bool { await provider.endChildren(identifier) }

@@ -1,0 +1,93 @@
+import Loop
+
+/// The processes of one kernel, and what they may use.
+struct LimitedProcesses: Sendable {
+  let descendants: Descendants
+  let limits: ResourceLimits
+
+  /// How much memory the kernel's process may still take from now on; nil where that is not limited, or the system does not say.
+  private let room: Int64?
+  /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
+  private let shared: Int64
+  private var count: Count?
+
+  /// Reads what the kernel's process uses now, before users' code runs. Blocks.
+  init(of process: Int32, _ descendants: Descendants, _ limits: ResourceLimits) {
+    self.descendants = descendants
+    self.limits = limits
+    let memory = SharedMemory(of: process)
+    shared = (memory?.shared ?? 0) / 2
+    room = limits.memory.flatMap { limit in memory.map { max(limit - $0.own, 0) } }
+  }
+
+  /// What is left to Python when its code has used up its memory, in bytes: it has to report that, and to run the code that gives
+  /// memory back. It raises its soft limit up to the hard one then.
+  private static let reserve: Int64 = 32 << 20
+
+  /// Has the system refuse memory beyond the limit. Blocks.
+  ///
+  /// - Returns: false where it does not.
+  func limitData(of process: Int32) -> Bool {
+    guard let room, let data = ProcessUsage.data(of: process) else { return false }
+    let soft = data + room - min(Self.reserve, room / 4)
+    return ProcessLimits.setData(of: process, soft: soft, hard: data + room)
+  }
+
+  /// Looks at all of them with one search of the process table. Blocks.
+  ///
+  /// - Returns: for each, why it must end, or nil.
+  static func look(at kernels: inout [LimitedProcesses]) -> [String?] {
+    let found = Descendants.find(kernels.map(\.descendants))
+    return kernels.indices.map { kernels[$0].look(at: found[$0]) }
+  }
+
+  private mutating func look(at processes: [Int32]) -> String? {
+    if let excess = limits.excess(ofProcesses: processes.count) { return excess }
+    guard let limit = limits.memory else { return nil }
+    // All resident pages are more than the processes' part of them, which takes the system a hundred times as long to count.
+    let resident = processes.reduce(0) { $0 + (ProcessUsage.wholeResidentMemory(of: $1) ?? 0) }
+    guard resident > limit, needsCount(resident, limit) else { return nil }
+    let usage = ProcessUsage(of: processes)
+    let own = ProcessUsage(processes: usage.processes, memory: usage.memory - shared)
+    count = Count(memory: own.memory, resident: resident)
+    return limits.excess(of: own)
+  }
+
+  /// False while the processes have not grown by half of what was left at the last count. What they had shared then may have become their
+  /// own meanwhile, so some looks later it is counted again.
+  private mutating func needsCount(_ resident: Int64, _ limit: Int64) -> Bool {
+    guard var last = count, last.age < Self.longestAge, resident - last.resident < (limit - last.memory) / 2
+    else {
+      return true
+    }
+    last.age += 1
+    count = last
+    return false
+  }
+
+  private static let longestAge = 10
+
+  /// What was found when the processes' part of their pages was last counted, in bytes.
+  private struct Count {
+    let memory: Int64
+    let resident: Int64
+    /// The number of looks since then.
+    var age = 0
+  }
+}
+
+/// The resident memory of a process by whether others have it, too (`smaps_rollup`, proc_pid_smaps(5)).
+private struct SharedMemory {
+  let own: Int64
+  let shared: Int64
+
+  init?(of process: Int32) {
+    guard let rollup = SmallFile.readProcFile("/proc/\(process)/smaps_rollup"),
+      let all: Int64 = ProcessEntry.number(behind: "Rss:", in: rollup),
+      let clean: Int64 = ProcessEntry.number(behind: "Private_Clean:", in: rollup),
+      let dirty: Int64 = ProcessEntry.number(behind: "Private_Dirty:", in: rollup)
+    else { return nil }
+    own = (clean + dirty) * 1024
+    shared = (all - clean - dirty) * 1024
+  }
+}

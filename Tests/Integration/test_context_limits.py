@@ -1,0 +1,154 @@
+"""What a context may use: memory and processes."""
+
+import subprocess
+
+import pytest
+
+from support.client import check_error
+from support.server import BINARY, KERNEL_ENVIRONMENT
+from support.waiting import HANG, wait_until
+
+pytestmark = pytest.mark.backends("local")
+
+MIB = 1 << 20
+LIMIT = 256 * MIB
+
+#: Memory that is asked for at once, in pieces, and in objects of a few bytes.
+TOO_MUCH = {
+    "at once": "kept = bytearray(1 << 30)",
+    "numpy": "import numpy; kept = numpy.ones(10**9)",
+    "pieces": "kept = []\nwhile True: kept.append(bytearray(1 << 20))",
+    "objects": "kept = []\nwhile True: kept.append(object())",
+    "texts": "kept = {}\nfor i in range(10**9): kept[i] = str(i)",
+    "doubled": "kept = 'x'\nwhile True: kept += kept",
+    "output": "print('x' * (1 << 30))",
+}
+
+
+@pytest.fixture
+def limited(server):
+    """Makes contexts with limits, and runs code in them."""
+
+    def make(**limits):
+        identifier = server.client.create_context(**limits)["id"]
+        return lambda code, **fields: server.client.execute(code, context_id=identifier, **fields)
+
+    return make
+
+
+def state(client, identifier):
+    return client.get(f"/contexts/{identifier}").expect(200).json
+
+
+@pytest.mark.parametrize("code", TOO_MUCH.values(), ids=TOO_MUCH)
+def test_python_raises_memory_error_and_lives(limited, code):
+    run = limited(memory_limit=LIMIT)
+    run("before = 6 * 7").succeeded()
+    for _ in range(2):
+        assert run(code).error["name"] == "MemoryError"
+        assert run("before").succeeded().text == "42"
+        assert run("print('still here'); 1 / 0").error["name"] == "ZeroDivisionError"
+    run("kept = None").succeeded()
+    assert run("len(bytearray(100 << 20))").succeeded().text == str(100 * MIB)
+
+
+def test_ordinary_work_fits_into_little_memory(limited):
+    """What all kernels share, such as loaded modules, is not charged to a context."""
+    run = limited(memory_limit=96 * MIB)
+    run("import numpy, pandas, matplotlib.pyplot as plt").succeeded()
+    run("plt.plot([1, 2]); pandas.DataFrame({'a': range(100_000)}).describe()").succeeded()
+    assert run("import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True).stdout").succeeded().text
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["held = bytearray(100 << 20)\nfor i in range(0, len(held), 4096): held[i] = 1\n"
+     "for _ in range(4):\n    if os.fork() == 0:\n        for i in range(0, len(held), 4096): held[i] = 2\n        time.sleep(60)\ntime.sleep(60)",
+     "program = 'x = b\"x\" * (120 << 20); import time; time.sleep(60)'\n"
+     "all = [subprocess.Popen([sys.executable, '-c', program], start_new_session=True) for _ in range(4)]\ntime.sleep(60)"],
+    ids=["forks", "programs"],
+)  # fmt: skip
+def test_many_processes_together_end_the_kernel(server, limited, code):
+    run = limited(memory_limit=LIMIT)
+    error = run(f"import os, subprocess, sys, time\n{code}").error
+    assert (error["name"], error["value"]) == ("KernelDied", "over the memory limit of 256 MiB")
+    execution = run("1 + 1")
+    assert execution.lines[0].type == "context_restarted" and "over the memory limit" in execution.lines[0].value["reason"]
+    assert run(TOO_MUCH["at once"]).error["name"] == "MemoryError"
+
+
+def test_a_limit_that_code_has_raised_is_watched(limited):
+    run = limited(memory_limit=LIMIT)
+    code = """import resource, time
+for limit in (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_DATA)[1]):
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        break
+    except ValueError:  # Only root may go beyond the hard limit.
+        pass
+kept = b"x" * (500 << 20)
+time.sleep(60)"""
+    error = run(code).error
+    assert (error["name"], error["value"]) in (("KernelDied", "over the memory limit of 256 MiB"), ("MemoryError", "")), error
+
+
+def test_too_many_processes_end_the_kernel_and_harm_no_other(server, limited):
+    run = limited(process_limit=20)
+    other = limited()
+    other("x = 1").succeeded()
+    error = run("import os, time\nfor _ in range(9): os.fork()\ntime.sleep(60)").error
+    assert (error["name"], error["value"]) == ("KernelDied", "over the process limit of 20")
+    assert other("x").succeeded().text == "1"
+    assert run("1 + 1").succeeded().text == "2"
+    assert run("import subprocess; subprocess.run(['true']).returncode").succeeded().text == "0"
+    wait_until(lambda: len(server.leftovers()) < 20, "nothing of the bomb is left")
+
+
+def test_kernels_of_other_languages_are_ended(server, limited):
+    context = server.client.create_context(language="bash", memory_limit=LIMIT)
+    assert state(server.client, context["id"])["limited_by"] == ["watch"]
+    execution = server.client.execute("python3 -c 'x = b\"x\" * (500 << 20); import time; time.sleep(60)'", context_id=context["id"])
+    assert (execution.error["name"], execution.error["value"]) == ("KernelDied", "over the memory limit of 256 MiB")
+
+
+def test_the_limits_of_a_context_are_shown_and_kept(server):
+    client = server.client
+    plain = state(client, client.create_context()["id"])
+    assert (plain["memory_limit"], plain["process_limit"], plain["limited_by"]) == (None, None, [])
+    identifier = client.create_context(memory_limit=LIMIT, process_limit=30)["id"]
+    for _ in range(2):
+        shown = state(client, identifier)
+        assert (shown["memory_limit"], shown["process_limit"], shown["limited_by"]) == (LIMIT, 30, ["rlimit", "watch"])
+        client.restart_context(identifier).expect(200)
+    assert client.execute(TOO_MUCH["at once"], context_id=identifier).error["name"] == "MemoryError"
+
+
+def test_the_server_has_limits_for_contexts_that_name_none(start_server):
+    client = start_server("--context-memory", str(LIMIT), "--context-processes", "20").client
+    assert client.execute(TOO_MUCH["at once"]).error["name"] == "MemoryError"
+    named = client.create_context(memory_limit=2 * LIMIT)["id"]
+    shown = state(client, named)
+    assert (shown["memory_limit"], shown["process_limit"]) == (2 * LIMIT, 20)
+    assert client.execute("len(bytearray(300 << 20))", context_id=named).succeeded().text == str(300 * MIB)
+
+
+@pytest.mark.parametrize("field", ["memory_limit", "process_limit"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, [], 1 << 70])
+def test_limits_are_whole_numbers(client, field, value):
+    check_error(client.post("/contexts", {field: value}), 422, field)
+
+
+@pytest.mark.backends("jupyter")
+def test_kernels_of_a_jupyter_server_have_no_limits(client):
+    for field in ("memory_limit", "process_limit"):
+        check_error(client.post("/contexts", {field: LIMIT}), 501, field, "--backend local")
+    shown = state(client, client.create_context(memory_limit=None)["id"])
+    assert (shown["memory_limit"], shown["limited_by"]) == (None, [])
+
+
+def test_limits_that_would_have_no_effect_are_refused(tmp_path):
+    for option in ("--context-memory", "--context-processes"):
+        command = [BINARY, "serve", "--port", "0", "--workspace", tmp_path, "--python-environment", KERNEL_ENVIRONMENT, option]
+        for others in ([LIMIT, "--backend", "jupyter"], [LIMIT, "--jupyter-url", "http://127.0.0.1:1"], [0]):
+            done = subprocess.run([*command, *map(str, others)], capture_output=True, text=True, timeout=HANG)
+            assert done.returncode != 0 and option in done.stderr, done
