@@ -40,8 +40,7 @@ package final class TestAuthority {
   /// Puts a certificate and a key of another authority in the place of `files`.
   package func replaceFiles(by other: TestAuthority) throws {
     let files = try other.files()
-    try #require(
-      system("cp \(files.certificate) \(path)/server.pem && cp \(files.key) \(path)/server.key") == 0)
+    try shell("cp \(files.certificate) server.pem && cp \(files.key) server.key")
   }
 
   /// Makes the certificate of `files` unusable.
@@ -65,7 +64,16 @@ package final class TestAuthority {
     fclose(file)
   }
 
-  private func run(_ command: String) throws {
-    try #require(system("cd \(path) && openssl \(command) 2>log") == 0)
+  private func run(_ command: String) throws { try shell("openssl \(command) 2>log") }
+
+  /// Runs a command in the directory.
+  ///
+  /// What it prints tells whether it has succeeded, and not its exit status: a `Subreaper` of another test may reap it first.
+  private func shell(_ command: String) throws {
+    let output = try #require(popen("cd \(path) && \(command) && echo done", "r"))
+    var line = [CChar](repeating: 0, count: 16)
+    let isDone = fgets(&line, CInt(line.count), output) != nil
+    pclose(output)
+    try #require(isDone, "\(command)")
   }
 }
