@@ -162,7 +162,9 @@ public final class Kernel {
   public func usage() async -> ProcessUsage? { await provider.usage(of: identifier) }
 
   /// Limits what it and its children may use; see `KernelProvider.limit`.
-  public func limit(to limits: ResourceLimits) async { await provider.limit(identifier, to: limits) }
+  public func limit(to limits: ResourceLimits) async throws {
+    try await provider.limit(identifier, to: limits)
+  }
 
   /// How its resources are limited; see `KernelProvider.limitMethods`.
   public var limitMethods: [LimitMethod] { provider.limitMethods(of: identifier) }

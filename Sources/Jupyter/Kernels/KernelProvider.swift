@@ -34,7 +34,9 @@ public protocol KernelProvider: AnyObject, Sendable {
   func usage(of identifier: String) async -> ProcessUsage?
 
   /// Limits what a kernel and its children may use; for providers with `limitsKernels`. Called before users' code runs.
-  func limit(_ identifier: String, to limits: ResourceLimits) async
+  ///
+  /// - Throws: `KernelProviderError.limitTooLow`.
+  func limit(_ identifier: String, to limits: ResourceLimits) async throws
 
   /// How the kernel's resources are limited; empty if they are not.
   func limitMethods(of identifier: String) -> [LimitMethod]
@@ -85,7 +87,7 @@ extension KernelProvider {
   public var limitsKernels: Bool { false }
 
   /// A Jupyter Server cannot do that.
-  public func limit(_ identifier: String, to limits: ResourceLimits) async {}
+  public func limit(_ identifier: String, to limits: ResourceLimits) async throws {}
 
   /// A Jupyter Server cannot do that.
   public func limitMethods(of identifier: String) -> [LimitMethod] { [] }
@@ -116,6 +118,8 @@ public enum KernelProviderError: Error, CustomStringConvertible {
   case kernelDidNotStart(String)
   /// The working directory does not exist.
   case noDirectory(String)
+  /// The kernel needs more than it may use.
+  case limitTooLow(String)
 
   /// The error in words.
   public var description: String {
@@ -124,6 +128,7 @@ public enum KernelProviderError: Error, CustomStringConvertible {
     case .refused(let reason): reason
     case .kernelIsGone: "the kernel is gone"
     case .kernelDidNotStart(let reason): "the kernel did not start: \(reason)"
+    case .limitTooLow(let reason): reason
     case .noDirectory(let path): "Working directory \(path) does not exist"
     }
   }

@@ -230,7 +230,9 @@ final class LocalKernel {
   var isAlive: Bool { process.exitStatus == nil }
 
   /// Limits what it and everything that it starts may use. Called before users' code runs.
-  func limit(to limits: ResourceLimits, by watch: ResourceWatch) async {
+  ///
+  /// - Throws: `KernelProviderError.limitTooLow`: the kernel would be ended at once, and so would the next one.
+  func limit(to limits: ResourceLimits, by watch: ResourceWatch) async throws {
     guard limits.isAny, isAlive else { return }
     let (kernel, descendants) = (process.identifier, descendants())
     let isPython = plan.spec.spec.language == "python"
@@ -239,6 +241,10 @@ final class LocalKernel {
       return (limited, isPython && limited.limitData(of: kernel))
     }.valueRegardless()
     guard let (limited, isLimitedBySystem) = made else { return }
+    if let limit = limits.memory, let own = limited.own, own > limit {
+      throw KernelProviderError.limitTooLow(
+        "the kernel takes \(own) bytes of memory by itself, and may take \(limit)")
+    }
     limitMethods = isLimitedBySystem ? [.rlimit, .watch] : [.watch]
     watch.add(self, limited)
   }

@@ -167,8 +167,8 @@ public final class LocalKernelProvider: KernelProvider {
   public func usage(of identifier: String) async -> ProcessUsage? { await kernels[identifier]?.usage() }
 
   /// Limits what the kernel and its children may use.
-  public func limit(_ identifier: String, to limits: ResourceLimits) async {
-    await kernels[identifier]?.limit(to: limits, by: resourceWatch)
+  public func limit(_ identifier: String, to limits: ResourceLimits) async throws {
+    try await kernels[identifier]?.limit(to: limits, by: resourceWatch)
   }
 
   /// How that is done.

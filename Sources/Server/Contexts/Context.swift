@@ -223,7 +223,7 @@ final class Context {
       spec, on: provider, in: directory, environment: environment, logger: logger)
     do {
       if let deletion = lifecycle.deletion { throw deletion }
-      if limits.isAny { await kernel.limit(to: limits) }
+      if limits.isAny { try await kernel.limit(to: limits) }
       if !provider.startsInDirectory { try await enterDirectory(kernel) }
       if !provider.startsWithEnvironment, !environment.isEmpty { try await setEnvironment(in: kernel) }
       return kernel

@@ -200,6 +200,8 @@ final class ContextStore {
   static func failure(for error: any Error) -> any Error {
     switch error {
     case KernelProviderError.noDirectory: HTTPErrorResponse(400, "\(error)")
+    case KernelProviderError.limitTooLow(let reason):
+      HTTPErrorResponse(422, "`memory_limit` is too low: \(reason)")
     case let error as KernelProviderError:
       HTTPErrorResponse.unavailable("Kernels are not available: \(error)")
     case let end as KernelEnd:

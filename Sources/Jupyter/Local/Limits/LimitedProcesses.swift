@@ -5,6 +5,8 @@ struct LimitedProcesses: Sendable {
   let descendants: Descendants
   let limits: ResourceLimits
 
+  /// The memory of the kernel's process before it ran any code, in bytes; nil where the system does not say.
+  let own: Int64?
   /// How much memory the kernel's process may still take from now on; nil where that is not limited, or the system does not say.
   private let room: Int64?
   /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
@@ -16,6 +18,7 @@ struct LimitedProcesses: Sendable {
     self.descendants = descendants
     self.limits = limits
     let memory = SharedMemory(of: process)
+    own = memory?.own
     shared = (memory?.shared ?? 0) / 2
     room = limits.memory.flatMap { limit in memory.map { max(limit - $0.own, 0) } }
   }
@@ -29,8 +32,9 @@ struct LimitedProcesses: Sendable {
   /// - Returns: false where it does not.
   func limitData(of process: Int32) -> Bool {
     guard let room, let data = ProcessUsage.data(of: process) else { return false }
-    let soft = data + room - min(Self.reserve, room / 4)
-    return ProcessLimits.setData(of: process, soft: soft, hard: data + room)
+    let (hard, isBeyondAll) = data.addingReportingOverflow(room)
+    if isBeyondAll { return false }
+    return ProcessLimits.setData(of: process, soft: hard - min(Self.reserve, room / 4), hard: hard)
   }
 
   /// Looks at all of them with one search of the process table. Blocks.
