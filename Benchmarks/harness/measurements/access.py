@@ -3,19 +3,18 @@
 import secrets
 import ssl
 from functools import partial
-from random import Random, randbytes
+from random import randbytes
 from time import perf_counter_ns
 
 from support.certificates import Authority
 
-from ..arena import OURS
+from ..arena import OURS, Lane
 from ..clients.http import encode
 from ..clients.sockets import RECEIVE_SIZE
 from ..contestants import CodeInterpreter, knows_option
 from ..processes import processor_time
-from .executions import MAKE_PICTURE, MESSAGE_LENGTH, SHOW_PICTURE
+from .executions import MESSAGE_LENGTH, messages, rounds
 from .latency import BLOCK, CODE, Turns
-from .recording import middle
 
 OPEN = "http"
 TOKEN = "http, with a token"
@@ -33,7 +32,7 @@ def access(arena):
         for server in servers.values():
             server.family.settle()
         fields = {OPEN: [], TOKEN: [("Authorization", f"Bearer {token}")], TLS: []}
-        clients = {name: server.client() for name, server in servers.items() if name != TOKEN}
+        lanes = [Lane(name, lambda _, name=name: servers[name].client(), servers[name]) for name in (OPEN, TLS)]
         return {
             "request": processor_times(
                 servers, {name: (partial(pipelined, server.client()), PIPELINED * encode("GET", "/contexts", None, fields[name]))
@@ -41,11 +40,11 @@ def access(arena):
                 arena.count(full=20, quick=1), each=PIPELINED,
             ),
             "execution": processor_times(
-                servers, {name: (client.execute, client.prepare(CODE)) for name, client in clients.items()},
+                servers, {lane.name: (lane.client().execute, lane.client().prepare(CODE)) for lane in lanes},
                 arena.count(full=60, quick=2),
             ),
-            "message": messages(clients, arena.count(full=15, quick=1)),
-            "download": downloads(servers, clients, arena.count(full=15, quick=1)),
+            "message": messages(lanes, arena.count(full=15, quick=1)),
+            "download": downloads(lanes, arena.count(full=15, quick=1)),
         }
     finally:
         for server in servers.values():
@@ -96,35 +95,8 @@ def processor_times(servers, calls, rounds, each=1):
             for name, turn in turns.items()}  # fmt: skip
 
 
-def messages(clients, count):
-    """MB/s of one message of 64 MiB."""
-
-    def once(client):
-        sizes = []
-        _, nanoseconds = client.collect(SHOW_PICTURE, lambda piece: sizes.append(len(piece)))
-        assert sum(sizes) >= MESSAGE_LENGTH, f"{sum(sizes)} bytes arrived"
-        return MESSAGE_LENGTH / nanoseconds * 1e3
-
-    for client in clients.values():
-        client.collect(MAKE_PICTURE, len)
-    return rates({name: partial(once, client) for name, client in clients.items()}, count)
-
-
-def downloads(servers, clients, count):
+def downloads(lanes, count):
     """MB/s of a file of 64 MiB."""
-
-    def once(client):
-        return MESSAGE_LENGTH / client.download("/files/file.bin", MESSAGE_LENGTH) / 1e6
-
-    for name in clients:
-        (servers[name].workspace / "file.bin").write_bytes(randbytes(1 << 20) * (MESSAGE_LENGTH >> 20))
-    return rates({name: partial(once, client) for name, client in clients.items()}, count)
-
-
-def rates(calls, count):
-    found = {name: [] for name in calls}
-    order = Random(count)
-    for _ in range(count):
-        for name in order.sample(list(calls), len(calls)):
-            found[name].append(calls[name]())
-    return {name: {"rate": middle(all), "rates": all} for name, all in found.items()}
+    for lane in lanes:
+        (lane.server.workspace / "file.bin").write_bytes(randbytes(1 << 20) * (MESSAGE_LENGTH >> 20))
+    return rounds(lanes, lambda lane: MESSAGE_LENGTH / lane.client().download("/files/file.bin", MESSAGE_LENGTH) / 1e6, count)

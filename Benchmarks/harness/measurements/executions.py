@@ -65,10 +65,14 @@ def display_once(lane):
 
 def message(arena):
     """MB/s of one message of 64 MiB, from the request to the end of the execution."""
-    for lane in arena.lanes:
-        lane.client().collect(MAKE_PICTURE, len)
     # One lane's rates differ by a fifth between rounds.
-    return rounds(arena.lanes, message_once, arena.count(full=15, quick=1))
+    return messages(arena.lanes, arena.count(full=15, quick=1))
+
+
+def messages(lanes, count):
+    for lane in lanes:
+        lane.client().collect(MAKE_PICTURE, len)
+    return rounds(lanes, message_once, count)
 
 
 def message_once(lane):
