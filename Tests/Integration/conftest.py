@@ -80,11 +80,22 @@ def servers_in_use():
 
 
 @pytest.fixture
-def server(shared_server, servers_in_use):
+def use(servers_in_use):
+    """Gives a test a server that others use, too: of its log, a report has what is new."""
+
+    def use(kept):
+        server = kept.get()
+        server.log_at_start_of_test = len(server.log_lines)
+        servers_in_use.append(server)
+        return server
+
+    return use
+
+
+@pytest.fixture
+def server(shared_server, use):
     """The shared server, in its initial state: running, with only the default contexts and an empty workspace."""
-    server = shared_server.get()
-    server.log_at_start_of_test = len(server.log_lines)
-    servers_in_use.append(server)
+    server = use(shared_server)
     yield server
     assert server.process.poll() is None, f"the server died:\n{server.log[-6000:]}"
     end_contexts(server)

@@ -12,19 +12,12 @@ from support.documents import follow
 from support.kept import Kept
 from support.raw import RawConnection, exchange
 from support.server import BINARY, KERNEL_ENVIRONMENT, Server
+from support.tokens import TOKEN, token_file
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("any")
 
-TOKEN = "k3y-for+the/tests=" + 14 * "0"
 VARIABLE = "CODE_INTERPRETER_TOKEN"
-
-
-def token_file(directory, content=TOKEN + "\n", mode=0o600):
-    path = directory / "token"
-    path.write_text(content)
-    path.chmod(mode)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +34,8 @@ def kept_server(backend, tmp_path_factory):
 
 
 @pytest.fixture
-def guarded(kept_server, servers_in_use):
-    server = kept_server.get()
-    server.log_at_start_of_test = len(server.log_lines)
-    servers_in_use.append(server)
-    return server
+def guarded(kept_server, use):
+    return use(kept_server)
 
 
 def get(path, *fields, method="GET"):

@@ -19,11 +19,10 @@ from support.client import check_error
 from support.kept import Kept
 from support.raw import RawConnection, get
 from support.server import BINARY, KERNEL_ENVIRONMENT, Server
+from support.tokens import TOKEN, token_file
 from support.waiting import HANG, wait_until
 
 pytestmark = pytest.mark.backends("any")
-
-TOKEN = "a-token-for-the-tests-" + 20 * "5"
 
 
 @pytest.fixture
@@ -41,9 +40,7 @@ def kept_server(backend, tmp_path_factory):
 
     def make():
         authority = Authority(directory)
-        server = Server(workspace, *authority.options, backend=backend, authority=authority.certificate)
-        server.authority = authority
-        return server
+        return Server(workspace, *authority.options, backend=backend, authority=authority)
 
     kept = Kept(make, Server.stop)
     yield kept
@@ -51,12 +48,9 @@ def kept_server(backend, tmp_path_factory):
 
 
 @pytest.fixture
-def secure(kept_server, servers_in_use):
+def secure(kept_server, use):
     """A server that the tests of this file share, which change nothing in it."""
-    server = kept_server.get()
-    server.log_at_start_of_test = len(server.log_lines)
-    servers_in_use.append(server)
-    return server
+    return use(kept_server)
 
 
 def connect(server, *, protocols=None, version=None, session=None, context=None):
@@ -115,7 +109,8 @@ def test_curl_is_served(secure):
     url = f"https://localhost:{secure.port}"
     done = curl("--write-out", " %{http_version} %{ssl_verify_result}", f"{url}/health")
     assert done.stdout == '"OK" 1.1 0', done
-    body = json.dumps({"code": "print(1); 2"})
+    # In one write: what `print` writes in two may come as two lines.
+    body = json.dumps({"code": "import sys; _ = sys.stdout.write('1\\n'); 2"})
     for version in ("--tlsv1.3", "--tls-max"):
         options = [version] if version == "--tlsv1.3" else [version, "1.2"]
         done = curl(*options, "--no-buffer", "-H", "Content-Type: application/json", "-d", body, f"{url}/execute")
@@ -138,9 +133,6 @@ def site(directory):
 
 
 def test_chromium_is_served(start_server, authority, tmp_path):
-    token = tmp_path / "token"
-    token.write_text(TOKEN)
-    token.chmod(0o600)
     page = """<body><script>
         const answer = fetch("https://localhost:PORT/execute", {
           method: "POST", headers: {"Authorization": "Bearer TOKEN", "Content-Type": "application/json"},
@@ -152,7 +144,7 @@ def test_chromium_is_served(start_server, authority, tmp_path):
         </script></body>"""
     with site(tmp_path) as origin:
         server = start_server(
-            *authority.options, "--token-file", token, "--allowed-origin", origin, authority=authority.certificate, token=TOKEN
+            *authority.options, "--token-file", token_file(tmp_path), "--allowed-origin", origin, authority=authority, token=TOKEN
         )
         (tmp_path / "page.html").write_text(page.replace("PORT", str(server.port)).replace("TOKEN", TOKEN))
         done = subprocess.run(
@@ -256,11 +248,9 @@ def test_the_health_command_speaks_tls(secure):
 # The certificate
 
 
-def shown(server, authority):
+def shown(server):
     """The certificate that the server shows, as a digest."""
-    context = ssl.create_default_context(cafile=authority.certificate)
-    plain = socket.create_connection(("127.0.0.1", server.port), HANG)
-    with plain, context.wrap_socket(plain, server_hostname="localhost") as connection:
+    with connect(server) as connection:
         return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
 
 
@@ -269,15 +259,15 @@ def logged(server, text):
 
 
 def test_a_new_certificate_is_shown_after_sighup_while_streams_go_on(start_server, authority, gate):
-    server = start_server(*authority.options, authority=authority.certificate)
-    old = shown(server, authority)
+    server = start_server(*authority.options, authority=authority)
+    old = shown(server)
     stream = server.client.stream(f"print('before', flush=True)\n{gate.code}\nprint('after')")
     stream.until("stdout")
     for round in (1, 2):
         authority.issue()
         server.signal(signal.SIGHUP)
         wait_until(lambda: len(logged(server, "the certificate was read again")) == round, "it is read again")
-        new = shown(server, authority)
+        new = shown(server)
         assert new != old
         old = new
     gate.open()
@@ -285,19 +275,19 @@ def test_a_new_certificate_is_shown_after_sighup_while_streams_go_on(start_serve
 
 
 def test_an_unusable_certificate_changes_nothing(start_server, authority):
-    server = start_server(*authority.options, authority=authority.certificate)
-    old = shown(server, authority)
+    server = start_server(*authority.options, authority=authority)
+    old = shown(server)
     authority.server_certificate.write_text("nonsense")
     server.signal(signal.SIGHUP)
     wait_until(lambda: logged(server, "the old one stays"), "it says so")
-    assert shown(server, authority) == old
+    assert shown(server) == old
     authority.issue()
     server.signal(signal.SIGHUP)
-    wait_until(lambda: shown(server, authority) != old, "the new one is shown")
+    wait_until(lambda: shown(server) != old, "the new one is shown")
 
 
 def test_sighup_while_it_starts_does_no_harm(start_server, authority):
-    server = start_server(*authority.options, authority=authority.certificate, wait=False)
+    server = start_server(*authority.options, authority=authority, wait=False)
     for _ in range(20):
         server.signal(signal.SIGHUP)
     server.wait_until_healthy()
@@ -335,18 +325,15 @@ def test_a_start_with_an_unusable_certificate_says_why(tmp_path, authority):
 
 def test_a_key_that_others_can_read_is_warned_of(start_server, authority):
     authority.server_key.chmod(0o644)
-    server = start_server(*authority.options, authority=authority.certificate)
+    server = start_server(*authority.options, authority=authority)
     assert logged(server, "others than its owner can read the private key")
     authority.server_key.chmod(0o600)
-    quiet = start_server(*authority.options, authority=authority.certificate)
+    quiet = start_server(*authority.options, authority=authority)
     assert not logged(quiet, "private key")
 
 
 def test_a_token_is_asked_for_over_tls(start_server, authority, tmp_path):
-    token = tmp_path / "token"
-    token.write_text(TOKEN)
-    token.chmod(0o600)
-    server = start_server(*authority.options, "--token-file", token, authority=authority.certificate, token=TOKEN)
+    server = start_server(*authority.options, "--token-file", token_file(tmp_path), authority=authority, token=TOKEN)
     assert server.client.execute("1 + 1").succeeded().text == "2"
     server.client.fields = {}
     check_error(server.client.get("/contexts"), 401)

@@ -28,6 +28,7 @@ class Server:
         authority=None, prefix=(), cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=(),
     ):  # fmt: skip
         self.workspace = Path(workspace)
+        self.authority = authority
         self.mark = uuid.uuid4().hex
         self.output, self.log_lines = [], []
         self.process = subprocess.Popen(
@@ -49,7 +50,7 @@ class Server:
             reader.start()
         try:
             self.port = wait_until(self._announced_port, "the server says where it listens")
-            self.client = Client(self.port, token=token, authority=authority)
+            self.client = Client(self.port, token=token, authority=authority and authority.certificate)
             if wait:
                 self.wait_until_healthy()
         except BaseException:
