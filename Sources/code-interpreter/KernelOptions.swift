@@ -102,6 +102,14 @@ struct KernelOptions: ParsableArguments {
     }
   }
 
+  /// Those that are for kernels of this server alone, and whether they are given; without those whose defaults may be given anywhere.
+  private var localOptions: [(String, Bool)] {
+    [
+      ("no-fork-server", noForkServer), ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
+      ("context-processes", contextProcesses != nil),
+    ]
+  }
+
   /// Refuses options that would have no effect.
   private func validateWhereKernelsRun() throws {
     let location: ServerLocation?
@@ -111,11 +119,8 @@ struct KernelOptions: ParsableArguments {
       throw ValidationError("--jupyter-url: \(error).")
     }
     if location != nil {
-      for (option, isGiven) in [
-        ("warm", warm != nil), ("preload", preload != nil), ("no-fork-server", noForkServer),
-        ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
-        ("context-processes", contextProcesses != nil),
-      ] where isGiven {
+      for (option, isGiven) in [("warm", warm != nil), ("preload", preload != nil)] + localOptions
+      where isGiven {
         throw Self.withoutEffect(
           option, "is for kernels that this server runs itself, and --jupyter-url has others run them")
       }
@@ -131,10 +136,8 @@ struct KernelOptions: ParsableArguments {
     if backend == .jupyter {
       // `--warm 0` and an empty `--preload` change nothing for --backend jupyter.
       for (option, isGiven) in [
-        ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false), ("no-fork-server", noForkServer),
-        ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
-        ("context-processes", contextProcesses != nil),
-      ] where isGiven {
+        ("warm", warm ?? 0 > 0), ("preload", preload?.isEmpty == false),
+      ] + localOptions where isGiven {
         throw Self.withoutEffect(option, "is for --backend local, and not for --backend jupyter")
       }
     }

@@ -35,10 +35,8 @@ class Reserve:
 
     def close(self) -> None:
         """Limits code again, if it has given back as much as the reserve has. Called before each cell."""
-        if self._ballast is None:
-            self._close()
-
-    def _close(self) -> None:
+        if self._ballast is not None:
+            return
         if self._limit is not None:
             # The sixth number counts data and stack, in pages (proc_pid_statm(5)).
             with open("/proc/self/statm", "rb") as file:

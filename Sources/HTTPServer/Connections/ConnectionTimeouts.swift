@@ -7,9 +7,6 @@ import Wire
 final class ConnectionTimeouts {
   /// How long a client may read nothing, in nanoseconds.
   let write: UInt64
-  /// How long a TLS handshake may take, and one over the limit of connections, in nanoseconds.
-  let handshake: UInt64
-  let handshakeOverLimit: UInt64
   private let period: Duration
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
   private var deadline: Deadline?
@@ -17,8 +14,6 @@ final class ConnectionTimeouts {
 
   init(_ timeouts: HTTPServerConnection.Timeouts, write: Duration) {
     self.write = write.nanoseconds
-    handshake = timeouts.head
-    handshakeOverLimit = timeouts.linger
     let shortest = min(timeouts.head, timeouts.body, timeouts.idle, timeouts.linger, self.write)
     // Time-outs are for failures: a second more does not matter.
     period = .nanoseconds(Int64(min(max(shortest / 2, 5_000_000), 1_000_000_000)))

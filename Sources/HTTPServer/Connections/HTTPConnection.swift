@@ -26,10 +26,9 @@ final class HTTPConnection {
   private var answered = 0
 
   private enum Security {
-    /// The server has no certificate.
-    case none
     case handshake(since: UInt64?)
-    case tls
+    /// The connection carries requests, with TLS where the server has a certificate.
+    case settled
     /// The client speaks HTTP without TLS to a server that has a certificate. It is told so.
     case missing
   }
@@ -44,7 +43,7 @@ final class HTTPConnection {
     self.identity = identity
     self.server = server
     peerAddress = socket.peerAddress
-    security = identity == nil ? .none : .handshake(since: nil)
+    security = identity == nil ? .settled : .handshake(since: nil)
     http = HTTPServerConnection(options: server.connectionOptions, overLimit: overLimit)
     if server.isDraining { http.drain() }
   }
@@ -77,7 +76,7 @@ final class HTTPConnection {
       let secured = try TLSStream.server(over: socket, identity)
       stream = secured
       try await secured.handshake()
-      security = .tls
+      security = .settled
     } catch {
       // This server has closed it, because it stops, needs the room, or has waited for too long.
       if (error as? UVError) != .cancelled { server.log.handshakeFailed("\(error)", peerAddress) }
@@ -235,7 +234,8 @@ final class HTTPConnection {
   /// Checks periodically whether the client has kept the connection waiting for too long.
   func checkTimeouts(at now: UInt64) {
     if case .handshake(let since) = security {
-      let limit = http.isOverLimit ? server.timeouts.handshakeOverLimit : server.timeouts.handshake
+      let timeouts = server.connectionOptions.timeouts
+      let limit = http.isOverLimit ? timeouts.linger : timeouts.head
       guard let since, now >= since + limit else { return }
       server.log.handshakeFailed("it was not done after \(limit / 1_000_000_000) s", peerAddress)
       return abort()

@@ -328,9 +328,8 @@ final class LocalKernel {
     let status = await process.exit()
     directory.watcher.wake()
     if let channel {
-      var how = excess
-      if how == nil { how = await explain(status) }
-      channel.kernelDied(how ?? status.description)
+      let how = if let excess { excess } else { await explain(status) }
+      channel.kernelDied(how)
     }
     await clearing.value
     await process.close()

@@ -55,19 +55,17 @@ extension Descendants {
   private static let beginning = ProcessEntry(CurrentProcess.identifier)?.start ?? 0
 
   /// Reads the process table once; the processes of each kernel. Blocks.
-  static func find(_ kernels: [Descendants]) -> [[Int32]] {
+  static func find(_ kernels: [Descendants]) -> [[ProcessEntry]] {
     let processes = self.processes()
     let children = Dictionary(grouping: processes, by: \.parent)
-    return kernels.map { $0.search(processes, children: children).map(\.identifier) }
+    return kernels.map { $0.search(processes, children: children) }
   }
 
   /// Reads the process table once, kills the descendants of several kernels, and waits briefly for their end. Blocks.
   /// - Returns: for each kernel, the processes that were found.
   private static func killFound(_ kernels: [Descendants]) -> [[Int32]] {
-    let processes = self.processes()
-    let children = Dictionary(grouping: processes, by: \.parent)
-    let found = kernels.map { kernel in
-      kernel.search(processes, children: children).filter { $0.identifier != kernel.spared }
+    let found = zip(kernels, find(kernels)).map { kernel, processes in
+      processes.filter { $0.identifier != kernel.spared }
     }
     let killed = found.joined().compactMap { process -> ProcessDescriptor? in
       guard let descriptor = try? ProcessDescriptor(process.identifier),

@@ -32,16 +32,18 @@ public struct SecretFile: Sendable {
       let status = try file.status()
       return (status, try file.readToEnd(upTo: limit + 1))
     }
-    guard status.permissions & (S_IRGRP | S_IROTH) == 0 else { throw .readableByOthers }
+    guard status.permissions & Self.readableByOthers == 0 else { throw .readableByOthers }
     guard content.count <= limit else { throw .tooLong }
     self.content = content
     canBeReadAgain = status.kind == .file
   }
 
+  private static let readableByOthers = S_IRGRP | S_IROTH
+
   /// True if others than its owner can read a file that is there.
   public static func isReadableByOthers(_ path: String) -> Bool {
     var status = stat()
-    return !path.utf8.contains(0) && stat(path, &status) == 0 && status.st_mode & (S_IRGRP | S_IROTH) != 0
+    return !path.utf8.contains(0) && stat(path, &status) == 0 && status.st_mode & readableByOthers != 0
   }
 
   private static func open(_ path: String) throws(UVError) -> Descriptor {

@@ -55,8 +55,8 @@ extension SocketStream: Selectable {
   }
 
   /// See `Selectable`.
-  public var hasEvents: Bool { input.hasEvents || input.ending != nil || !isOpen }
+  public var hasEvents: Bool { input.events.haveBytes || input.ending != nil || !isOpen }
 
   /// See `Selectable`.
-  public func clearEvents() { input.hasEvents = false }
+  public func clearEvents() { input.events.haveBytes = false }
 }

@@ -2,6 +2,25 @@ import CUV
 import Glibc
 import Bytes
 
+/// What the reader of a stream has not been told yet.
+struct InputEvents {
+  /// Bytes have arrived since `fill` last returned.
+  var haveBytes = false
+  /// `fill` is to return although nothing came.
+  var isWoken = false
+
+  /// True if `fill` need not wait.
+  var areAny: Bool { haveBytes || isWoken }
+
+  /// Whether `fill` returns now; the reader knows of all of them then.
+  ///
+  /// - Parameter isEmpty: somebody has taken the bytes meanwhile.
+  mutating func take(isEmpty: Bool) -> Bool {
+    defer { self = InputEvents() }
+    return isWoken || (haveBytes && !isEmpty)
+  }
+}
+
 /// The state of a stream's reading half, without the bytes.
 @LoopActor
 final class InputState {
@@ -11,10 +30,7 @@ final class InputState {
   /// A TLS stream over this one takes the bytes itself; called whenever some have come, and at the end.
   var observer: (@LoopActor () -> Void)?
   var isReading = false
-  /// Bytes have arrived since `fill` last returned.
-  var hasEvents = false
-  /// `fill` is to return although nothing came.
-  var isWoken = false
+  var events = InputEvents()
   /// Why the stream has ended; `endOfFile` for an orderly end.
   var ending: UVError?
   /// The count that `prepare` announced, until as many bytes are there; else zero. No task is woken before.
@@ -57,24 +73,21 @@ extension SocketStream {
   public func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
-      let hasEvents = input.isWoken || (input.hasEvents && !inbound.isEmpty)
-      input.hasEvents = false
-      input.isWoken = false
-      if hasEvents { return true }
+      if input.events.take(isEmpty: inbound.isEmpty) { return true }
       guard isOpen else { throw UVError.cancelled }
       if let ending = input.ending {
         if ending == .endOfFile { return false }
         throw ending
       }
       startReading()
-      try await input.readers.wait { input.hasEvents || input.isWoken || input.ending != nil || !isOpen }
+      try await input.readers.wait { input.events.areAny || input.ending != nil || !isOpen }
     }
   }
 
   /// Makes `fill` return true although no bytes arrived, now or at its next call, because another event needs its
   /// caller, such as a time-out.
   public func wakeReader() {
-    input.isWoken = true
+    input.events.isWoken = true
     input.readers.wakeAll()
   }
 
@@ -164,7 +177,7 @@ extension SocketStream {
     // A reader that has announced more cannot begin with less.
     guard inbound.count >= input.preparedTotal else { return }
     input.preparedTotal = 0
-    input.hasEvents = true
+    input.events.haveBytes = true
     input.readers.wakeAll()
     if isFull { pauseReading() }
   }

@@ -8,10 +8,7 @@ final class TLSInput {
   let watchers = WaitQueue()
   /// The handshake is done: what the socket receives are the peer's bytes.
   var isEncrypted = false
-  /// Bytes have arrived since `fill` last returned.
-  var hasEvents = false
-  /// `fill` is to return although nothing came.
-  var isWoken = false
+  var events = InputEvents()
   /// The peer has sent all that it will send.
   var hasEnded = false
   /// The count that `prepare` announced, until as many bytes are there; else zero. No task is woken before.
@@ -32,10 +29,7 @@ extension TLSStream {
   public func fill() async throws -> Bool {
     try Task.checkCancellation()
     while true {
-      let hasEvents = input.isWoken || (input.hasEvents && !inbound.isEmpty)
-      input.hasEvents = false
-      input.isWoken = false
-      if hasEvents { return true }
+      if input.events.take(isEmpty: inbound.isEmpty) { return true }
       if engine.hasInput, failure == nil {
         // What had no room before.
         receive(isAskedFor: true)
@@ -45,14 +39,14 @@ extension TLSStream {
       if input.hasEnded { return false }
       transport.startReading()
       try await input.readers.wait {
-        input.hasEvents || input.isWoken || input.hasEnded || failure != nil || isClosed
+        input.events.areAny || input.hasEnded || failure != nil || isClosed
       }
     }
   }
 
   /// Makes `fill` return true although no bytes arrived, now or at its next call.
   public func wakeReader() {
-    input.isWoken = true
+    input.events.isWoken = true
     input.readers.wakeAll()
   }
 
@@ -104,9 +98,9 @@ extension TLSStream {
     }
     if inbound.count >= input.preparedTotal {
       input.preparedTotal = 0
-      if inbound.count > count { input.hasEvents = true }
+      if inbound.count > count { input.events.haveBytes = true }
     }
-    if input.hasEvents || input.hasEnded { input.readers.wakeAll() }
+    if input.events.haveBytes || input.hasEnded { input.readers.wakeAll() }
     if input.hasEnded || isFull { input.watchers.wakeAll() }
     // At once: libuv reads on for as long as the socket has bytes.
     if isSated { transport.pauseInput() }

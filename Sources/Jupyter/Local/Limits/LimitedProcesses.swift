@@ -7,8 +7,6 @@ struct LimitedProcesses: Sendable {
 
   /// The memory of the kernel's process before it ran any code, in bytes; nil where the system does not say.
   let own: Int64?
-  /// How much memory the kernel's process may still take from now on; nil where that is not limited, or the system does not say.
-  private let room: Int64?
   /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
   private let shared: Int64
   private var count: Count?
@@ -20,7 +18,6 @@ struct LimitedProcesses: Sendable {
     let memory = SharedMemory(of: process)
     own = memory?.own
     shared = (memory?.shared ?? 0) / 2
-    room = limits.memory.flatMap { limit in memory.map { max(limit - $0.own, 0) } }
   }
 
   /// What is left to Python when its code has used up its memory, in bytes: it has to report that, and to run the code that gives
@@ -31,7 +28,8 @@ struct LimitedProcesses: Sendable {
   ///
   /// - Returns: false where it does not.
   func limitData(of process: Int32) -> Bool {
-    guard let room, let data = ProcessUsage.data(of: process) else { return false }
+    guard let limit = limits.memory, let own, let data = ProcessUsage.data(of: process) else { return false }
+    let room = max(limit - own, 0)
     let (hard, isBeyondAll) = data.addingReportingOverflow(room)
     if isBeyondAll { return false }
     return ProcessLimits.setData(of: process, soft: hard - min(Self.reserve, room / 4), hard: hard)
@@ -42,7 +40,7 @@ struct LimitedProcesses: Sendable {
   /// - Returns: for each, why it must end, or nil.
   static func look(at kernels: inout [LimitedProcesses]) -> [String?] {
     let found = Descendants.find(kernels.map(\.descendants))
-    return kernels.indices.map { kernels[$0].look(at: found[$0]) }
+    return kernels.indices.map { kernels[$0].look(at: found[$0].map(\.identifier)) }
   }
 
   private mutating func look(at processes: [Int32]) -> String? {

@@ -1,4 +1,3 @@
-import Logging
 import Loop
 
 /// Looks at the processes of kernels with limits, all at once, and ends the kernels that use more.
