@@ -111,7 +111,11 @@ def everywhere(token):
     places = [f"/proc/{pid}/{name}" for pid in filter(str.isdigit, os.listdir("/proc")) for name in ("environ", "cmdline")]
     places += glob.glob("/proc/[0-9]*/fd/*")
     for top in glob.glob("/tmp/*") + glob.glob("/dev/shm/*") + glob.glob("/run/*") + [os.environ["HOME"]]:
-        if os.stat(top, follow_symlinks=False).st_uid == os.getuid():
+        try:
+            is_own = os.stat(top, follow_symlinks=False).st_uid == os.getuid()
+        except FileNotFoundError:
+            continue  # Another program has removed it since it was listed.
+        if is_own:
             places += [os.path.join(directory, name) for directory, _, names in os.walk(top) for name in names] + [top]
     found = []
     for place in places:
