@@ -34,6 +34,15 @@ static inline int closeRangeOnExec(unsigned int first) {
   return (int)syscall(SYS_close_range, first, ~0u, 1u << 2);
 }
 
+/// The version of Landlock (landlock_create_ruleset(2)), negative without it.
+static inline int landlockABI(void) { return (int)syscall(444, NULL, (size_t)0, 1u); }
+
+/// Whether seccomp(2) can make system calls fail: SECCOMP_GET_ACTION_AVAIL of SECCOMP_RET_ERRNO.
+static inline bool canFilterSystemCalls(void) {
+  uint32_t action = 0x00050000u;
+  return syscall(SYS_seccomp, 2u, 0u, &action) == 0;
+}
+
 extern char **environ;
 
 /// Overwrites the values of a variable where the system has put them, and removes it from the environment.

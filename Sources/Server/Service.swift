@@ -38,7 +38,8 @@ public final class Service {
     self.executions = ExecutionStore(configuration.executions, logger: logger)
     self.contexts = ContextStore(
       provider: provider, workspace: configuration.workspace, limit: configuration.maximumContexts,
-      limits: configuration.contextLimits, logger: logger)
+      limits: configuration.contextLimits, isolation: configuration.contextIsolation,
+      isOpen: access == nil, logger: logger)
   }
 
   /// Serves until `stop` returns, then drains: refuses new executions, and interrupts the running ones after the grace

@@ -20,6 +20,8 @@ public struct ServiceConfiguration: Sendable {
   let identity: TLSIdentity?
   /// What each context may use, if its request does not say.
   let contextLimits: ResourceLimits
+  /// What each context is kept from, if its request does not say.
+  let contextIsolation: KernelIsolation
   /// How executions are treated.
   let executions: ExecutionOptions
   /// How connections are treated.
@@ -29,7 +31,7 @@ public struct ServiceConfiguration: Sendable {
   public init(
     workspace: String, maximumContexts: Int, maximumBody: Int, grace: Duration,
     idleTimeout: Duration?, access: AccessPolicy, identity: TLSIdentity?, contextLimits: ResourceLimits,
-    executions: ExecutionOptions,
+    contextIsolation: KernelIsolation, executions: ExecutionOptions,
     http: HTTPServerOptions
   ) {
     self.workspace = workspace
@@ -40,6 +42,7 @@ public struct ServiceConfiguration: Sendable {
     self.access = access
     self.identity = identity
     self.contextLimits = contextLimits
+    self.contextIsolation = contextIsolation
     self.executions = executions
     self.http = http
   }

@@ -11,7 +11,7 @@ struct CodeInterpreter: ParsableCommand {
       State lasts within a context, as in a notebook. Files are read and written at /files.
       """,
     version: "0.1.0",
-    subcommands: [ServeCommand.self, HealthCommand.self],
+    subcommands: [ServeCommand.self, HealthCommand.self, DoctorCommand.self],
     defaultSubcommand: ServeCommand.self)
 
   /// Options may also be given as environment variables, which the command line overrides.

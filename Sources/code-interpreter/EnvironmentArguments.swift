@@ -49,9 +49,15 @@ enum EnvironmentArguments {
     _ known: @autoclosure () -> [CommandOption], in environment: [String: String]
   ) -> [String] {
     guard environment.keys.contains(where: { $0.hasPrefix(prefix) }) else { return [] }
-    return known().flatMap { option -> [String] in
+    let known = known()
+    return known.flatMap { option -> [String] in
       guard !ignored.contains(option.name), let value = environment[name(of: option.name)] else { return [] }
-      if option.isFlag { return isTrue(value) ? ["--\(option.name)"] : [] }
+      if option.isFlag {
+        if isTrue(value) { return ["--\(option.name)"] }
+        // One that is on by default has a flag that turns it off.
+        let inverse = "no-\(option.name)"
+        return isFalse(value) && known.contains { $0.name == inverse } ? ["--\(inverse)"] : []
+      }
       if value.isEmpty, !emptyable.contains(option.name) { return [] }
       // A value that begins with a dash must follow `=`, and an empty one must not.
       return values(of: option, value).flatMap {
@@ -71,6 +77,10 @@ enum EnvironmentArguments {
 
   private static func isTrue(_ value: String) -> Bool {
     ["1", "true", "yes", "on"].contains(value.lowercased())
+  }
+
+  private static func isFalse(_ value: String) -> Bool {
+    ["0", "false", "no", "off"].contains(value.lowercased())
   }
 }
 

@@ -62,6 +62,20 @@ struct KernelOptions: ParsableArguments {
       """)
   var contextProcesses: Int?
 
+  @Flag(
+    help: """
+      Keep contexts apart, with --backend local, if their requests do not say: code sees the system read-only, may write only its \
+      working directory and one of its own, and can neither see, signal nor connect to other contexts or this server.
+      """)
+  var isolated = false
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Whether code may use the network, if the request for its context does not say. --no-network is for --backend local.
+      """)
+  var network = true
+
   @Option(help: "How many bytes one message of a kernel may have, such as a picture.")
   var maxMessage = KernelLimits().maximumMessage
 
@@ -106,7 +120,7 @@ struct KernelOptions: ParsableArguments {
   private var localOptions: [(String, Bool)] {
     [
       ("no-fork-server", noForkServer), ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
-      ("context-processes", contextProcesses != nil),
+      ("context-processes", contextProcesses != nil), ("isolated", isolated), ("no-network", !network),
     ]
   }
 
@@ -174,12 +188,42 @@ struct KernelOptions: ParsableArguments {
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
         zeroMQ: zeromq ?? .auto, limits: limits, logger: logger)
       let warm = warm ?? 1
-      return warm > 0 ? WarmPool(provider, size: warm, directory: workspace, logger: logger) : provider
+      return warm > 0
+        ? WarmPool(
+          provider, size: warm, directory: workspace, isolation: contextIsolation, logger: logger) : provider
     }
   }
 
   /// What each context may use, if its request does not say.
   var contextLimits: ResourceLimits { ResourceLimits(memory: contextMemory, processes: contextProcesses) }
+
+  /// What each context is kept from, if its request does not say.
+  var contextIsolation: KernelIsolation { KernelIsolation(isIsolated: isolated, hasNetwork: network) }
+
+  /// Refuses what this system cannot enforce, and logs what it can.
+  ///
+  /// - Parameter isOpen: true if the server asks nobody for a token.
+  /// - Throws: `ValidationError`.
+  func checkIsolation(isOpen: Bool, logger: Logger) throws {
+    let support = IsolationSupport.ofThisSystem
+    if let obstacle = support.obstacle(to: contextIsolation) {
+      throw ValidationError("\(isolated ? "--isolated" : "--no-network"): \(obstacle).")
+    }
+    if isolated, network, isOpen {
+      throw ValidationError(
+        "--isolated keeps code from the server, which asks nobody for a token: give --token-file, or --no-network."
+      )
+    }
+    guard backend ?? .local == .local, jupyterUrl == nil else { return }
+    logger.info(
+      "limits and isolation of contexts",
+      metadata: [
+        "memory": "RLIMIT_DATA, watch", "processes": "watch",
+        "isolated":
+          "\(support.obstacle(to: KernelIsolation(isIsolated: true)) ?? "Landlock \(support.landlock), seccomp")",
+        "network": "\(support.obstacle(to: KernelIsolation(hasNetwork: false)) ?? "seccomp")",
+      ])
+  }
 
   private var limits: KernelLimits {
     var limits = KernelLimits()

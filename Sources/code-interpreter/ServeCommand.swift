@@ -98,6 +98,7 @@ struct ServeCommand: ParsableCommand {
     ProcessSecrets.keepInheritedDescriptors()
     if access.hasSecret || tls.tlsKey != nil || kernels.jupyterToken != nil { ProcessSecrets.hideMemory() }
     let policy = try access.policy(logger: logger)
+    try kernels.checkIsolation(isOpen: policy.isOpen, logger: logger)
     let identity = try tls.identity(logger: logger)
     let status = EventLoop.shared.run { await serve(options, policy, identity, logger: logger) }
     if status != 0 { throw ExitCode(status) }
@@ -174,7 +175,7 @@ struct ServeCommand: ParsableCommand {
     ServiceConfiguration(
       workspace: workspace.absolutePath, maximumContexts: maxContexts, maximumBody: maxBody,
       grace: .seconds(grace), idleTimeout: idleTimeout.map { .seconds($0) }, access: policy,
-      identity: identity, contextLimits: kernels.contextLimits,
+      identity: identity, contextLimits: kernels.contextLimits, contextIsolation: kernels.contextIsolation,
       executions: executionOptions, http: options)
   }
 

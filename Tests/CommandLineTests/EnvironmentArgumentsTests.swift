@@ -58,6 +58,16 @@ import Testing
     #expect(arguments == (isSet ? ["serve", "--no-fork-server"] : ["serve"]))
   }
 
+  @Test(arguments: [("1", "--network"), ("false", "--no-network"), ("OFF", "--no-network")])
+  func `a flag that is on by default can be turned off`(value: String, option: String) {
+    #expect(inserted(environment: ["CODE_INTERPRETER_NETWORK": value]) == ["serve", option])
+  }
+
+  @Test func `the flag that turns it off has a variable, too`() {
+    #expect(inserted(environment: ["CODE_INTERPRETER_NO_NETWORK": "true"]) == ["serve", "--no-network"])
+    #expect(inserted(environment: ["CODE_INTERPRETER_NETWORK": "perhaps"]) == ["serve"])
+  }
+
   @Test func `repeatable options are split at line breaks, and names also at commas`() {
     #expect(
       inserted(environment: ["CODE_INTERPRETER_KERNEL_ENV": "A=1,2\nB=-3"]) == [

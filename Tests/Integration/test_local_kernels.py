@@ -52,22 +52,24 @@ def test_kernels_share_no_key_and_no_file(client, context):
 
 @pytest.mark.parametrize("end", ["delete", "restart", "death"])
 def test_the_files_of_a_kernel_are_removed_with_it(client, context, end):
-    file = connection_file(client, context)
-    assert len(list(file.parent.glob(f"{file.stem}*"))) > 1
+    directory = connection_file(client, context).parent
+    assert len(list(directory.iterdir())) > 1
+    (directory / "made").mkdir()
+    (directory / "made" / "by code").write_text("x")
     if end == "delete":
         client.delete_context(context["id"]).expect(200)
     elif end == "restart":
         client.restart_context(context["id"]).expect(200)
     else:
         client.execute("import os; os._exit(1)", context_id=context["id"])
-    wait_until(lambda: not list(file.parent.glob(f"{file.stem}[.-]*")), "its files are gone")
-    assert file.parent.exists()
+    wait_until(lambda: not directory.exists(), "its directory is gone")
+    assert directory.parent.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_the_run_directory_is_removed_with_the_server(start_server, number):
     server = start_server()
-    directory = connection_file(server.client, server.client.create_context()).parent
+    directory = connection_file(server.client, server.client.create_context()).parent.parent
     server.signal(number)
     server.wait()
     wait_until(lambda: not directory.exists(), "the directory is gone")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from typing import Any, Sequence
 
 import zmq
@@ -15,6 +16,7 @@ from traitlets.config import Config
 
 from code_interpreter_kernel import threads
 from code_interpreter_kernel.execution import Kernel
+from code_interpreter_kernel.isolation import Policy, close_sockets
 from code_interpreter_kernel.packing import Session, pack
 from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
@@ -22,9 +24,15 @@ from code_interpreter_kernel.send_queue import HIGH_WATER_MARK
 from code_interpreter_kernel.shutdown import Shutdown
 from code_interpreter_kernel.system import System
 
+#: How long the heartbeat's thread may take to listen.
+HEARTBEAT_SECONDS = 10
+
 
 class KernelApp(IPKernelApp):
     """Reads the same configuration as ipykernel's application."""
+
+    #: What the kernel may reach.
+    policy = Policy()
 
     @default("kernel_class")
     def _default_kernel_class(self) -> type[Kernel]:
@@ -49,6 +57,20 @@ class KernelApp(IPKernelApp):
         replace_system()
         # Code that parses `sys.argv` must not see the kernel's own arguments.
         sys.argv[:] = [""]
+
+    def init_path(self) -> None:
+        """Makes modules in the working directory importable. Code may have left some, so the sockets that it may not have go before."""
+        self._close_sockets()
+        super().init_path()
+
+    def _close_sockets(self) -> None:
+        """Takes away the sockets that code may not have. The kernel has its own by now."""
+        if self.policy.is_any:
+            # Its thread has been started before.
+            deadline = System.monotonic() + HEARTBEAT_SECONDS
+            while self.transport == "ipc" and not os.path.exists(f"{self.ip}-{self.hb_port}") and System.monotonic() < deadline:
+                time.sleep(0.001)
+            close_sockets(self.policy, needs_own=False)
 
     def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
         """Parses `-f FILE` by hand: building the full argument parser takes longer than the rest of the application."""
@@ -103,7 +125,7 @@ class KernelApp(IPKernelApp):
             self._apply_curve_server_options(self.iopub_socket)
         self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
         self.configure_tornado_logger()
-        self.iopub_thread = Publisher(self.iopub_socket, pipe=True)
+        self.iopub_thread = Publisher(self.iopub_socket, pipe=self.policy.network)
         self.iopub_thread.start()
         self.iopub_socket = self.iopub_thread.background_socket
 

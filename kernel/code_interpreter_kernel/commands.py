@@ -101,7 +101,11 @@ def shell() -> str:
 
 
 def _open_terminal() -> tuple[int, int]:
-    controller, terminal = System.openpty()
+    """The two ends; those of a pipe in an isolated context, where the terminals of others are out of reach, and so are its own."""
+    try:
+        controller, terminal = System.openpty()
+    except PermissionError:
+        return System.pipe()
     attributes = termios.tcgetattr(terminal)
     # No translation of `\n` to `\r\n`.
     attributes[1] &= ~termios.OPOST

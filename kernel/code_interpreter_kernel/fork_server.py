@@ -4,7 +4,8 @@ Requests arrive on stdin, replies go to stdout, one JSON object per line; stderr
 start run here once. Threads, event loops and ZeroMQ contexts do not survive fork(2), so there are none here.
 
     <- {"ready": true}
-    -> {"id": 7, "argv": ["-f", "/run/kernel7.json"], "cwd": "/home/user", "env": {"HOME": "/home/user"}, "log": "/run/fifo"}
+    -> {"id": 7, "argv": ["-f", "/run/kernel7.json"], "cwd": "/home/user", "env": {"HOME": "/home/user"}, "log": "/run/fifo"},
+       with "isolation" if it is restricted, see `isolation.Policy`
     <- {"id": 7, "pid": 1234}, the leader of a session of its own, or {"id": 7, "error": "why"}
     <- {"id": 7, "exit": {"status": 1}} or {"id": 7, "exit": {"signal": 9}}
 
@@ -128,10 +129,10 @@ def main() -> None:
         print(f"{package}: kernels are stock ipykernels, which are slower", file=sys.stderr, flush=True)
     request = ForkServer(requests, replies).serve()
     if request is not None:
-        reset_process(request, variables)
+        policy = reset_process(request, variables)
         from code_interpreter_kernel import kernel
 
-        kernel.main()
+        kernel.main(policy)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import random
 import shutil
 import signal
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from code_interpreter_kernel.isolation import Policy, enter
 from code_interpreter_kernel.processes import MARK
 
 #: The module that a kernel runs.
@@ -29,10 +30,13 @@ class Request(NamedTuple):
     env: dict[str, str]
     #: The file for its standard output and error.
     log: str
+    #: What it may reach, as the fields of a `Policy`.
+    isolation: dict[str, Any] = {}
 
 
-def reset_process(request: Request, variables: dict[str, str]) -> None:
-    """Resets the state of the fork server and applies the request. Raises `OSError` if that fails.
+def reset_process(request: Request, variables: dict[str, str]) -> Policy:
+    """Resets the state of the fork server and applies the request. Returns what the process may reach. Raises `OSError` if that
+    fails.
 
     `variables` are the environment variables that modules have set at import.
     """
@@ -46,7 +50,10 @@ def reset_process(request: Request, variables: dict[str, str]) -> None:
     _seed()
     # matplotlib removes its temporary configuration directory at exit: only the fork server may do that.
     atexit.unregister(shutil.rmtree)
+    policy = Policy(**request.isolation)
+    enter(policy)
     gc.enable()
+    return policy
 
 
 def _reset_signals() -> None:

@@ -10,6 +10,7 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     del sys.path[0]
 
 from code_interpreter_kernel import versions
+from code_interpreter_kernel.isolation import Policy, close_sockets
 
 if versions.unknown():
     # The private members that the kernel overrides may differ.
@@ -18,8 +19,13 @@ else:
     from code_interpreter_kernel.application import KernelApp as Application
 
 
-def main() -> None:
-    """Runs the kernel until shutdown."""
+def main(policy: Policy | None = None) -> None:
+    """Runs the kernel until shutdown. `policy` says what it may reach; without one, it is in the environment, if there is one."""
+    policy = Policy.from_environment() if policy is None else policy
+    if hasattr(Application, "policy"):
+        Application.policy = policy
+    else:
+        close_sockets(policy, needs_own=True)
     for package in versions.unknown():
         print(f"{package}: the kernel is a stock ipykernel, which is slower", file=sys.stderr, flush=True)
     Application.launch_instance()

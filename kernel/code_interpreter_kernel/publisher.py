@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from _thread import allocate_lock, get_ident
 from typing import Any, Callable, Sequence
@@ -63,6 +64,8 @@ class Publisher(IOPubThread):
 
     def send_multipart(self, msg: Sequence[Any], *args: Any, **options: Any) -> None:
         """Publishes a message. Waits if a client reads too slowly."""
+        if self.output_queue.is_child and not self._pipe_flag:
+            raise OSError(errno.EACCES, "a forked process can display nothing in a context without network: print, or return it")
         if not self._has_thread:
             return super().send_multipart(msg, *args, **options)
         is_own = bytes(msg[0][: len(OWN)]) == OWN
@@ -92,7 +95,8 @@ class Publisher(IOPubThread):
             pass
 
     def _forked(self) -> None:
-        self._has_children = True
+        # Without network there is no pipe for what they display.
+        self._has_children = self._pipe_flag
 
     def close(self) -> None:
         if not self.closed:

@@ -30,6 +30,7 @@ class System:
     kill = staticmethod(os.kill)
     killpg = staticmethod(os.killpg)
     openpty = staticmethod(os.openpty)
+    pipe = staticmethod(os.pipe)
     pidfd_open = staticmethod(os.pidfd_open)
     poll = staticmethod(select.poll)
     popen = subprocess.Popen

@@ -85,7 +85,7 @@ public final class JupyterServerProvider: KernelProvider {
 
   /// Starts a kernel and connects to it.
   public func start(
-    _ spec: KernelSpec, in directory: String, environment: [String: String]
+    _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
     // A server that was restarted has not been asked yet.
     if isOurs, keepingSpecs == nil { _ = try await specs(maximumAge: .zero) }

@@ -42,9 +42,9 @@ public final class ManagedJupyterServerProvider: KernelProvider {
 
   /// Starts a kernel and connects to it.
   public func start(
-    _ spec: KernelSpec, in directory: String, environment: [String: String]
+    _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
-    try await provider().start(spec, in: directory, environment: environment)
+    try await provider().start(spec, in: directory, environment: environment, isolation: isolation)
   }
 
   /// Connects again, if the server still has the kernel.

@@ -59,14 +59,16 @@ public final class Kernel {
   /// - Parameters:
   ///   - directory: its working directory, absolute.
   ///   - environment: variables beyond those of the provider.
+  ///   - isolation: what it is kept from.
   /// - Throws: `KernelProviderError`.
   public static func start(
     _ spec: KernelSpec, on provider: any KernelProvider, in directory: String, environment: [String: String],
-    logger: Logger
+    isolation: KernelIsolation = KernelIsolation(), logger: Logger
   ) async throws -> Kernel {
     let end = EventLoop.now + startLimit.nanoseconds
     while true {
-      let connection = try await provider.start(spec, in: directory, environment: environment)
+      let connection = try await provider.start(
+        spec, in: directory, environment: environment, isolation: isolation)
       let kernel = Kernel(spec: spec, provider: provider, connection: connection, logger: logger)
       do {
         try await kernel.becomeReady()

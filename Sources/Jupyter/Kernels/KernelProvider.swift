@@ -13,9 +13,14 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// - Parameters:
   ///   - directory: its working directory, absolute.
   ///   - environment: variables beyond those that the provider gives to every kernel.
+  ///   - isolation: what it is kept from; the provider has no `obstacle` to it.
   /// - Throws: `KernelProviderError`.
-  func start(_ spec: KernelSpec, in directory: String, environment: [String: String]) async throws
-    -> KernelConnection
+  func start(
+    _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
+  ) async throws -> KernelConnection
+
+  /// Why kernels of this kind cannot be kept from that; nil if they can.
+  func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String?
 
   /// Opens a new channel to a kernel whose channel was lost.
   ///
@@ -77,6 +82,18 @@ public protocol KernelProvider: AnyObject, Sendable {
 }
 
 extension KernelProvider {
+  /// Starts a kernel that is kept from nothing.
+  func start(_ spec: KernelSpec, in directory: String, environment: [String: String]) async throws
+    -> KernelConnection
+  {
+    try await start(spec, in: directory, environment: environment, isolation: KernelIsolation())
+  }
+
+  /// A Jupyter Server cannot do that.
+  public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
+    isolation.isAny ? "it needs kernels that this server runs itself (--backend local)" : nil
+  }
+
   /// A Jupyter Server cannot do that.
   public func endChildren(_ identifier: String) async -> Bool { false }
 

@@ -30,8 +30,7 @@ final class LocalKernel {
     let limits: KernelLimits
     /// The ports that the kernel listens on, reserved while it lives; empty if it listens on Unix sockets.
     let ports: [ReservedPort]
-    /// The path that the names of its files in the run directory begin with.
-    let name: String
+    let directory: KernelDirectory
     let spawnSpec: SpawnSpec
     /// The tag of the kernel and of everything it starts.
     let tag: ProcessTag
@@ -45,7 +44,6 @@ final class LocalKernel {
 
   private let plan: Plan
   private let process: any KernelProcess
-  private let directory: RunDirectory
   private let logger: Logger
   private var channel: ZeroMQChannel?
   private var reaping: Task<Void, Never>?
@@ -74,7 +72,7 @@ final class LocalKernel {
   ///   - explain: describes how the kernel died, from the exit status of its process.
   /// - Throws: `KernelProviderError`, `UVError`.
   static func start(
-    _ plan: Plan, by launchers: [any KernelLauncher], in directory: RunDirectory,
+    _ plan: Plan, by launchers: [any KernelLauncher],
     logger: Logger, explain: @escaping @LoopActor (ExitStatus) async -> String
   ) async throws -> LocalKernel {
     do {
@@ -85,11 +83,11 @@ final class LocalKernel {
       if !plan.tag.apply(to: process.identifier) {
         logger.notice("the system does not allow setting limits: a kernel's daemons may outlive it")
       }
-      let kernel = LocalKernel(plan, process, directory, logger: logger)
+      let kernel = LocalKernel(plan, process, logger: logger)
       kernel.reaping = LoopActor.task { await kernel.reap(explain) }
       return kernel
     } catch {
-      await directory.remove(plan.name)
+      await plan.directory.remove()
       throw error
     }
   }
@@ -103,12 +101,9 @@ final class LocalKernel {
     throw KernelProviderError.kernelDidNotStart("no launcher could start it")
   }
 
-  private init(
-    _ plan: Plan, _ process: any KernelProcess, _ directory: RunDirectory, logger: Logger
-  ) {
+  private init(_ plan: Plan, _ process: any KernelProcess, logger: Logger) {
     self.plan = plan
     self.process = process
-    self.directory = directory
     self.logger = logger
   }
 
@@ -167,10 +162,14 @@ final class LocalKernel {
       if case .path(let path) = plan.connection.endpoint(port) { path } else { nil }
     }
     while true {
-      let seen = directory.watcher.changes
+      let seen = plan.directory.watcher.changes
       if process.exitStatus != nil { throw startFailure }
-      if sockets.allSatisfy(SmallFile.exists) { return }
-      try await directory.watcher.untilChange(after: seen)
+      if sockets.allSatisfy(SmallFile.exists) {
+        // Code may change the directory as often as it likes, and every change would wake this process.
+        plan.directory.watcher.close()
+        return
+      }
+      try await plan.directory.watcher.untilChange(after: seen)
     }
   }
 
@@ -326,7 +325,7 @@ final class LocalKernel {
     process.signal(.kill)
     let clearing = LoopActor.task { await self.clear() }
     let status = await process.exit()
-    directory.watcher.wake()
+    plan.directory.watcher.wake()
     if let channel {
       let how = if let excess { excess } else { await explain(status) }
       channel.kernelDied(how)
@@ -336,11 +335,10 @@ final class LocalKernel {
   }
 
   private func clear() async {
-    let removing = LoopActor.task { await self.directory.remove(self.plan.name) }
     let left = await descendants().kill()
     if !left.isEmpty {
       logger.warning("processes of a kernel could not be killed", metadata: ["processes": "\(left)"])
     }
-    await removing.value
+    await plan.directory.remove()
   }
 }

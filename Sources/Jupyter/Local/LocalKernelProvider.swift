@@ -90,7 +90,8 @@ public final class LocalKernelProvider: KernelProvider {
 
   /// Starts a process and connects to it.
   public func start(
-    _ spec: KernelSpec, in directory: String, environment: [String: String]
+    _ spec: KernelSpec, in directory: String, environment: [String: String],
+    isolation: KernelIsolation
   ) async throws -> KernelConnection {
     let specs = try await installed.value(maximumAge: Self.specsAge)
     guard let local = specs.first(where: { $0.spec.name == spec.name }) else {
@@ -98,16 +99,18 @@ public final class LocalKernelProvider: KernelProvider {
     }
     let identifier = RandomIdentifier.make()
     return try await starts.withPermit(for: Self.longestStart) {
-      try await self.start(local, identifier, in: directory, environment: environment)
+      try await self.start(local, identifier, in: directory, environment: environment, isolation: isolation)
     }
   }
 
   private func start(
-    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
+    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    isolation: KernelIsolation
   ) async throws -> KernelConnection {
     if isClosed { throw Self.closed }
     do {
-      let kernel = try await launch(local, identifier, in: directory, environment: environment)
+      let kernel = try await launch(
+        local, identifier, in: directory, environment: environment, isolation: isolation)
       kernels[identifier] = kernel
       if isClosed { throw Self.closed }
       let isTrial = local.sockets == .unixElsePorts && kernel.hasUnixSockets
@@ -118,7 +121,7 @@ public final class LocalKernelProvider: KernelProvider {
       await kernel?.kill()
       if local.sockets == .unixElsePorts, kernel?.hasUnixSockets == true, !(error is CancellationError) {
         return try await startWithPorts(
-          local, identifier, in: directory, environment: environment, after: error)
+          local, identifier, in: directory, environment: environment, isolation: isolation, after: error)
       }
       // The directory may have been removed since the kernel was first requested.
       if await Self.isMissing(directory) { throw KernelProviderError.noDirectory(directory) }
@@ -129,11 +132,12 @@ public final class LocalKernelProvider: KernelProvider {
   /// Starts a kernel with ports after it did not start with Unix sockets. If that works, its kernelspec always gets ports.
   private func startWithPorts(
     _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
-    after failure: any Error
+    isolation: KernelIsolation, after failure: any Error
   ) async throws -> KernelConnection {
     needPorts.insert(local.spec.name)
     do {
-      let connection = try await start(local, identifier, in: directory, environment: environment)
+      let connection = try await start(
+        local, identifier, in: directory, environment: environment, isolation: isolation)
       logger.info(
         "the kernel takes no Unix sockets, it gets ports",
         metadata: ["kernel": "\(local.spec.name)", "reason": "\(failure)"])
@@ -143,6 +147,14 @@ public final class LocalKernelProvider: KernelProvider {
       needPorts.remove(local.spec.name)
       throw error
     }
+  }
+
+  /// See `KernelProvider`.
+  public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
+    let specs = try? await installed.value(maximumAge: Self.specsAge)
+    // One that is not there any more does not start either.
+    guard let local = specs?.first(where: { $0.spec.name == spec.name }) else { return nil }
+    return IsolationSupport.ofThisSystem.obstacle(to: isolation, for: local)
   }
 
   /// Connects again, if the process lives.
@@ -213,7 +225,6 @@ public final class LocalKernelProvider: KernelProvider {
     for launcher in sharedRuntime.launchers { await launcher.close() }
     await sharedRuntime.zeroMQ?.close()
     sharedRuntime.subreaper.close()
-    sharedRuntime.directory.close()
     await sharedRuntime.reaper.finish()
   }
 
@@ -234,23 +245,27 @@ public final class LocalKernelProvider: KernelProvider {
   }
 
   private func launch(
-    _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String]
+    _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    isolation: KernelIsolation
   ) async throws -> LocalKernel {
     let sharedRuntime = try await shared()
-    let name = sharedRuntime.directory.nextName()
+    let own = try sharedRuntime.directory.makeKernelDirectory()
     let mark = "\(LocalKernel.markName)=\(mark)/\(identifier)"
     let variables = variables(in: sharedRuntime.directory, for: identifier).merging(environment) { $1 }
     let spawnSpec = SpawnSpec(
-      spec: spec, connectionFile: "\(name).json", log: "\(name)-log", directory: directory,
-      environment: variables, hasOwnVariables: !environment.isEmpty)
-    let (connection, ports) = try sockets(of: spec, name)
+      spec: spec, connectionFile: own.connectionFile, log: own.log, directory: directory,
+      environment: variables, hasOwnVariables: !environment.isEmpty,
+      isolation: isolation.isAny
+        ? IsolationPolicy(
+          isolation: isolation, directory: own.path, workingDirectory: directory,
+          readable: sharedRuntime.directory.readable + [spec.resourceDirectory]) : nil)
+    let (connection, ports) = try sockets(of: spec, own.socketPrefix)
     let plan = LocalKernel.Plan(
       spec: spec, connection: connection, maker: maker(for: spec, sharedRuntime.zeroMQ), limits: limits,
-      ports: ports,
-      name: name, spawnSpec: spawnSpec, tag: tags.next(), mark: mark,
+      ports: ports, directory: own, spawnSpec: spawnSpec, tag: tags.next(), mark: mark,
       packages: sharedRuntime.packages.snapshot)
     return try await LocalKernel.start(
-      plan, by: sharedRuntime.launchers, in: sharedRuntime.directory, logger: logger
+      plan, by: sharedRuntime.launchers, logger: logger
     ) {
       await self.explain($0, sharedRuntime.oomKills)
     }
@@ -264,9 +279,10 @@ public final class LocalKernelProvider: KernelProvider {
   }
 
   /// Chooses where the kernel listens.
-  private func sockets(of spec: LocalKernelSpec, _ name: String) throws -> (ConnectionInfo, [ReservedPort]) {
+  private func sockets(of spec: LocalKernelSpec, _ prefix: String) throws -> (ConnectionInfo, [ReservedPort])
+  {
     if spec.sockets == .unix || (spec.sockets == .unixElsePorts && !needPorts.contains(spec.spec.name)) {
-      return (ConnectionInfo(.local(pathPrefix: name)), [])
+      return (ConnectionInfo(.local(pathPrefix: prefix)), [])
     }
     let ports = try ConnectionInfo.Port.allCases.map { _ in try ReservedPort() }
     return (ConnectionInfo(.loopback(ports: ports.map(\.number))), ports)

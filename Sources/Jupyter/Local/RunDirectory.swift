@@ -10,8 +10,6 @@ final class RunDirectory {
   /// Short, and so are the names in it: xeus, on which kernels of many languages are built, ends if the path of a Unix socket
   /// has more than 25 bytes.
   let path: String
-  /// Reports when a kernel has bound a socket.
-  let watcher: DirectoryWatcher
   private let directory: TemporaryDirectory
   private var kernels = 0
 
@@ -19,7 +17,6 @@ final class RunDirectory {
   init() throws {
     directory = try TemporaryDirectory(prefix: "ci-")
     path = directory.path
-    watcher = try DirectoryWatcher(path)
   }
 
   /// Variables that keep files of IPython and matplotlib out of the workspace.
@@ -37,24 +34,17 @@ final class RunDirectory {
     _ = await copy?.exit()
   }
 
-  /// A path in the directory that no kernel has used. The names of a kernel's files begin with it.
-  func nextName() -> String {
+  /// Makes a directory for one kernel.
+  ///
+  /// - Throws: `UVError`, `SystemRequirementError`.
+  func makeKernelDirectory() throws -> KernelDirectory {
     kernels += 1
-    return "\(path)/k\(kernels)"
+    return try KernelDirectory("\(path)/\(kernels)")
   }
 
-  /// Removes the files whose names begin with `name`.
-  func remove(_ name: String) async {
-    let sockets = ConnectionInfo.Port.allCases.map { "\(name)-\($0.rawValue)" }
-    await SmallFile.remove(["\(name).json", "\(name)-log"] + sockets)
-  }
+  /// What isolated kernels may read of it.
+  var readable: [String] { ["\(path)/matplotlib"] }
 
-  /// Stops watching. The reaper removes the directory when every process that could write to it is gone.
-  func close() { watcher.close() }
-
-  /// Removes the directory if there is no reaper.
-  func remove() async {
-    close()
-    await directory.remove()
-  }
+  /// Removes the directory if there is no reaper, which removes it when every process that could write to it is gone.
+  func remove() async { await directory.remove() }
 }

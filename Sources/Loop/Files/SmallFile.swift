@@ -58,12 +58,6 @@ public enum SmallFile {
     }.value()
   }
 
-  /// Removes files, and ignores errors.
-  @LoopActor
-  public static func remove(_ paths: [String]) async {
-    _ = try? await Pending { for path in paths { Glibc.unlink(path) } }.valueRegardless()
-  }
-
   /// The time at which a file or directory was last changed, in nanoseconds since 1970; nil where there is none. Blocks
   /// for a short time: callers ask again and again, so the system has it in memory.
   public static func modificationTime(_ path: String) -> Int64? {

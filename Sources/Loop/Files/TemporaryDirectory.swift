@@ -20,6 +20,14 @@ public struct TemporaryDirectory: Sendable {
     path = String(cString: made)
   }
 
+  /// Makes the directory at a path where nothing is.
+  ///
+  /// - Throws: `UVError`.
+  public init(at path: String) throws(UVError) {
+    _ = try retrying { mkdir(path, 0o700) }
+    self.path = path
+  }
+
   /// Removes it with everything in it; what cannot be removed stays.
   @LoopActor
   public func remove() async {

@@ -6,6 +6,9 @@ public enum CurrentProcess {
   /// Its process identifier (getpid(2)).
   public static var identifier: Int32 { getpid() }
 
+  /// True if it runs with the rights of root.
+  public static var isRoot: Bool { geteuid() == 0 }
+
   /// The size of a page of memory, in bytes.
   public static let pageSize = Int64(sysconf(CInt(_SC_PAGESIZE)))
 

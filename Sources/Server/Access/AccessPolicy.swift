@@ -6,4 +6,7 @@ public enum AccessPolicy: Sendable {
   case token(AccessToken)
   /// Who claims it first, and sends from then on the token that the claim was answered with.
   case claim
+
+  /// True if nobody is asked for a token.
+  public var isOpen: Bool { if case .open = self { true } else { false } }
 }

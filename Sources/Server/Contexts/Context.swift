@@ -34,6 +34,8 @@ final class Context {
   }
   /// What its kernels may use.
   nonisolated let limits: ResourceLimits
+  /// What its kernels are kept from.
+  nonisolated let isolation: KernelIsolation
   /// When it was created.
   nonisolated let created = WallClock.now()
   /// When a client last used it, or an execution ended in it.
@@ -64,7 +66,7 @@ final class Context {
   init(
     identifier: String = RandomIdentifier.make(), language: String, spec: KernelSpec, directory: String,
     isDirectoryRequested: Bool, environment: [String: String] = [:],
-    limits: ResourceLimits = ResourceLimits(),
+    limits: ResourceLimits = ResourceLimits(), isolation: KernelIsolation = KernelIsolation(),
     isDefault: Bool, provider: any KernelProvider, logger: Logger
   ) {
     self.identifier = identifier
@@ -74,6 +76,7 @@ final class Context {
     self.isDirectoryRequested = isDirectoryRequested
     self.environment = environment
     self.limits = limits
+    self.isolation = isolation
     self.isDefault = isDefault
     self.provider = provider
     var logger = logger
@@ -220,7 +223,7 @@ final class Context {
 
   private func start() async throws -> Kernel {
     let kernel = try await Kernel.start(
-      spec, on: provider, in: directory, environment: environment, logger: logger)
+      spec, on: provider, in: directory, environment: environment, isolation: isolation, logger: logger)
     do {
       if let deletion = lifecycle.deletion { throw deletion }
       if limits.isAny { try await kernel.limit(to: limits) }

@@ -25,6 +25,9 @@ final class ContextStore {
   private let workspace: String
   private let limit: Int
   private let limits: ResourceLimits
+  private let isolation: KernelIsolation
+  /// True if everybody who reaches the server may use it.
+  private let isOpen: Bool
   private let logger: Logger
   private var contexts: OrderedDictionary<String, Context> = [:]
   /// Identifiers of default contexts by the name of their kernel.
@@ -38,14 +41,18 @@ final class ContextStore {
   ///   - workspace: the directory of contexts that name none.
   ///   - limit: how many contexts there may be at once.
   ///   - limits: what each of them may use, if its request does not say.
+  ///   - isolation: what each of them is kept from, if its request does not say.
+  ///   - isOpen: true if everybody who reaches the server may use it.
   init(
     provider: any KernelProvider, workspace: String, limit: Int, limits: ResourceLimits = ResourceLimits(),
-    logger: Logger
+    isolation: KernelIsolation = KernelIsolation(), isOpen: Bool = true, logger: Logger
   ) {
     self.provider = provider
     self.workspace = workspace
     self.limit = limit
     self.limits = limits
+    self.isolation = isolation
+    self.isOpen = isOpen
     self.logger = logger
   }
 
@@ -104,19 +111,26 @@ final class ContextStore {
 
   /// Creates a context. Its kernel takes code on return.
   ///
-  /// - Parameter limits: those that differ from the store's.
+  /// - Parameters:
+  ///   - limits: those that differ from the store's.
+  ///   - isolated: whether it is isolated; nil for the store's default.
+  ///   - network: whether it has network; nil for the store's default.
   /// - Throws: `HTTPErrorResponse` 400, 429, 501, 503.
   func create(
     language: Bytes?, directory: String?, environment: [String: String] = [:],
-    limits: ResourceLimits = ResourceLimits()
+    limits: ResourceLimits = ResourceLimits(), isolated: Bool? = nil, network: Bool? = nil
   ) async throws -> Context {
     if limits.isAny, !provider.limitsKernels {
       throw HTTPErrorResponse(
         501, "`memory_limit` and `process_limit` need kernels that this server runs itself (--backend local)")
     }
     let (name, spec) = try await resolve(language)
+    let isolation = KernelIsolation(
+      isIsolated: isolated ?? isolation.isIsolated, hasNetwork: network ?? isolation.hasNetwork)
+    try await check(isolation, for: spec)
     let context = make(
-      name, spec, directory: directory, environment: environment, limits: limits, isDefault: false)
+      name, spec, directory: directory, environment: environment, limits: limits, isolation: isolation,
+      isDefault: false)
     try begin(context)
     contexts[context.identifier] = context
     do {
@@ -130,7 +144,7 @@ final class ContextStore {
 
   /// The default context of a language, created on first use.
   ///
-  /// - Throws: `HTTPErrorResponse` 400, 429, 503.
+  /// - Throws: `HTTPErrorResponse` 400, 429, 501, 503.
   func defaultContext(for language: Bytes?) async throws -> Context {
     // The common case.
     if language == nil, let context = unnamedDefault.flatMap({ contexts[$0] }) {
@@ -138,6 +152,7 @@ final class ContextStore {
       return context
     }
     let (name, spec) = try await resolve(language)
+    try await check(isolation, for: spec)
     let known = defaults[spec.name].flatMap { contexts[$0] }
     let context = known ?? make(name, spec, directory: nil, isDefault: true)
     try begin(context)
@@ -212,15 +227,31 @@ final class ContextStore {
     }
   }
 
+  /// - Throws: `HTTPErrorResponse` 501 if kernels cannot be kept from that.
+  private func check(_ isolation: KernelIsolation, for spec: KernelSpec) async throws {
+    if let obstacle = await provider.obstacle(to: isolation, for: spec) {
+      throw HTTPErrorResponse(501, "What the context is to be kept from cannot be: \(obstacle)")
+    }
+    if isolation.isIsolated, isolation.hasNetwork, isOpen {
+      throw HTTPErrorResponse(
+        501,
+        """
+        An isolated context with network could use this server, which asks nobody for a token: \
+        start it with --token-file, or say "network": false
+        """)
+    }
+  }
+
   private func make(
     _ language: String, _ spec: KernelSpec, directory: String?, environment: [String: String] = [:],
-    limits asked: ResourceLimits = ResourceLimits(), isDefault: Bool
+    limits asked: ResourceLimits = ResourceLimits(), isolation: KernelIsolation? = nil, isDefault: Bool
   ) -> Context {
     Context(
       language: language, spec: spec, directory: directory ?? workspace,
       isDirectoryRequested: directory != nil, environment: environment,
       limits: ResourceLimits(
         memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes),
+      isolation: isolation ?? self.isolation,
       isDefault: isDefault, provider: provider, logger: logger)
   }
 

@@ -20,19 +20,23 @@ struct ContextRoutes {
   let bodyLimit: Int
 
   func create(_ request: Request, with writer: ResponseWriter) async throws {
-    let (language, asked, environment, limits) = try await request.json(limit: bodyLimit, allowsEmpty: true) {
+    let (language, asked, environment, limits, isolated, network) = try await request.json(
+      limit: bodyLimit, allowsEmpty: true
+    ) {
       (
         try $0.text("language"), try $0.text("cwd"), try $0.environment("env_vars"),
         ResourceLimits(
           memory: try $0.positiveInteger("memory_limit").map(Int64.init),
-          processes: try $0.positiveInteger("process_limit"))
+          processes: try $0.positiveInteger("process_limit")),
+        try $0.truth("isolated"), try $0.truth("network")
       )
     }
     let directory = try await self.directory(asked)
     try executions.admit()
     let context = try await contexts.create(
       language: language, directory: directory,
-      environment: Dictionary(uniqueKeysWithValues: environment.map { ($0.name, $0.value) }), limits: limits)
+      environment: Dictionary(uniqueKeysWithValues: environment.map { ($0.name, $0.value) }), limits: limits,
+      isolated: isolated, network: network)
     // The client would not know its identifier, and it would count against the limit.
     if writer.isClientDisconnected { try await contexts.delete(Bytes(context.identifier)) }
     var json = JSONWriter()
@@ -74,6 +78,10 @@ struct ContextRoutes {
       json.value(context.limits.processes)
       json.key("limited_by")
       json.array { json in for method in context.limitMethods { json.value(method.rawValue) } }
+      json.key("isolated")
+      json.value(context.isolation.isIsolated)
+      json.key("network")
+      json.value(context.isolation.hasNetwork)
     }
     try await reply(json.takeAll(), with: writer)
   }

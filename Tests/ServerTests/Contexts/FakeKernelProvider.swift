@@ -43,7 +43,7 @@ final class FakeKernelProvider: KernelProvider {
   func specs(maximumAge: Duration) async throws -> [KernelSpec] { installed }
 
   func start(
-    _ spec: KernelSpec, in directory: String, environment: [String: String]
+    _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
     startCount += 1
     try await gate?.get()

@@ -80,7 +80,7 @@ final class ForkLauncher: KernelLauncher {
       spec, connectionFile: spawnSpec.connectionFile, python: python, environment: spawnSpec.environment)
     let request = ForkRequest(
       arguments: plan.arguments.dropFirst(2).map { $0 }, directory: spawnSpec.directory,
-      environment: plan.environment, log: spawnSpec.log)
+      environment: plan.environment, log: spawnSpec.log, isolation: spawnSpec.isolation)
     let log = try SocketStream.makeFIFO(spawnSpec.log)
     if let child = await server.fork(request) { return ForkedProcess(child, log: log, logger: logger) }
     await log.close()

@@ -10,6 +10,8 @@ struct ForkRequest: Sendable {
   let environment: [String: String]
   /// The path of a FIFO, open for reading, for what the kernel writes outside of executions.
   let log: String
+  /// What the kernel is to take from itself; nil for nothing.
+  var isolation: IsolationPolicy?
 
   /// The line. Replies to it have the same identifier.
   func line(_ identifier: Int64) -> Bytes {
@@ -25,6 +27,10 @@ struct ForkRequest: Sendable {
       json.value(environment)
       json.key("log")
       json.value(log)
+      if let isolation {
+        json.key("isolation")
+        isolation.write(to: &json)
+      }
     }
     json.endLine()
     return json.takeAll()

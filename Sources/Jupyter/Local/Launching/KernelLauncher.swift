@@ -35,6 +35,8 @@ struct SpawnSpec: Sendable {
   let environment: [String: String]
   /// True if some of these are not those of every kernel.
   let hasOwnVariables: Bool
+  /// What it is to take from itself; nil for nothing.
+  var isolation: IsolationPolicy?
 }
 
 /// A kernel's process, whichever launcher started it. It leads a session of its own.

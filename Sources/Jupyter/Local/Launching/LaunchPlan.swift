@@ -33,6 +33,19 @@ struct LaunchPlan: Sendable, Equatable {
     self.environment = variables
   }
 
+  private init(_ executable: String, _ arguments: [String], _ environment: [String: String]) {
+    self.executable = executable
+    self.arguments = arguments
+    self.environment = environment
+  }
+
+  /// The same by way of a program that takes from itself what the kernel may not reach.
+  func isolated(by policy: IsolationPolicy, with python: PythonInstallation) -> LaunchPlan {
+    LaunchPlan(
+      python.interpreter, ["-I", "-m", IsolationPolicy.launcher, executable] + arguments,
+      environment.merging([IsolationPolicy.variable: policy.text]) { $1 })
+  }
+
   /// Programs that code calls by name, such as `pip`, are those of the kernel's Python.
   private static func path(_ path: String?, prefix: String) -> String {
     let directory = "\(prefix)/bin"

@@ -18,9 +18,10 @@ final class SpawnLauncher: KernelLauncher {
   func canUpgrade(to spawnSpec: SpawnSpec, than process: any KernelProcess) -> Bool { false }
 
   func launch(_ spawnSpec: SpawnSpec) async throws -> (any KernelProcess)? {
-    let plan = LaunchPlan(
+    var plan = LaunchPlan(
       spawnSpec.spec, connectionFile: spawnSpec.connectionFile, python: python,
       environment: spawnSpec.environment)
+    if let policy = spawnSpec.isolation { plan = plan.isolated(by: policy, with: python) }
     do {
       return try SpawnedKernel(
         ChildProcess.spawn(

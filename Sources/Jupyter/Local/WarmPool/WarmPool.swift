@@ -6,7 +6,8 @@ import Wire
 /// Keeps warm kernels of the default kernelspec, so that a new context does not wait for a start.
 ///
 /// Warm kernels are started in the directory of most contexts, without a context's variables, and have run silent code once.
-/// For a context with another directory, the kernel changes its directory. A context with variables gets a new kernel. If
+/// For a context with another directory, the kernel changes its directory. A context with variables gets a new kernel, and so does
+/// one that is kept from other things than warm kernels are. If
 /// kernels are taken faster than they start, starting ones are handed out too, as they will be ready sooner than new ones.
 @LoopActor
 public final class WarmPool: KernelProvider {
@@ -20,6 +21,7 @@ public final class WarmPool: KernelProvider {
   private let provider: LocalKernelProvider
   private let size: Int
   private let directory: String
+  private let isolation: KernelIsolation
   private let logger: Logger
   private var spec: KernelSpec?
   private var waiting: [Entry] = []
@@ -40,10 +42,15 @@ public final class WarmPool: KernelProvider {
   ///   - provider: where the kernels come from; closed with the pool.
   ///   - size: how many kernels to keep warm; 0 for none.
   ///   - directory: where they are started, absolute.
-  public init(_ provider: LocalKernelProvider, size: Int, directory: String, logger: Logger) {
+  ///   - isolation: what they are kept from.
+  public init(
+    _ provider: LocalKernelProvider, size: Int, directory: String,
+    isolation: KernelIsolation = KernelIsolation(), logger: Logger
+  ) {
     self.provider = provider
     self.size = size
     self.directory = directory
+    self.isolation = isolation
     self.logger = logger
   }
 
@@ -65,15 +72,29 @@ public final class WarmPool: KernelProvider {
 
   /// Takes a warm kernel if one fits, else starts one.
   public func start(
-    _ spec: KernelSpec, in directory: String, environment: [String: String]
+    _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
-    guard spec.language == Self.language, environment.isEmpty, spec == self.spec ?? spec else {
-      return try await provider.start(spec, in: directory, environment: environment)
+    guard spec.language == Self.language, environment.isEmpty, spec == self.spec ?? spec,
+      fits(isolation, directory)
+    else {
+      return try await provider.start(
+        spec, in: directory, environment: environment, isolation: isolation)
     }
     self.spec = spec
     defer { refill() }
     if let kernel = await take(for: directory) { return kernel }
-    return try await provider.start(spec, in: directory, environment: environment)
+    return try await provider.start(spec, in: directory, environment: environment, isolation: isolation)
+  }
+
+  /// True if warm kernels may be used. An isolated one has given up all directories but its own.
+  private func fits(_ isolation: KernelIsolation, _ directory: String) -> Bool {
+    isolation == self.isolation
+      && (!isolation.isIsolated || directory.hasSameBytes(as: self.directory))
+  }
+
+  /// See `KernelProvider`.
+  public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
+    await provider.obstacle(to: isolation, for: spec)
   }
 
   /// Connects again.
@@ -172,7 +193,8 @@ public final class WarmPool: KernelProvider {
   }
 
   private func makeKernel(_ spec: KernelSpec) async throws -> KernelConnection {
-    let connection = try await provider.start(spec, in: directory, environment: [:])
+    let connection = try await provider.start(
+      spec, in: directory, environment: [:], isolation: isolation)
     do {
       try await connection.warmUp()
       return connection
