@@ -190,7 +190,10 @@ struct KernelOptions: ParsableArguments {
       let warm = warm ?? 1
       return warm > 0
         ? WarmPool(
-          provider, size: warm, directory: workspace, isolation: contextIsolation, logger: logger) : provider
+          provider, size: warm,
+          // As isolated contexts are that name no directory.
+          directory: isolated ? SmallFile.realPath(workspace) ?? workspace : workspace,
+          isolation: contextIsolation, logger: logger) : provider
     }
   }
 

@@ -255,3 +255,45 @@ for name in {SHADOWED}:
     assert not (own / "early").exists(), (own / "early").read_text()
     assert server.client.execute("import socket; socket.socket(socket.AF_UNIX)", context_id=context).error["name"] == "PermissionError"
     server.client.delete_context(context).expect(200)
+
+
+@pytest.mark.backends("local")
+def test_a_directory_behind_a_link_is_refused(server, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/link").symlink_to(tmp_path / "outside")
+    answer = server.client.post("/contexts", {"cwd": str(tmp_path / "own/link"), **ISOLATED})
+    assert answer.status == 400 and "links" in answer.text
+    # So is one that becomes a link later: the context is as it was, or there is none.
+    (tmp_path / "own/directory").mkdir()
+    context = server.client.create_context(cwd=str(tmp_path / "own/directory"), **ISOLATED)["id"]
+    (tmp_path / "own/directory").rmdir()
+    (tmp_path / "own/directory").symlink_to(tmp_path / "outside")
+    assert server.client.post(f"/contexts/{context}/restart").status in (400, 503)
+    server.client.delete_context(context).expect(200)
+
+
+@pytest.mark.backends("local")
+@pytest.mark.parametrize("fields", [{}, {"env_vars": {"OWN": "variable"}}])
+def test_a_workspace_behind_a_link_works(start_server, tmp_path, fields):
+    (tmp_path / "real/deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    server = start_server("--isolated", "--no-network", workspace=tmp_path / "link")
+    for cwd in (None, "deep", str(tmp_path / "link/deep")):
+        context = server.client.create_context(cwd=cwd, **fields)
+        assert server.client.execute("open('x', 'w').write('four')", context_id=context["id"]).succeeded().text == "4"
+
+
+@pytest.mark.backends("local")
+def test_variables_reach_an_isolated_kernel_and_not_what_isolates_it(server, tmp_path):
+    """A library that LD_PRELOAD names is not loaded before the kernel is isolated, nor a module before its sockets are."""
+    (tmp_path / "own").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "own/sitecustomize.py").write_text(f"open({str(outside / 'made')!r}, 'w')")
+    variables = {"A": "a b", "LD_PRELOAD": str(tmp_path / "own/none.so"), "PYTHONPATH": str(tmp_path / "own"), "PATH": os.environ["PATH"]}
+    context = server.client.create_context(cwd=str(tmp_path / "own"), env_vars=variables, **ISOLATED)["id"]
+    shown = "import os, sys; print({name: os.environ.get(name) for name in ('A', 'LD_PRELOAD')}, %r in sys.path)" % str(tmp_path / "own")
+    assert server.client.execute(shown, context_id=context).stdout == f"{ {name: variables[name] for name in ('A', 'LD_PRELOAD')} } True\n"
+    assert not any("CODE_INTERPRETER_" in name for name in server.client.execute("print(*__import__('os').environ)", context_id=context).stdout.split() if name != "CODE_INTERPRETER_KERNEL")
+    assert list(outside.iterdir()) == []

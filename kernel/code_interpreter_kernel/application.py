@@ -16,7 +16,7 @@ from traitlets.config import Config
 
 from code_interpreter_kernel import threads
 from code_interpreter_kernel.execution import Kernel
-from code_interpreter_kernel.isolation import Policy, close_sockets
+from code_interpreter_kernel.isolation import Policy, apply_late, close_sockets
 from code_interpreter_kernel.packing import Session, pack
 from code_interpreter_kernel.programs import replace_system
 from code_interpreter_kernel.publisher import Publisher
@@ -71,6 +71,7 @@ class KernelApp(IPKernelApp):
             while self.transport == "ipc" and not os.path.exists(f"{self.ip}-{self.hb_port}") and System.monotonic() < deadline:
                 time.sleep(0.001)
             close_sockets(self.policy, needs_own=False)
+            apply_late(self.policy.variables)
 
     def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
         """Parses `-f FILE` by hand: building the full argument parser takes longer than the rest of the application."""

@@ -24,7 +24,7 @@ import signal
 import sys
 from typing import Any
 
-from code_interpreter_kernel import preload
+from code_interpreter_kernel import isolation, preload
 from code_interpreter_kernel.forked import Request, reset_process
 
 
@@ -121,6 +121,7 @@ def main() -> None:
     # none before the fork, and existing objects are frozen.
     gc.disable()
     variables = preload.modules(names)
+    isolation.prepare()
     gc.freeze()
     # Imported after `preload` has removed the working directory from `sys.path`.
     from code_interpreter_kernel import versions

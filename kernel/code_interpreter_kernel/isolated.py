@@ -1,7 +1,8 @@
 """Runs a kernel with what its context may not reach taken away: `python -I -m code_interpreter_kernel.isolated COMMAND...`.
 
-For kernels that are not forked. The policy is in the environment, see `isolation`. Without -I, modules in the working directory, where
-code may have left some, would be imported before anything is taken away.
+For kernels that are not forked. Nothing that a context can influence may act before: so this process has another working directory than the
+kernel will have, and the kernel's variables have a prefix, which the loader of programs and Python do not know. The policy is in the
+environment as well, see `isolation`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import sys
 
 from code_interpreter_kernel import isolation
 
+#: Of the kernel's variables.
+PREFIX = "CODE_INTERPRETER_VARIABLE_"
+
 #: The module of this package's kernel, which restricts its sockets itself: by then it has those that it needs. So it must not be one
 #: of that name in the working directory.
 OWN = ["-m", "code_interpreter_kernel.kernel"]
@@ -23,12 +27,18 @@ def main() -> None:
     """Restricts this process, then executes the command."""
     command = sys.argv[1:]
     policy = isolation.Policy.from_environment()
+    variables = {name[len(PREFIX) :]: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    os.environ.clear()
+    os.environ.update(variables)
     program = shutil.which(command[0]) or command[0]
     isolation.enter(policy, program)
+    os.chdir(policy.cwd)
     if command[1:3] == OWN:
-        os.environ[isolation.VARIABLE] = json.dumps(policy._asdict())
         command.insert(1, SAFE_PATH)
-    else:
+        # Without network it never connects. With it, code that the loader or Python would run by a variable has to wait.
+        late = isolation.take_variables_that_run_code() if policy.network else {}
+        os.environ[isolation.VARIABLE] = json.dumps({**policy._asdict(), "variables": late})
+    if command[2:4] != OWN or not policy.network:
         isolation.close_sockets(policy, needs_own=True)
     os.execv(program, command)
 

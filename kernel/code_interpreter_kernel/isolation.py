@@ -22,7 +22,8 @@ from code_interpreter_kernel import seccomp
 
 #: What everybody may read: programs, libraries, settings. What does not exist is left out.
 SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/etc", "/sys", "/var/cache/fontconfig",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/etc", "/var/cache/fontconfig", "/sys/devices",
+    "/sys/class", "/sys/bus", "/sys/kernel/mm",
 )  # fmt: skip
 
 #: What tells of the machine, and not of the processes of others. Each entry of a process is hidden but its own.
@@ -55,16 +56,20 @@ _ALL_SCOPES = 0b11
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
+#: openat2(2) with RESOLVE_NO_SYMLINKS.
+_OPEN, _NO_LINKS = 437, 0x04
 _NO_NEW_PRIVILEGES = 38
 _DROP_CAPABILITY = 24
 _CLEAR_AMBIENT = 47
 
-#: The capabilities that root keeps: those for files, which Landlock confines. CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-#: CAP_FOWNER and CAP_FSETID of capabilities(7).
-_KEPT_CAPABILITIES = 0b11111
+#: The capabilities that root keeps: those for files, which Landlock confines. CAP_CHOWN, CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH of
+#: capabilities(7).
+_KEPT_CAPABILITIES = 0b111
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+
+_RUNNING_CODE = ("LD_", "PYTHON", "GLIBC_", "GCONV_", "LOCPATH", "OPENSSL_")
 
 #: The variable in which a kernel that is started by exec finds its policy.
 VARIABLE = "CODE_INTERPRETER_ISOLATION"
@@ -79,10 +84,12 @@ class Policy(NamedTuple):
     network: bool = True
     #: Its own directory, for temporary files, its home and packages. It may also be written.
     directory: str = ""
-    #: What else may be written.
-    writable: list[str] = []
+    #: The working directory, without links in its path. It may be written.
+    cwd: str = ""
     #: What else may be read.
     readable: list[str] = []
+    #: Variables that its process gets when its sockets are restricted.
+    variables: dict[str, str] = {}
 
     @property
     def is_any(self) -> bool:
@@ -97,6 +104,27 @@ class Policy(NamedTuple):
             return cls(**json.loads(text)) if text else cls()
         except TypeError as error:
             raise ValueError(f"not a policy: {error}") from error
+
+
+def take_variables_that_run_code() -> dict[str, str]:
+    """Removes the variables by which a program's loader, its libraries or Python run code from files, and returns them."""
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_RUNNING_CODE)}
+
+
+def apply_late(variables: dict[str, str]) -> None:
+    """Sets variables that were taken. Those for the loader then hold for what the kernel starts."""
+    os.environ.update(variables)
+    sys.path += [path for path in variables.get("PYTHONPATH", "").split(":") if path and path not in sys.path]
+
+
+def prepare() -> None:
+    """Does once what `enter` would do in each process that is forked from this one. It takes some 15 ms."""
+    sysconfig.get_config_vars()
+    machine = os.uname().machine
+    if machine in seccomp.MACHINES:
+        seccomp.program(seccomp.process_rules(), machine)
+        for isolated, network in ((True, True), (True, False), (False, False)):
+            seccomp.program(seccomp.socket_rules(isolated, network, needs_own=False), machine)
 
 
 def enter(policy: Policy, program: str | None = None) -> None:
@@ -152,14 +180,15 @@ def _restrict_files(policy: Policy, program: str | None) -> None:
         for paths, rights in (
             (SYSTEM, _READ),
             (MACHINE, _READ),
-            (installation(program), _READ),
+            (installation(program, (policy.cwd, policy.directory)), _READ),
             (policy.readable, _READ),
-            ((policy.directory, *policy.writable), _WRITE),
+            ((policy.directory,), _WRITE),
             (DEVICES, _DEVICE),
             ((SHARED_MEMORY,), _SHARE),
         ):
             for path in paths:
                 _allow(ruleset, path, rights)
+        _allow_below(ruleset, _open_without_links(policy.cwd), _WRITE)
         _allow(ruleset, "/proc/self", _READ, keeps_open=True)
         _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     finally:
@@ -175,20 +204,29 @@ def _allow(ruleset: int, path: str, rights: int, *, keeps_open: bool = False) ->
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # What this process cannot reach needs no rule.
+    if keeps_open:
+        os.set_inheritable(os.dup(descriptor), True)
+    _allow_below(ruleset, descriptor, rights if os.path.isdir(path) else rights & _OF_FILE)
+
+
+def _allow_below(ruleset: int, descriptor: int, rights: int) -> None:
     try:
-        if not os.path.isdir(path):
-            rights &= _OF_FILE
         rule = struct.pack("=Qi", rights, descriptor)
         _check(_libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0))
     finally:
-        if keeps_open:
-            os.set_inheritable(descriptor, True)
-        else:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
-def installation(program: str | None) -> Iterable[str]:
-    """The directories of this Python, and of a program that is not the system's."""
+def _open_without_links(path: str) -> int:
+    """Opens a directory. Raises `OSError` if there is a link in its path: code of another context may have put it there, to what is out
+    of its own reach.
+    """
+    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY, 0, _NO_LINKS)
+    return _check(_libc.syscall(_OPEN, -100, os.fsencode(path), how, ctypes.c_size_t(len(how))))
+
+
+def installation(program: str | None, private: Iterable[str] = ()) -> Iterable[str]:
+    """The directories of this Python, and of a program that is not the system's; none that contains one of `private`."""
     yield from {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     yield from (path for path in sys.path if os.path.isabs(path))
     try:
@@ -198,10 +236,15 @@ def installation(program: str | None) -> Iterable[str]:
     for path in {program, program and os.path.realpath(program)} - {None}:
         yield str(path)
         directory = os.path.dirname(str(path))
-        prefix = os.path.dirname(directory)
-        # Not everything at home, if the program is in ~/bin.
-        if os.path.basename(directory) == "bin" and not f"{home}/".startswith(f"{os.path.realpath(prefix)}/"):
-            yield prefix
+        prefix = os.path.realpath(os.path.dirname(directory))
+        # An installation, and not everything in /, in the home or in the workspace, if the program is in a `bin` there.
+        if os.path.basename(directory) == "bin" and os.path.isdir(f"{prefix}/lib"):
+            if not any(_contains(prefix, os.path.realpath(other)) for other in (home, *private)):
+                yield prefix
+
+
+def _contains(directory: str, path: str) -> bool:
+    return f"{path}/".startswith(f"{directory.rstrip('/')}/")
 
 
 def _drop_capabilities() -> None:

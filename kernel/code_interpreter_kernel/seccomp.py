@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
-import platform
 import struct
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -108,6 +108,34 @@ sched_setattr     314  274
 ioprio_set        251   30
 migrate_pages     256  238
 move_pages        279  239
+setrlimit         160  164
+fcntl              72   25
+chmod              90    -
+fchmod             91   52
+fchmodat          268   53
+fchmodat2         452  452
+chown              92    -
+lchown             94    -
+fchownat          260   54
+getxattr          191    8
+lgetxattr         192    9
+listxattr         194   11
+llistxattr        195   12
+setxattr          188    5
+lsetxattr         189    6
+removexattr       197   14
+lremovexattr      198   15
+setxattrat        463  463
+getxattrat        464  464
+listxattrat       465  465
+removexattrat     466  466
+open_tree_attr    467  467
+file_getattr      468  468
+file_setattr      469  469
+quotactl_fd       443  443
+process_mrelease  448  448
+statmount         457  457
+listmount         458  458
 """
 
 MACHINES = {
@@ -154,8 +182,22 @@ _SYSTEM = (
     "unshare", "setns", "bpf", "userfaultfd", "open_by_handle_at", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount",
     "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "quotactl", "acct", "swapon", "swapoff", "reboot", "syslog",
     "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "init_module", "finit_module",
-    "delete_module", "kexec_load", "kexec_file_load",
+    "delete_module", "kexec_load", "kexec_file_load", "open_tree_attr", "quotactl_fd", "process_mrelease", "statmount", "listmount",
 )  # fmt: skip
+#: Calls with paths that Landlock does not govern: attributes hold data.
+_ATTRIBUTES = (
+    "getxattr", "lgetxattr", "listxattr", "llistxattr", "setxattr", "lsetxattr", "removexattr", "lremovexattr", "setxattrat", "getxattrat",
+    "listxattrat", "removexattrat",
+)  # fmt: skip
+#: The owner of a path, which only root may change, and would for any file. `tar` does it for each, so it is told that it is done.
+_OWNERS = ("chown", "lchown", "fchownat")
+#: Calls that set the mode of a file, and which of their arguments is the mode.
+_MODES = (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2))
+_SET_USER_OR_GROUP = 0o6000
+#: With a lease on a file that it may read, a process lets all wait that open the file.
+_SET_LEASE = 1024
+#: The limit that has the tag by which the server finds what a context has started (`processes.RLIMIT_LOCKS`).
+_TAG = 10
 #: Calls that change the process in their first argument; 0 is the caller.
 _OTHERS = ("prlimit64", "sched_setattr", "migrate_pages", "move_pages")
 #: The same for threads, which libraries call for their own, as libzmq does, and end without. Nothing is done, and they are told that
@@ -166,10 +208,10 @@ _OTHER_THREADS = ("sched_setaffinity", "sched_setscheduler", "sched_setparam")
 _RINGS = ("io_uring_setup", "io_uring_enter", "io_uring_register")
 
 
-def process_rules() -> list[Rule]:
+def process_rules() -> tuple[Rule, ...]:
     """For a process that is to leave others alone."""
     other = Condition(0, 0, differs=True)
-    return [
+    return (
         *(Rule(call, errno.EPERM) for call in (*_TRACING, *_SHARED, *_SYSTEM)),
         *(Rule(call, errno.ENOSYS) for call in _RINGS),
         # Its flags are in memory. The C library then takes clone(2).
@@ -178,15 +220,22 @@ def process_rules() -> list[Rule]:
         # Limits, processors and priorities of other processes of the same user.
         *(Rule(call, errno.EPERM, (other,)) for call in _OTHERS),
         *(Rule(call, 0, (other,)) for call in _OTHER_THREADS),
+        Rule("setrlimit", errno.EPERM, (Condition(0, _TAG),)),
+        Rule("prlimit64", errno.EPERM, (Condition(1, _TAG),)),
+        Rule("fcntl", errno.EPERM, (Condition(1, _SET_LEASE),)),
+        *(Rule(call, errno.EOPNOTSUPP) for call in _ATTRIBUTES),
+        *(Rule(call, errno.ENOSYS) for call in ("file_getattr", "file_setattr")),
+        *(Rule(call, 0) for call in _OWNERS),
+        *(Rule(call, errno.EPERM, (Condition(index, 0, _SET_USER_OR_GROUP, differs=True),)) for call, index in _MODES),
         *(
             Rule(call, errno.EPERM, conditions)
             for call, own in (("setpriority", 0), ("ioprio_set", 1))
             for conditions in ((Condition(0, own, differs=True),), (Condition(1, 0, differs=True),))
         ),
-    ]
+    )
 
 
-def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> list[Rule]:
+def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> tuple[Rule, ...]:
     """For a process whose sockets are there, or with `needs_own` for one that must still make Unix sockets to listen on."""
     rules = [Rule(call, errno.ENOSYS) for call in _RINGS]
     if not network:
@@ -197,19 +246,21 @@ def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> list[Rule
             Rule("socketpair", errno.EACCES, (Condition(0, _UNIX, differs=True),)),
         ]
     if not isolated:
-        return rules
+        return tuple(rules)
+    # Other protocols than the one for addresses (NETLINK_ROUTE) tell of all processes and connections of the machine.
+    rules.append(Rule("socket", errno.EPROTONOSUPPORT, (Condition(0, _NETLINK), Condition(2, 0, differs=True))))
     # A pair of datagram sockets can be connected elsewhere, one of streams cannot.
     rules.append(Rule("socketpair", errno.EACCES, (Condition(1, _STREAM, _KIND, differs=True),)))
     if not needs_own:
         families = _NETWORK if network else ()
-        return [*rules, Rule("socket", errno.EACCES, tuple(Condition(0, family, differs=True) for family in families))]
-    return [
+        return (*rules, Rule("socket", errno.EACCES, tuple(Condition(0, family, differs=True) for family in families)))
+    return (
         *rules,
         Rule("connect", errno.EACCES),
         Rule("socket", errno.EACCES, (Condition(1, _STREAM, _KIND, differs=True),)),
         # These connect as well.
         *(Rule(call, errno.EACCES, (Condition(index, _FAST_OPEN, _FAST_OPEN),)) for call, index in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3))),
-    ]
+    )
 
 
 _LOAD, _JUMP, _EQUAL, _AT_LEAST, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x54, 0x06
@@ -219,8 +270,12 @@ _NUMBER, _ARCHITECTURE = 0, 4
 _X32 = 0x4000_0000
 
 
-def program(rules: Sequence[Rule], machine: Machine) -> bytes:
-    """The instructions (`struct sock_filter`)."""
+@functools.cache
+def program(rules: tuple[Rule, ...], name: str) -> bytes:
+    """The instructions (`struct sock_filter`) for a machine by its name. Raises `OSError` if its system calls are not known."""
+    if name not in MACHINES:
+        raise OSError(errno.EOPNOTSUPP, f"the system calls of {name} are not known")
+    machine = MACHINES[name]
     code: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, machine.architecture),
@@ -252,12 +307,10 @@ def program(rules: Sequence[Rule], machine: Machine) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def install(rules: Sequence[Rule]) -> None:
+def install(rules: tuple[Rule, ...]) -> None:
     """Applies rules to all threads of this process, and to what it starts. Raises `OSError`."""
-    machine = MACHINES.get(platform.machine())
-    if machine is None:
-        raise OSError(errno.EOPNOTSUPP, f"the system calls of {platform.machine()} are not known")
-    instructions = program(rules, machine)
+    name = os.uname().machine
+    instructions = program(rules, name)
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
 
     class Program(ctypes.Structure):
@@ -265,7 +318,7 @@ def install(rules: Sequence[Rule]) -> None:
 
     all_threads, by_filter = 1, 1
     result = _libc.syscall(
-        machine.seccomp, by_filter, all_threads, ctypes.byref(Program(len(instructions) // 8, ctypes.addressof(buffer)))
+        MACHINES[name].seccomp, by_filter, all_threads, ctypes.byref(Program(len(instructions) // 8, ctypes.addressof(buffer)))
     )
     if result != 0:
         number = ctypes.get_errno()

@@ -5,7 +5,7 @@ import Loop
 @LoopActor
 final class LocalKernel {
   /// The environment variable that marks a kernel and everything it starts. Its value differs for each kernel.
-  static let markName = "CODE_INTERPRETER_KERNEL"
+  nonisolated static let markName = "CODE_INTERPRETER_KERNEL"
   /// How long a kernel may take to bind its sockets. Kernels that preload modules are slow, and so are loaded machines.
   static let startLimit: Duration = .seconds(60)
   /// How long a reconnection may take. A kernel that has bound its sockets before still has them, or has lost them.

@@ -20,6 +20,7 @@ final class Reaper {
         kill -KILL "${process%/*}" 2>/dev/null
       done
     done
+    chmod -R u+rwX -- "$directory" 2>/dev/null
     rm -rf -- "$directory"
     """
 

@@ -39,6 +39,8 @@ final class RunDirectory {
   /// - Throws: `UVError`, `SystemRequirementError`.
   func makeKernelDirectory() throws -> KernelDirectory {
     kernels += 1
+    // An isolated context cannot look into it, but may change its mode (chmod(2) is not governed by Landlock).
+    directory.restoreMode()
     return try KernelDirectory("\(path)/\(kernels)")
   }
 

@@ -28,6 +28,9 @@ public struct TemporaryDirectory: Sendable {
     self.path = path
   }
 
+  /// Sets its mode again, which other processes of this user may have changed; ignores errors.
+  public func restoreMode() { _ = chmod(path, 0o700) }
+
   /// Removes it with everything in it; what cannot be removed stays.
   @LoopActor
   public func remove() async {

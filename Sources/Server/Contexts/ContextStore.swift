@@ -23,6 +23,8 @@ final class ContextStore {
 
   private let provider: any KernelProvider
   private let workspace: String
+  /// The workspace, without links in its path: where isolated contexts are that name no directory.
+  private let workspaceWithoutLinks: String
   private let limit: Int
   private let limits: ResourceLimits
   private let isolation: KernelIsolation
@@ -49,6 +51,7 @@ final class ContextStore {
   ) {
     self.provider = provider
     self.workspace = workspace
+    self.workspaceWithoutLinks = SmallFile.realPath(workspace) ?? workspace
     self.limit = limit
     self.limits = limits
     self.isolation = isolation
@@ -128,6 +131,7 @@ final class ContextStore {
     let isolation = KernelIsolation(
       isIsolated: isolated ?? isolation.isIsolated, hasNetwork: network ?? isolation.hasNetwork)
     try await check(isolation, for: spec)
+    let directory = isolation.isIsolated ? try directory.map(withoutLinks) : directory
     let context = make(
       name, spec, directory: directory, environment: environment, limits: limits, isolation: isolation,
       isDefault: false)
@@ -242,12 +246,33 @@ final class ContextStore {
     }
   }
 
+  /// The path of a directory for an isolated context.
+  ///
+  /// - Throws: `HTTPErrorResponse` 400 if a link beyond the workspace's own path leads to it: code of another context may have put it
+  ///   there, to what is out of its own reach.
+  private func withoutLinks(_ directory: String) throws -> String {
+    var path = directory[...]
+    while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
+    if path.utf8.elementsEqual(workspace.utf8) { return workspaceWithoutLinks }
+    let prefix = "\(workspace)/"
+    let expected =
+      path.utf8.starts(with: prefix.utf8)
+      ? "\(workspaceWithoutLinks)/\(Substring(path.utf8.dropFirst(prefix.utf8.count)))" : String(path)
+    guard let path = SmallFile.realPath(directory), path.hasSameBytes(as: expected) else {
+      throw HTTPErrorResponse(
+        400, "`cwd` of an isolated context must be a path without links, `.` and `..`")
+    }
+    return path
+  }
+
   private func make(
     _ language: String, _ spec: KernelSpec, directory: String?, environment: [String: String] = [:],
     limits asked: ResourceLimits = ResourceLimits(), isolation: KernelIsolation? = nil, isDefault: Bool
   ) -> Context {
     Context(
-      language: language, spec: spec, directory: directory ?? workspace,
+      language: language, spec: spec,
+      directory: directory
+        ?? ((isolation ?? self.isolation).isIsolated ? workspaceWithoutLinks : workspace),
       isDirectoryRequested: directory != nil, environment: environment,
       limits: ResourceLimits(
         memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes),

@@ -276,6 +276,36 @@ def change_a_mode(target):
     return True
 
 
+@attempt(CONTEXTS, "take a file away by removing rights of its directory, if its path is known")
+def lock_a_directory(target):
+    os.chmod(target["directory"], 0)
+    os.chmod(target["directory"], 0o755)
+    return True
+
+
+@attempt(CONTEXTS, "read an attribute of a file", isolated=SECCOMP, may_fail=True)
+def read_an_attribute(target):
+    return os.getxattr(f"{target['directory']}/secret", "user.data")
+
+
+@attempt(CONTEXTS, "change an attribute of a file", isolated=SECCOMP, may_fail=True)
+def change_an_attribute(target):
+    os.setxattr(f"{target['directory']}/secret", "user.data", b"changed")
+    return True
+
+
+@attempt(CONTEXTS, "let all wait that open a file (F_SETLEASE)", isolated=SECCOMP)
+def take_a_lease(target):
+    import fcntl
+
+    own = f"leased-{os.getpid()}"
+    open(own, "w").close()
+    with open(own) as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return True
+
+
 @attempt(CONTEXTS, "watch another's directory", isolated=SECCOMP)
 def watch_a_directory(target):
     watch = libc.inotify_init()
@@ -343,9 +373,19 @@ def list_sockets(target):
     return target["abstract"].encode() in read("/proc/self/net/unix")
 
 
-@attempt(CONTEXTS, "list the machine's processes", isolated=LANDLOCK)
+@attempt(CONTEXTS, "list `/proc`", isolated=LANDLOCK)
 def list_processes(target):
     return str(target["kernel"]) in os.listdir("/proc")
+
+
+@attempt(CONTEXTS, "learn whether there is a process with a number")
+def guess_a_process(target):
+    return os.path.exists(f"/proc/{target['child']}")
+
+
+@attempt(CONTEXTS, "find the numbers of processes in `/sys/fs/cgroup`", isolated=LANDLOCK, may_fail=True)
+def list_processes_in_sys(target):
+    return os.listdir("/sys/fs/cgroup")
 
 
 @attempt(CONTEXTS, "read another's command line", isolated=LANDLOCK)
@@ -499,6 +539,12 @@ def read_its_memory(target):
 @attempt(SERVER, "trace it", everywhere=HIDDEN)
 def trace_it(target):
     return call(117 if is_arm else 101, 0x4206, target["server"], None, None) == 0
+
+
+@attempt(SERVER, "hide a process from it, or count it as another context's, by its tag", isolated=SECCOMP)
+def change_a_tag(target):
+    code = "import resource as r; r.setrlimit(10, (r.getrlimit(10)[0] + 1, r.getrlimit(10)[1])); print('changed')"
+    return b"changed" in subprocess.run([sys.executable, "-c", code], capture_output=True).stdout
 
 
 @attempt(SERVER, "signal it", isolated=LANDLOCK)
@@ -694,6 +740,16 @@ def listen_on_any_port(target):
 @attempt(NETWORK, "ask the system for its addresses (netlink)", no_network=SECCOMP)
 def open_netlink(target):
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+
+
+@attempt(NETWORK, "be told of all that starts and ends on the machine (netlink)", isolated=SECCOMP, no_network=SECCOMP, may_fail=True)
+def open_connector(target):
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 11)
+
+
+@attempt(NETWORK, "list the connections of all (netlink)", isolated=SECCOMP, no_network=SECCOMP)
+def open_diagnosis(target):
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)
 
 
 @attempt(NETWORK, "send raw packets", everywhere=RIGHTS, no_network=f"{SECCOMP}, {RIGHTS}", isolated=f"{SECCOMP}, {RIGHTS}")

@@ -53,7 +53,7 @@ import Wire
     #expect(json["isolated"]?.bool == true)
     #expect(json["network"]?.bool == false)
     #expect(json["directory"]?.isString("/run/1") == true)
-    #expect(json["writable"]?.elements.map { $0 }[0].isString("/work \"x\"") == true)
+    #expect(json["cwd"]?.isString("/work \"x\"") == true)
     #expect(json["readable"]?.elements.map { $0 }[0].isString("/fonts") == true)
   }
 
@@ -65,6 +65,8 @@ import Wire
     #expect(plan.executable == "/env/bin/python")
     #expect(plan.arguments == ["-I", "-m", "code_interpreter_kernel.isolated", "/bin/kernel"])
     #expect(plan.environment["CODE_INTERPRETER_ISOLATION"] == policy.text)
-    #expect(plan.environment["A"] == "a")
+    #expect(plan.environment["CODE_INTERPRETER_VARIABLE_A"] == "a")
+    // The launcher itself must not heed it.
+    #expect(plan.environment["A"] == nil)
   }
 }

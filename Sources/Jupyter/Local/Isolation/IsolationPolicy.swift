@@ -6,13 +6,15 @@ import Wire
 struct IsolationPolicy: Sendable, Equatable {
   /// The variable in which the module `launcher` finds the policy.
   static let variable = "CODE_INTERPRETER_ISOLATION"
+  /// What the names of the kernel's own variables begin with there.
+  static let prefix = "CODE_INTERPRETER_VARIABLE_"
   /// The module that restricts its process, and then executes a kernel.
   static let launcher = "code_interpreter_kernel.isolated"
 
   let isolation: KernelIsolation
   /// The kernel's own directory.
   let directory: String
-  /// Its working directory.
+  /// Its working directory, without links in its path.
   let workingDirectory: String
   /// What it may read beside the system and its Python.
   let readable: [String]
@@ -26,8 +28,8 @@ struct IsolationPolicy: Sendable, Equatable {
       json.value(isolation.hasNetwork)
       json.key("directory")
       json.value(directory)
-      json.key("writable")
-      json.array { json in json.value(workingDirectory) }
+      json.key("cwd")
+      json.value(workingDirectory)
       json.key("readable")
       json.array { json in for path in readable { json.value(path) } }
     }

@@ -26,7 +26,8 @@ final class SpawnLauncher: KernelLauncher {
       return try SpawnedKernel(
         ChildProcess.spawn(
           executable: plan.executable, arguments: plan.arguments, environment: plan.environment,
-          currentDirectory: spawnSpec.directory, detached: true, standardInput: .null, standardOutput: .pipe,
+          currentDirectory: spawnSpec.isolation == nil ? spawnSpec.directory : "/", detached: true,
+          standardInput: .null, standardOutput: .pipe,
           standardError: .pipe, diesWithParent: true), logger: logger)
     } catch {
       throw KernelProviderError.kernelDidNotStart("\(plan.executable) in \(spawnSpec.directory): \(error)")
