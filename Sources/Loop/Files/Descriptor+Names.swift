@@ -17,6 +17,13 @@ extension Descriptor {
     try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   }
 
+  /// Sets the mode of a name in this directory, or of what it leads to if it is a link.
+  ///
+  /// - Throws: `UVError`.
+  func setMode(of name: PathName, to mode: UInt32) throws(UVError) {
+    _ = try retrying { name.withPointer { fchmodat(number, $0, mode, 0) } }
+  }
+
   /// Opens a file of any type, including a link, as a place in the tree (`O_PATH`), which is neither read nor written.
   public func openPlace(_ name: PathName) throws(UVError) -> Descriptor {
     try open(name, openPathOnly | O_NOFOLLOW)

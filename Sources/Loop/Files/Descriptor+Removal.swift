@@ -7,12 +7,14 @@ extension Descriptor {
   private static let attempts = 16
 
   /// Removes a file, a link itself, or a directory with everything in it. A missing name is not an error. Blocks.
-  public func removeTree(_ name: PathName) throws(UVError) {
+  ///
+  /// - Parameter takesRights: true if directories that deny this user access are given another mode first.
+  public func removeTree(_ name: PathName, takingRights takesRights: Bool = false) throws(UVError) {
     if try unlinkUnlessDirectory(name) { return }
     var attempts = 0
     for _ in 1...Self.maximumSweeps where attempts < Self.attempts {
-      guard let directory = try openToEmpty(name) else { return }
-      let movedSome = try directory.empty(into: directory, depth: 1)
+      guard let directory = try openToEmpty(name, takesRights) else { return }
+      let movedSome = try directory.empty(into: directory, depth: 1, takesRights)
       if !movedSome { attempts += 1 }
       if try removeDirectoryIfEmpty(name) { return }
     }
@@ -20,8 +22,9 @@ extension Descriptor {
   }
 
   /// Nil if there is no directory to empty: another process has removed it, or has put a file or a link in its place.
-  private func openToEmpty(_ name: PathName) throws(UVError) -> Descriptor? {
+  private func openToEmpty(_ name: PathName, _ takesRights: Bool) throws(UVError) -> Descriptor? {
     do {
+      if takesRights, try status(of: name)?.kind == .directory { try setMode(of: name, to: 0o700) }
       return try openDirectory(name)
     } catch {
       if try unlinkUnlessDirectory(name) { return nil }
@@ -32,14 +35,14 @@ extension Descriptor {
   /// Empties this directory. Directories below the greatest depth are moved into `top`, which is emptied again until
   /// nothing is left, so that neither the open descriptors nor the stack grow with the depth of the tree.
   /// - Returns: true if something was moved.
-  private func empty(into top: Descriptor, depth: Int) throws(UVError) -> Bool {
+  private func empty(into top: Descriptor, depth: Int, _ takesRights: Bool) throws(UVError) -> Bool {
     var movedSome = false
     for name in try names() where try !unlinkUnlessDirectory(name) {
       if depth == Self.maximumRemovalDepth {
         try rename(name, to: .unique(), in: top)
         movedSome = true
-      } else if let inner = try openToEmpty(name) {
-        if try inner.empty(into: top, depth: depth + 1) { movedSome = true }
+      } else if let inner = try openToEmpty(name, takesRights) {
+        if try inner.empty(into: top, depth: depth + 1, takesRights) { movedSome = true }
         _ = try removeDirectoryIfEmpty(name)
       }
     }

@@ -91,6 +91,12 @@ public enum SmallFile {
     }
   }
 
+  /// True if a path is that of a Unix socket, and not of a link to one. Blocks for a short time.
+  public static func isSocket(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
   /// The absolute path without links (realpath(3)); nil where the path does not exist. Blocks.
   public static func realPath(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }

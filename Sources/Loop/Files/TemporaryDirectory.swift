@@ -31,14 +31,15 @@ public struct TemporaryDirectory: Sendable {
   /// Sets its mode again, which other processes of this user may have changed; ignores errors.
   public func restoreMode() { _ = chmod(path, 0o700) }
 
-  /// Removes it with everything in it; what cannot be removed stays.
+  /// Removes it with everything in it, even if a process has taken the rights to do so; what cannot be removed stays. No process may
+  /// change it meanwhile.
   @LoopActor
   public func remove() async {
     guard let slash = path.lastIndex(of: "/") else { return }
     let parent = String(path[..<slash])
     let name = PathName(String(path[slash...].dropFirst()))
     _ = try? await Pending { () throws(UVError) in
-      try Descriptor.openDirectory(path: parent).removeTree(name)
+      try Descriptor.openDirectory(path: parent).removeTree(name, takingRights: true)
     }.valueRegardless()
   }
 }

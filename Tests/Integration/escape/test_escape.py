@@ -1,6 +1,7 @@
 """Code tries to leave its context, in each setting. The table in SECURITY.md says what stops it, and what nothing stops."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -54,6 +55,26 @@ def test_attempt(world, servers_in_use, attempt, setting):
         assert not error or error[0]["name"] in ("PermissionError", "OSError", "HTTPError", "URLError"), execution.brief()
     elif not attempt.may_fail:
         assert reached, execution.brief()
+
+
+@pytest.mark.backends("local")
+def test_a_context_cannot_keep_its_directory(world, servers_in_use):
+    """By taking from the server the rights to remove it. Root needs none, so this is a test with another user."""
+    server, _, _ = world
+    servers_in_use.append(server)
+    context = server.client.create_context(isolated=True, network=False)["id"]
+    code = """
+import os
+own = os.path.dirname(os.environ["TMPDIR"])
+os.makedirs(f"{own}/locked/inner/deep")
+for path in ("locked/inner/deep/file", "locked/file"): open(f"{own}/{path}", "w").close()
+for path in ("locked/inner/deep", "locked/inner", "locked", "tmp", "home"): os.chmod(f"{own}/{path}", 0)
+print(own)
+"""
+    own = server.client.execute(code, context_id=context).succeeded().stdout.strip()
+    assert os.path.isdir(own)
+    server.client.delete_context(context).expect(200)
+    assert not os.path.exists(own)
 
 
 def test_every_attempt_is_in_the_table():
