@@ -16,7 +16,7 @@ import pwd
 import struct
 import sys
 import sysconfig
-from typing import Any, Iterable, NamedTuple
+from typing import Iterable, NamedTuple
 
 from code_interpreter_kernel import seccomp
 
