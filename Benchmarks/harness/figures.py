@@ -14,7 +14,7 @@ from .arena import (
     ZEROMQ,
 )
 from .measurements.access import OPEN, TLS, TOKEN
-from .measurements.contexts import OURS_FORKED
+from .measurements.contexts import OURS_FORKED, OURS_ISOLATED
 from .measurements.detached import KEPT, PASSED_ON
 from .measurements.executions import MESSAGE_LENGTH
 from .measurements.health import OURS_QUIET
@@ -146,6 +146,13 @@ def forked_context(measured):
     if OURS_FORKED not in measured["contexts"]:
         raise NotThere("this build has no fork server")
     return against(measured["contexts"], OURS_FORKED, "new", 120)
+
+
+def isolated_context(measured):
+    if OURS_ISOLATED not in measured["contexts"]:
+        raise NotThere("this build has no --isolated")
+    isolated, plain = (measured["contexts"][name]["new"]["p50"] for name in (OURS_ISOLATED, OURS))
+    return f"{isolated - plain:+.1f} ms ({isolated:.1f} against {plain:.1f})", isolated - plain <= 3
 
 
 def restart(measured):
@@ -301,6 +308,7 @@ LOCAL_AIMS = [
     ("`print` in a running cell: seen after at most 15 ms", print_delay),
     ("`POST /contexts` from the pool: at most 10 ms", pool_context),
     ("`POST /contexts` from the fork server: at most 120 ms", forked_context),
+    ("An isolated context from the pool: at most 3 ms more", isolated_context),
     ("Restart, then `1+1`: at most 30 ms", restart),
     ("`import numpy, pandas, matplotlib.pyplot` in a new context: at most 5 ms", imports),
     (

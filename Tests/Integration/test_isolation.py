@@ -297,3 +297,22 @@ def test_variables_reach_an_isolated_kernel_and_not_what_isolates_it(server, tmp
     assert server.client.execute(shown, context_id=context).stdout == f"{ {name: variables[name] for name in ('A', 'LD_PRELOAD')} } True\n"
     assert not any("CODE_INTERPRETER_" in name for name in server.client.execute("print(*__import__('os').environ)", context_id=context).stdout.split() if name != "CODE_INTERPRETER_KERNEL")
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.backends("local")
+def test_no_program_of_the_context_runs_before_its_sockets_are_closed(start_server, tmp_path):
+    """While Python starts, libraries run programs such as `uname`, by the PATH."""
+    (tmp_path / "own/bin").mkdir(parents=True)
+    for name in ("uname", "ldconfig", "gcc", "sh", "file", "fc-list"):
+        program = tmp_path / "own/bin" / name
+        program.write_text(f"#!/usr/bin/python3\nimport socket\nsocket.socket(socket.AF_UNIX)\nopen({str(tmp_path / 'own/early')!r}, 'a').write('{name} ')\n")
+        program.chmod(0o755)
+    token = "t" * 64
+    server = start_server("--token", token, token=token)
+    path = f"{tmp_path / 'own/bin'}:{os.environ['PATH']}"
+    context = server.client.create_context(cwd=str(tmp_path / "own"), isolated=True, env_vars={"PATH": path, "TZ": "Asia/Tokyo"})["id"]
+    code = "import os, time; print(os.environ['PATH'].endswith(%r), time.tzname[0], os.environ['HOME'].startswith('/tmp'))" % path
+    assert server.client.execute(code, context_id=context).succeeded().stdout == "True JST True\n"
+    assert not (tmp_path / "own/early").exists(), (tmp_path / "own/early").read_text()
+    assert server.client.execute("import socket; socket.socket(socket.AF_INET); print(1)", context_id=context).succeeded().stdout == "1\n"
+    assert server.client.execute("import socket; socket.socket(socket.AF_UNIX)", context_id=context).error["name"] == "PermissionError"

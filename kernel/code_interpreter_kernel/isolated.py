@@ -27,16 +27,17 @@ def main() -> None:
     """Restricts this process, then executes the command."""
     command = sys.argv[1:]
     policy = isolation.Policy.from_environment()
+    isolation.prepare()  # Python reads some with its own variables.
     variables = {name[len(PREFIX) :]: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     os.environ.clear()
     os.environ.update(variables)
-    program = shutil.which(command[0]) or command[0]
+    program = os.path.abspath(shutil.which(command[0]) or command[0])
     isolation.enter(policy, program)
     os.chdir(policy.cwd)
     if command[1:3] == OWN:
         command.insert(1, SAFE_PATH)
-        # Without network it never connects. With it, code that the loader or Python would run by a variable has to wait.
-        late = isolation.take_variables_that_run_code() if policy.network else {}
+        # Without network it never connects. With it, code that something would run by a variable has to wait.
+        late = isolation.take_variables() if policy.network else {}
         os.environ[isolation.VARIABLE] = json.dumps({**policy._asdict(), "variables": late})
     if command[2:4] != OWN or not policy.network:
         isolation.close_sockets(policy, needs_own=True)

@@ -16,6 +16,7 @@ import pwd
 import struct
 import sys
 import sysconfig
+import time
 from typing import Iterable, NamedTuple
 
 from code_interpreter_kernel import seccomp
@@ -69,7 +70,8 @@ _KEPT_CAPABILITIES = 0b111
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-_RUNNING_CODE = ("LD_", "PYTHON", "GLIBC_", "GCONV_", "LOCPATH", "OPENSSL_")
+#: The variables that `_use_own_directory` sets, and the mark of our processes. No value of theirs is a context's.
+_OWN_VARIABLES = ("HOME", "TMPDIR", "IPYTHONDIR", "CODE_INTERPRETER_KERNEL")
 
 #: The variable in which a kernel that is started by exec finds its policy.
 VARIABLE = "CODE_INTERPRETER_ISOLATION"
@@ -106,14 +108,17 @@ class Policy(NamedTuple):
             raise ValueError(f"not a policy: {error}") from error
 
 
-def take_variables_that_run_code() -> dict[str, str]:
-    """Removes the variables by which a program's loader, its libraries or Python run code from files, and returns them."""
-    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_RUNNING_CODE)}
+def take_variables() -> dict[str, str]:
+    """Removes the variables by which a context could make its kernel run code while that starts, which are too many to name, and
+    returns them.
+    """
+    return {name: os.environ.pop(name) for name in list(os.environ) if name not in _OWN_VARIABLES}
 
 
 def apply_late(variables: dict[str, str]) -> None:
-    """Sets variables that were taken. Those for the loader then hold for what the kernel starts."""
+    """Sets variables that were taken. Those that are heeded only when a program starts then hold for what the kernel starts."""
     os.environ.update(variables)
+    time.tzset()
     sys.path += [path for path in variables.get("PYTHONPATH", "").split(":") if path and path not in sys.path]
 
 
@@ -233,7 +238,9 @@ def installation(program: str | None, private: Iterable[str] = ()) -> Iterable[s
         home = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         home = "/"  # A user without a name, as in a container.
-    for path in {program, program and os.path.realpath(program)} - {None}:
+    if program is None or any(_contains(os.path.realpath(directory), os.path.abspath(program)) for directory in private if directory):
+        return  # Code may have put it there, or a link to something.
+    for path in {program, os.path.realpath(program)}:
         yield str(path)
         directory = os.path.dirname(str(path))
         prefix = os.path.realpath(os.path.dirname(directory))

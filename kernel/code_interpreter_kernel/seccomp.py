@@ -116,7 +116,11 @@ fchmodat          268   53
 fchmodat2         452  452
 chown              92    -
 lchown             94    -
+fchown             93   55
 fchownat          260   54
+fsetxattr         190    7
+fremovexattr      199   16
+ioctl              16   29
 getxattr          191    8
 lgetxattr         192    9
 listxattr         194   11
@@ -184,13 +188,17 @@ _SYSTEM = (
     "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "init_module", "finit_module",
     "delete_module", "kexec_load", "kexec_file_load", "open_tree_attr", "quotactl_fd", "process_mrelease", "statmount", "listmount",
 )  # fmt: skip
-#: Calls with paths that Landlock does not govern: attributes hold data.
+#: What Landlock does not govern: attributes hold data. Those of a file can be changed with a descriptor that only reads.
 _ATTRIBUTES = (
     "getxattr", "lgetxattr", "listxattr", "llistxattr", "setxattr", "lsetxattr", "removexattr", "lremovexattr", "setxattrat", "getxattrat",
-    "listxattrat", "removexattrat",
+    "listxattrat", "removexattrat", "fsetxattr", "fremovexattr",
 )  # fmt: skip
-#: The owner of a path, which only root may change, and would for any file. `tar` does it for each, so it is told that it is done.
-_OWNERS = ("chown", "lchown", "fchownat")
+#: The owner of a file, which only root may change, and would for any file. `tar` does it for each, so it is told that it is done.
+_OWNERS = ("chown", "lchown", "fchown", "fchownat")
+#: FS_IOC_SETFLAGS, the same for 32 bits, FS_IOC_FSSETXATTR and FS_IOC_ENABLE_VERITY: flags that make a file unchangeable.
+_SET_FLAGS = (0x4008_6602, 0x4004_6602, 0x401C_5820, 0x4080_6685)
+#: PIDFD_GET_INFO tells of any process. The upper half has the size of the answer.
+_PROCESS_INFORMATION = 0xFF0B
 #: Calls that set the mode of a file, and which of their arguments is the mode.
 _MODES = (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2))
 _SET_USER_OR_GROUP = 0o6000
@@ -225,6 +233,8 @@ def process_rules() -> tuple[Rule, ...]:
         Rule("fcntl", errno.EPERM, (Condition(1, _SET_LEASE),)),
         *(Rule(call, errno.EOPNOTSUPP) for call in _ATTRIBUTES),
         *(Rule(call, errno.ENOSYS) for call in ("file_getattr", "file_setattr")),
+        *(Rule("ioctl", errno.EPERM, (Condition(1, number),)) for number in _SET_FLAGS),
+        Rule("ioctl", errno.EPERM, (Condition(1, _PROCESS_INFORMATION, 0xFFFF),)),
         *(Rule(call, 0) for call in _OWNERS),
         *(Rule(call, errno.EPERM, (Condition(index, 0, _SET_USER_OR_GROUP, differs=True),)) for call, index in _MODES),
         *(
@@ -251,6 +261,7 @@ def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> tuple[Rul
     rules.append(Rule("socket", errno.EPROTONOSUPPORT, (Condition(0, _NETLINK), Condition(2, 0, differs=True))))
     # A pair of datagram sockets can be connected elsewhere, one of streams cannot.
     rules.append(Rule("socketpair", errno.EACCES, (Condition(1, _STREAM, _KIND, differs=True),)))
+    rules.append(Rule("socketpair", errno.EACCES, (Condition(0, _UNIX, differs=True),)))
     if not needs_own:
         families = _NETWORK if network else ()
         return (*rules, Rule("socket", errno.EACCES, tuple(Condition(0, family, differs=True) for family in families)))

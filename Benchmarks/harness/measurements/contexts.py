@@ -11,8 +11,12 @@ from .recording import Recording
 
 OURS_FORKED = f"{OURS}, --warm 0"
 OURS_SPAWNED = f"{OURS}, --warm 0 --no-fork-server"
+ISOLATION = ("--isolated", "--no-network")
+OURS_ISOLATED = f"{OURS}, {' '.join(ISOLATION)}"
+OURS_ISOLATED_FORKED = f"{OURS_ISOLATED} --warm 0"
 IMPORTS = "import numpy, pandas, matplotlib.pyplot"
 NO_FORK_SERVER = "--no-fork-server"
+COLD = ("--warm", "0")
 NEW_CONTEXT = encode("POST", "/contexts", b"{}", JSON_FIELDS)
 
 
@@ -33,11 +37,14 @@ def contexts(arena):
 
 
 def without_pool(arena, few, many):
-    """Local kernels started on demand: forked if there is a fork server, and started by exec."""
+    """Local kernels started on demand: forked if there is a fork server, and started by exec; and isolated ones, from a pool and forked."""
     results = {}
     if arena.server(OURS).family.forks:
-        results[OURS_FORKED] = of_fresh_server(arena, (), many)
-    results[OURS_SPAWNED] = of_fresh_server(arena, spawning(), few)
+        results[OURS_FORKED] = of_fresh_server(arena, COLD, many)
+    results[OURS_SPAWNED] = of_fresh_server(arena, (*COLD, *spawning()), few)
+    if knows_option("--isolated"):
+        results[OURS_ISOLATED] = of_fresh_server(arena, ISOLATION, many)
+        results[OURS_ISOLATED_FORKED] = of_fresh_server(arena, (*ISOLATION, *COLD), many)
     return results
 
 
@@ -47,7 +54,7 @@ def spawning():
 
 
 def of_fresh_server(arena, options, count):
-    server = CodeInterpreter(arena.scratch, (*CodeInterpreter.LOCAL, "--warm", "0", *options))
+    server = CodeInterpreter(arena.scratch, (*CodeInterpreter.LOCAL, *options))
     try:
         return ContextTimes(server).all(count)
     finally:

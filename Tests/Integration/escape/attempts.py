@@ -294,6 +294,32 @@ def change_an_attribute(target):
     return True
 
 
+@attempt(CONTEXTS, "leave a message in an attribute of a file that all may read, by a descriptor", isolated=SECCOMP, may_fail=True)
+def change_an_attribute_by_a_descriptor(target):
+    with open(glob.glob(os.environ["MPLCONFIGDIR"] + "/*.json")[0]) as file:
+        os.setxattr(file.fileno(), "user.data", b"message")
+        os.removexattr(file.fileno(), "user.data")
+    return True
+
+
+@attempt(CONTEXTS, "change the flags of a file that all may read", isolated=SECCOMP, may_fail=True)
+def change_flags(target):
+    import array, fcntl
+
+    with open(glob.glob(os.environ["MPLCONFIGDIR"] + "/*.json")[0]) as file:
+        flags = array.array("l", [0])
+        fcntl.ioctl(file, 0x80086601, flags, True)
+        fcntl.ioctl(file, 0x40086602, flags)
+    return True
+
+
+@attempt(CONTEXTS, "ask for another's parent and user by a descriptor", isolated=SECCOMP, may_fail=True)
+def ask_about_a_process(target):
+    import fcntl
+
+    return fcntl.ioctl(call(434, target["child"], 0), 0xC040FF0B, struct.pack("=Q", 7) + bytes(56))
+
+
 @attempt(CONTEXTS, "let all wait that open a file (F_SETLEASE)", isolated=SECCOMP, may_fail=True)
 def take_a_lease(target):
     import fcntl
