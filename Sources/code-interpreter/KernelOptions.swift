@@ -212,7 +212,7 @@ struct KernelOptions: ParsableArguments {
     if let obstacle = support.obstacle(to: contextIsolation) {
       throw ValidationError("\(isolated ? "--isolated" : "--no-network"): \(obstacle).")
     }
-    if isolated, network, isOpen {
+    if contextIsolation.needsToken, isOpen {
       throw ValidationError(
         "--isolated keeps code from the server, which asks nobody for a token: give --token-file, or --no-network."
       )

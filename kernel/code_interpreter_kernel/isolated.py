@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import sysconfig
 
 from code_interpreter_kernel import isolation
 
@@ -26,20 +27,21 @@ SAFE_PATH = "-P"
 def main() -> None:
     """Restricts this process, then executes the command."""
     command = sys.argv[1:]
+    is_own = command[1:3] == OWN
     policy = isolation.Policy.from_environment()
-    isolation.prepare()  # Python reads some with its own variables.
+    sysconfig.get_config_vars()  # Which Python reads once, by its variables: not by the kernel's.
     variables = {name[len(PREFIX) :]: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     os.environ.clear()
     os.environ.update(variables)
     program = os.path.abspath(shutil.which(command[0]) or command[0])
     isolation.enter(policy, program)
     os.chdir(policy.cwd)
-    if command[1:3] == OWN:
+    if is_own:
         command.insert(1, SAFE_PATH)
         # Without network it never connects. With it, code that something would run by a variable has to wait.
         late = isolation.take_variables() if policy.network else {}
         os.environ[isolation.VARIABLE] = json.dumps({**policy._asdict(), "variables": late})
-    if command[2:4] != OWN or not policy.network:
+    if not is_own or not policy.network:
         isolation.close_sockets(policy, needs_own=True)
     os.execv(program, command)
 

@@ -69,7 +69,6 @@ _KEPT_CAPABILITIES = 0b111
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-
 #: The variables that `_use_own_directory` sets, and the mark of our processes. No value of theirs is a context's.
 _OWN_VARIABLES = ("HOME", "TMPDIR", "IPYTHONDIR", "CODE_INTERPRETER_KERNEL")
 
@@ -116,7 +115,7 @@ def take_variables() -> dict[str, str]:
 
 
 def apply_late(variables: dict[str, str]) -> None:
-    """Sets variables that were taken. Those that are heeded only when a program starts then hold for what the kernel starts."""
+    """Sets variables that were taken. Those that count only when a program starts then hold for what the kernel starts."""
     os.environ.update(variables)
     time.tzset()
     sys.path += [path for path in variables.get("PYTHONPATH", "").split(":") if path and path not in sys.path]
@@ -241,8 +240,8 @@ def installation(program: str | None, private: Iterable[str] = ()) -> Iterable[s
     if program is None or any(_contains(os.path.realpath(directory), os.path.abspath(program)) for directory in private if directory):
         return  # Code may have put it there, or a link to something.
     for path in {program, os.path.realpath(program)}:
-        yield str(path)
-        directory = os.path.dirname(str(path))
+        yield path
+        directory = os.path.dirname(path)
         prefix = os.path.realpath(os.path.dirname(directory))
         # An installation, and not everything in /, in the home or in the workspace, if the program is in a `bin` there.
         if os.path.basename(directory) == "bin" and os.path.isdir(f"{prefix}/lib"):

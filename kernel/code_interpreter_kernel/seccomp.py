@@ -248,12 +248,12 @@ def process_rules() -> tuple[Rule, ...]:
 def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> tuple[Rule, ...]:
     """For a process whose sockets are there, or with `needs_own` for one that must still make Unix sockets to listen on."""
     rules = [Rule(call, errno.ENOSYS) for call in _RINGS]
+    rules.append(Rule("socketpair", errno.EACCES, (Condition(0, _UNIX, differs=True),)))
     if not network:
         rules += [
             # libzmq, which asks by such a socket for the machine's addresses, ends the process for any other error.
             Rule("socket", errno.EOPNOTSUPP, (Condition(0, _NETLINK),)),
             Rule("socket", errno.EACCES, (Condition(0, _UNIX, differs=True),)),
-            Rule("socketpair", errno.EACCES, (Condition(0, _UNIX, differs=True),)),
         ]
     if not isolated:
         return tuple(rules)
@@ -261,7 +261,6 @@ def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> tuple[Rul
     rules.append(Rule("socket", errno.EPROTONOSUPPORT, (Condition(0, _NETLINK), Condition(2, 0, differs=True))))
     # A pair of datagram sockets can be connected elsewhere, one of streams cannot.
     rules.append(Rule("socketpair", errno.EACCES, (Condition(1, _STREAM, _KIND, differs=True),)))
-    rules.append(Rule("socketpair", errno.EACCES, (Condition(0, _UNIX, differs=True),)))
     if not needs_own:
         families = _NETWORK if network else ()
         return (*rules, Rule("socket", errno.EACCES, tuple(Condition(0, family, differs=True) for family in families)))
@@ -274,7 +273,7 @@ def socket_rules(isolated: bool, network: bool, *, needs_own: bool) -> tuple[Rul
     )
 
 
-_LOAD, _JUMP, _EQUAL, _AT_LEAST, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x54, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 _ALLOW, _FAIL = 0x7FFF_0000, 0x0005_0000
 _NUMBER, _ARCHITECTURE = 0, 4
 #: Numbers from here on are those of x32, other names for the same calls.

@@ -32,11 +32,11 @@ def contexts(arena):
             results[mode] = ContextTimes(server).all(few)
     if server := arena.server(OURS):
         results[OURS] = ContextTimes(server).all(many)
-        results |= without_pool(arena, few, many)
+        results |= of_other_servers(arena, few, many)
     return results
 
 
-def without_pool(arena, few, many):
+def of_other_servers(arena, few, many):
     """Local kernels started on demand: forked if there is a fork server, and started by exec; and isolated ones, from a pool and forked."""
     results = {}
     if arena.server(OURS).family.forks:

@@ -63,7 +63,7 @@ public final class Kernel {
   /// - Throws: `KernelProviderError`.
   public static func start(
     _ spec: KernelSpec, on provider: any KernelProvider, in directory: String, environment: [String: String],
-    isolation: KernelIsolation = KernelIsolation(), logger: Logger
+    isolation: KernelIsolation, logger: Logger
   ) async throws -> Kernel {
     let end = EventLoop.now + startLimit.nanoseconds
     while true {

@@ -12,6 +12,9 @@ public struct KernelIsolation: Sendable, Equatable {
     self.hasNetwork = hasNetwork
   }
 
+  /// True if the server must ask for a token: it is out of the kernel's reach, but its port is not.
+  public var needsToken: Bool { isIsolated && hasNetwork }
+
   /// True if anything is out of its reach.
   public var isAny: Bool { isIsolated || !hasNetwork }
 }

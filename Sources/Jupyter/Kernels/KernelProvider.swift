@@ -82,13 +82,6 @@ public protocol KernelProvider: AnyObject, Sendable {
 }
 
 extension KernelProvider {
-  /// Starts a kernel that is kept from nothing.
-  func start(_ spec: KernelSpec, in directory: String, environment: [String: String]) async throws
-    -> KernelConnection
-  {
-    try await start(spec, in: directory, environment: environment, isolation: KernelIsolation())
-  }
-
   /// A Jupyter Server cannot do that.
   public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
     isolation.isAny ? "it needs kernels that this server runs itself (--backend local)" : nil

@@ -233,10 +233,11 @@ final class ContextStore {
 
   /// - Throws: `HTTPErrorResponse` 501 if kernels cannot be kept from that.
   private func check(_ isolation: KernelIsolation, for spec: KernelSpec) async throws {
+    guard isolation.isAny else { return }
     if let obstacle = await provider.obstacle(to: isolation, for: spec) {
       throw HTTPErrorResponse(501, "What the context is to be kept from cannot be: \(obstacle)")
     }
-    if isolation.isIsolated, isolation.hasNetwork, isOpen {
+    if isolation.needsToken, isOpen {
       throw HTTPErrorResponse(
         501,
         """
@@ -269,15 +270,14 @@ final class ContextStore {
     _ language: String, _ spec: KernelSpec, directory: String?, environment: [String: String] = [:],
     limits asked: ResourceLimits = ResourceLimits(), isolation: KernelIsolation? = nil, isDefault: Bool
   ) -> Context {
-    Context(
+    let isolation = isolation ?? self.isolation
+    return Context(
       language: language, spec: spec,
-      directory: directory
-        ?? ((isolation ?? self.isolation).isIsolated ? workspaceWithoutLinks : workspace),
+      directory: directory ?? (isolation.isIsolated ? workspaceWithoutLinks : workspace),
       isDirectoryRequested: directory != nil, environment: environment,
       limits: ResourceLimits(
         memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes),
-      isolation: isolation ?? self.isolation,
-      isDefault: isDefault, provider: provider, logger: logger)
+      isolation: isolation, isDefault: isDefault, provider: provider, logger: logger)
   }
 
   private func add(default context: Context) {

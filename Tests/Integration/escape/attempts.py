@@ -77,6 +77,21 @@ def read(path):
     with open(path, "rb") as file:
         return file.read()
 
+def read_in(loop, path):
+    # In the thread of an event loop.
+    result, done = [], threading.Event()
+
+    def look():
+        try:
+            result.append(read(path))
+        except OSError:
+            pass
+        done.set()
+
+    loop.add_callback(look)
+    assert done.wait(10)
+    return result
+
 def message_from(kernel):
     # What a new subscriber of a kernel's output gets at once is the greeting of ZMTP.
     kernel.settimeout(5)
@@ -225,38 +240,14 @@ def read_by_a_daemon(target):
     return os.read(reading, 100)
 
 
-
-
 @attempt(CONTEXTS, "read it in the kernel's thread for output", isolated=LANDLOCK)
 def read_in_the_output_thread(target):
-    result, done = [], threading.Event()
-
-    def look():
-        try:
-            result.append(read(f"{target['directory']}/secret"))
-        except OSError:
-            pass
-        done.set()
-
-    get_ipython().kernel.iopub_thread.io_loop.add_callback(look)
-    assert done.wait(10)
-    return result
+    return read_in(get_ipython().kernel.iopub_thread.io_loop, f"{target['directory']}/secret")
 
 
 @attempt(CONTEXTS, "read it in the kernel's thread for control", isolated=LANDLOCK)
 def read_in_the_control_thread(target):
-    result, done = [], threading.Event()
-
-    def look():
-        try:
-            result.append(read(f"{target['directory']}/secret"))
-        except OSError:
-            pass
-        done.set()
-
-    get_ipython().kernel.control_thread.io_loop.add_callback(look)
-    assert done.wait(10)
-    return result
+    return read_in(get_ipython().kernel.control_thread.io_loop, f"{target['directory']}/secret")
 
 
 @attempt(CONTEXTS, "read it by native code that calls the system itself", isolated=LANDLOCK)

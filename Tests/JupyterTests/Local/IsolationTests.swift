@@ -66,7 +66,7 @@ import Wire
     #expect(plan.arguments == ["-I", "-m", "code_interpreter_kernel.isolated", "/bin/kernel"])
     #expect(plan.environment["CODE_INTERPRETER_ISOLATION"] == policy.text)
     #expect(plan.environment["CODE_INTERPRETER_VARIABLE_A"] == "a")
-    // The launcher itself must not heed it.
+    // The launcher itself must not use it.
     #expect(plan.environment["A"] == nil)
   }
 }

@@ -115,10 +115,11 @@ struct LocalKernelProviderTests {
     try await withProvider(isForked: isForked) { provider in
       let spec = try #require(try await provider.specs(maximumAge: .zero).first { $0.language == "python" })
       await #expect(throws: KernelProviderError.self) {
-        _ = try await provider.start(spec, in: "/nonexistent", environment: [:])
+        _ = try await provider.start(spec, in: "/nonexistent", environment: [:], isolation: KernelIsolation())
       }
       let failure = await #expect(throws: KernelProviderError.self) {
-        _ = try await provider.start(spec, in: "/", environment: ["PYTHONHOME": "/nonexistent"])
+        _ = try await provider.start(
+          spec, in: "/", environment: ["PYTHONHOME": "/nonexistent"], isolation: KernelIsolation())
       }
       #expect(failure.map { "\($0)" }?.contains("exited with status 1: ") == true)
     }
@@ -155,7 +156,8 @@ struct LocalKernelProviderTests {
       let spec = try #require(try await provider.specs(maximumAge: .zero).first { $0.language == "python" })
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let kernel = try await Kernel.start(
-        spec, on: provider, in: "/usr", environment: environment, logger: logger)
+        spec, on: provider, in: "/usr", environment: environment, isolation: KernelIsolation(), logger: logger
+      )
       try await body(kernel, provider)
     }
   }

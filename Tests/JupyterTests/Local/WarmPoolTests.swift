@@ -20,16 +20,19 @@ struct WarmPoolTests {
     try await withPool { pool, spec in
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let started = try LocalKernelProvider.ofTests(preload: nil)
-      let fresh = try await Kernel.start(spec, on: started, in: "/usr/lib", environment: [:], logger: logger)
+      let fresh = try await Kernel.start(
+        spec, on: started, in: "/usr/lib", environment: [:], isolation: KernelIsolation(), logger: logger)
       // The first one starts the pool.
-      _ = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      _ = try await Kernel.start(
+        spec, on: pool, in: "/usr", environment: [:], isolation: KernelIsolation(), logger: logger)
       await pool.untilFull()
-      let warm = try await Kernel.start(spec, on: pool, in: "/usr/lib", environment: [:], logger: logger)
+      let warm = try await Kernel.start(
+        spec, on: pool, in: "/usr/lib", environment: [:], isolation: KernelIsolation(), logger: logger)
       let (expected, found) = (try await fresh.output(of: code), try await warm.output(of: code))
       #expect(found == expected)
       await started.close()
       await pool.untilFull()
-      let next = try await pool.start(spec, in: "/usr/lib", environment: [:])
+      let next = try await pool.start(spec, in: "/usr/lib", environment: [:], isolation: KernelIsolation())
       #expect(next.isWarm)
     }
   }
@@ -37,7 +40,8 @@ struct WarmPoolTests {
   @Test func `a kernel that dies while it waits is replaced`() async throws {
     try await withPool { pool, spec in
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let first = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      let first = try await Kernel.start(
+        spec, on: pool, in: "/usr", environment: [:], isolation: KernelIsolation(), logger: logger)
       await pool.untilFull()
       let code = """
         import os, signal
@@ -53,7 +57,8 @@ struct WarmPoolTests {
       let killed = try await first.output(of: code)
       #expect(killed == "1\\n")
       while pool.isFull { try await EventLoop.sleep(for: .milliseconds(1)) }
-      let second = try await Kernel.start(spec, on: pool, in: "/usr", environment: [:], logger: logger)
+      let second = try await Kernel.start(
+        spec, on: pool, in: "/usr", environment: [:], isolation: KernelIsolation(), logger: logger)
       let output = try await second.output(of: "print(1)")
       #expect(output == "1\\n")
     }

@@ -137,7 +137,7 @@ import Wire
       let provider = FakeKernelProvider()
       provider.session = session
       let kernel = try await Kernel.start(
-        FakeKernelProvider.spec, on: provider, in: "/", environment: [:],
+        FakeKernelProvider.spec, on: provider, in: "/", environment: [:], isolation: KernelIsolation(),
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       let channel = try #require(provider.channels["kernel-1"])
       // The last of the answer to its first question.

@@ -39,15 +39,15 @@ struct LaunchPlan: Sendable, Equatable {
     self.environment = environment
   }
 
-  /// The same by way of a program that takes from itself what the kernel may not reach. It must not heed the kernel's variables, by
+  /// The same by way of a program that takes from itself what the kernel may not reach. It must not use the kernel's variables, by
   /// which a library in the context's directory could be loaded, but have the mark of our processes.
   func isolated(by policy: IsolationPolicy, with python: PythonInstallation) -> LaunchPlan {
-    LaunchPlan(
-      python.interpreter, ["-I", "-m", IsolationPolicy.launcher, executable] + arguments,
-      Dictionary(
-        uniqueKeysWithValues: environment.map { (IsolationPolicy.prefix + $0.key, $0.value) }
-          + [(IsolationPolicy.variable, policy.text)]
-          + environment.filter { $0.key == LocalKernel.markName }.map { ($0.key, $0.value) }))
+    var variables = Dictionary(
+      uniqueKeysWithValues: environment.map { (IsolationPolicy.prefix + $0.key, $0.value) })
+    variables[IsolationPolicy.variable] = policy.text
+    variables[LocalKernel.markName] = environment[LocalKernel.markName]
+    return LaunchPlan(
+      python.interpreter, ["-I", "-m", IsolationPolicy.launcher, executable] + arguments, variables)
   }
 
   /// Programs that code calls by name, such as `pip`, are those of the kernel's Python.
