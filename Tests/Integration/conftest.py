@@ -42,13 +42,15 @@ def pytest_sessionstart(session):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """The report of a failed test contains the logs of its servers."""
+    """The report of a failed test contains the logs of its servers and of its back ends."""
     report = yield
     Kept.failures += report.failed
     if report.when == "call" and report.failed:
         for server in item.funcargs.get("servers_in_use", []):
             start = server.log_at_start_of_test
             report.sections.append((f"server {server.pid}", "".join(server.log_lines[start:])[-6000:]))
+        for gateway in item.funcargs.get("gateways", []):
+            report.sections.append((gateway.name, gateway.log_path.read_text(errors="replace")[-6000:]))
         if "seed" in item.funcargs:
             report.sections.append(("random choices", f"--seed {item.funcargs['seed']}"))
     return report

@@ -19,17 +19,22 @@ pytestmark = pytest.mark.backends("jupyter")
 
 
 @pytest.fixture
-def start_gateway(tmp_path):
-    gateways = []
+def gateways():
+    """The back ends of a test, which ends them."""
+    started = []
+    yield started
+    for gateway in started:
+        gateway.kill()
 
+
+@pytest.fixture
+def start_gateway(tmp_path, gateways):
     def start(kind, **settings):
         gateway = kind(tmp_path, **settings)
         gateways.append(gateway)
         return gateway
 
-    yield start
-    for gateway in gateways:
-        gateway.kill()
+    return start
 
 
 @pytest.fixture
@@ -306,6 +311,16 @@ def test_kernels_installed_later_are_found(start_gateway, start_on, tmp_path, ki
     (resources / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "tester", "language": "tester"}))
     assert client.execute("6 * 7", language="tester").succeeded().text == "42"
     assert client.create_context(language="tester")["language"] == "tester"
+
+
+@pytest.mark.parametrize("pieces", [0, 1], ids=["handshake", "kernel"])
+def test_a_connection_to_a_kernel_that_starts_is_opened_anew_if_there_is_no_answer(start_gateway, start_proxy, start_on, pieces):
+    """Jupyter Server may wait for a kernel on ports that are no longer its own."""
+    gateway = start_gateway(JupyterServer)
+    proxy = start_proxy(gateway, first_pieces=pieces)
+    client = start_on(gateway, proxy=proxy).client
+    assert client.execute("6 * 7").succeeded().text == "42"
+    assert proxy.handshakes == 2
 
 
 def test_a_connection_that_breaks_during_an_execution_ends_it_but_not_the_context(start_gateway, start_proxy, start_on):

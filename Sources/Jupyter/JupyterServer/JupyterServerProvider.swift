@@ -12,6 +12,9 @@ public final class JupyterServerProvider: KernelProvider {
   private static let startLimit: Duration = .seconds(120)
   /// How long any other request may take. The server answers those at once, an interrupt too.
   private static let requestLimit: Duration = .seconds(30)
+  /// How often a WebSocket is asked for. Jupyter Server answers when the kernel does; but if it restarts a kernel meanwhile, as one
+  /// whose port another program has taken, it may wait for an answer on the old ports.
+  private static let handshakes = 6
   private static let shutdownAttempts = 5
   private static let shutdownPause: Duration = .seconds(1)
   /// In bytes. Kernel identifiers are UUIDs.
@@ -25,6 +28,8 @@ public final class JupyterServerProvider: KernelProvider {
   public let startsWithEnvironment = false
   /// See `KernelProvider`.
   public let overlapsKernels = false
+  /// See `KernelProvider`.
+  public let restartsKernels = true
 
   private let location: ServerLocation
   private let client: HTTPClient
@@ -222,9 +227,7 @@ public final class JupyterServerProvider: KernelProvider {
   private func open(_ identifier: String) async throws -> any KernelChannel {
     do {
       let isForKeeping = readAheadKernels.contains(identifier)
-      let channel = try await WebSocketChannel.open(
-        identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
-        logger: logger)
+      let channel = try await openWebSocket(identifier, isForKeeping: isForKeeping)
       guard isOurs else { return channel }
       return ReadAheadChannel(
         channel, limit: limits.unreadOutput, keepsOutput: !isForKeeping, logger: logger)
@@ -232,6 +235,19 @@ public final class JupyterServerProvider: KernelProvider {
       throw error
     } catch {
       throw KernelProviderError.unavailable("no WebSocket to the kernel: \(error)")
+    }
+  }
+
+  private func openWebSocket(_ identifier: String, isForKeeping: Bool) async throws -> WebSocketChannel {
+    var attempt = 1
+    while true {
+      do {
+        return try await WebSocketChannel.open(
+          identifier, at: location, maximumMessageLength: limits.maximumMessage, isForKeeping: isForKeeping,
+          logger: logger)
+      } catch is DeadlineExceeded where attempt < Self.handshakes {
+        attempt += 1
+      }
     }
   }
 }

@@ -15,6 +15,8 @@ public final class ManagedJupyterServerProvider: KernelProvider {
   public let startsWithEnvironment = false
   /// See `KernelProvider`.
   public let overlapsKernels = false
+  /// See `KernelProvider`.
+  public let restartsKernels = true
   private let python: String
   private let environment: [String: String]
   private let limits: KernelLimits

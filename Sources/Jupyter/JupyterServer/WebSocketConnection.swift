@@ -8,7 +8,7 @@ final class WebSocketConnection {
   /// A peer that sends nothing for this long gets a ping. After as long again without an answer, the connection is aborted.
   static let pingInterval: Duration = .seconds(15)
   /// How long the handshake may take. Jupyter Server waits for the kernel before it answers.
-  private static let handshakeLimit: Duration = .seconds(60)
+  private static let handshakeLimit: Duration = .seconds(10)
   /// How long a peer may take to answer a close frame.
   private static let closeLimit: Duration = .seconds(1)
 

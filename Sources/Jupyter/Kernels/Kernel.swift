@@ -8,6 +8,8 @@ import Wire
 public final class Kernel {
   /// How long a kernel may take from its start to its first reply. Kernels that import much, and loaded machines, are slow.
   static let startLimit: Duration = .seconds(60)
+  /// How long a kernel that starts may be silent before another connection is opened, if its provider may have restarted it.
+  private static let silenceLimit: Duration = .seconds(5)
   /// The interval of requests to a kernel that starts: it may miss some.
   private static let questionInterval: Duration = .milliseconds(200)
 
@@ -221,6 +223,7 @@ public final class Kernel {
     defer { isStarting = false }
     do {
       try await withDeadline(Self.startLimit) {
+        var opened = EventLoop.now
         while !(isAnswered && hasMessages) {
           try? await withDeadline(Self.questionInterval) {
             for try await message in try await self.replies(to: self.session.kernelInformation()) {
@@ -231,6 +234,12 @@ public final class Kernel {
           }
           if let end = self.end { throw end }
           try Task.checkCancellation()
+          if !isAnswered, !hasMessages, self.provider.restartsKernels,
+            EventLoop.now - opened >= Self.silenceLimit.nanoseconds
+          {
+            try await self.reopen()
+            opened = EventLoop.now
+          }
         }
       }
     } catch let end as KernelEnd {
@@ -238,6 +247,15 @@ public final class Kernel {
     } catch is DeadlineExceeded {
       throw KernelProviderError.kernelDidNotStart("no answer within \(Self.startLimit)")
     }
+  }
+
+  /// Opens another channel in place of one on which the kernel is silent.
+  private func reopen() async throws {
+    let silent = channel
+    logger.info("a kernel that starts is silent: another connection to it is opened")
+    channel = try await provider.reconnect(identifier)
+    startListening()
+    await silent.close()
   }
 
   private func noteProperties(in reply: Message) {

@@ -71,6 +71,9 @@ public protocol KernelProvider: AnyObject, Sendable {
   /// a limit.
   var overlapsKernels: Bool { get }
 
+  /// True if it may restart a kernel by itself, which then no longer listens where its channel was opened.
+  var restartsKernels: Bool { get }
+
   /// True if `limit` can do what it is asked. Kernels of others are not ours to limit.
   var limitsKernels: Bool { get }
 
@@ -95,6 +98,9 @@ extension KernelProvider {
 
   /// A Jupyter Server cannot do that.
   public var limitsKernels: Bool { false }
+
+  /// A kernel of ours that has ended is not started again by its provider.
+  public var restartsKernels: Bool { false }
 
   /// A Jupyter Server cannot do that.
   public func limit(_ identifier: String, to limits: ResourceLimits) async throws {}

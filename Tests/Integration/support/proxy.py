@@ -16,12 +16,14 @@ SUBPROTOCOL = re.compile(rb"^sec-websocket-protocol:[^\r\n]*\r\n", re.IGNORECASE
 class Proxy:
     """Listens on loopback and passes everything on to `port`.
 
-    With `hides_subprotocol` no WebSocket handshake names one, as with servers that know only the JSON framing. `cut`
-    drops all connections; `freeze` lets them stand and passes nothing on any more, as a network that is lost in silence.
+    With `hides_subprotocol` no WebSocket handshake names one, as with servers that know only the JSON framing. The client
+    of the first WebSocket is sent as many pieces as `first_pieces` says, and then nothing more. `cut` drops all connections;
+    `freeze` lets them stand and passes nothing on any more, as a network that is lost in silence.
     """
 
-    def __init__(self, port, hides_subprotocol=False, host="127.0.0.1"):
+    def __init__(self, port, hides_subprotocol=False, first_pieces=None, host="127.0.0.1"):
         self._target, self._hides = port, hides_subprotocol
+        self._first_pieces, self._first = first_pieces, None
         self._frozen = threading.Event()
         self._sockets, self._lock = set(), threading.Lock()
         self.handshakes = 0
@@ -71,8 +73,14 @@ class Proxy:
             while data := source.recv(1 << 16):
                 if self._frozen.is_set():
                     continue
+                if not is_request and self._first is sink:
+                    if not self._first_pieces:
+                        continue
+                    self._first_pieces -= 1
                 if is_request and b"pgrade: websocket" in data:
                     self.handshakes += 1
+                    if self._first is None and self._first_pieces is not None:
+                        self._first = source
                     data = SUBPROTOCOL.sub(b"", data) if self._hides else data
                 sink.sendall(data)
         except OSError:

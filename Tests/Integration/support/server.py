@@ -99,7 +99,7 @@ class Server:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log}")
             return self.client.is_healthy()
 
-        wait_until(healthy, "/health answers 200", pause=0.1)
+        wait_until(healthy, lambda: f"/health answers 200; its log:\n{self.log[-3000:]}", pause=0.1)
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
