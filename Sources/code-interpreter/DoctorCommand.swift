@@ -19,7 +19,8 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
-    let findings = Self.findings(IsolationSupport.ofThisSystem, isRoot: CurrentProcess.isRoot)
+    let findings = Self.findings(
+      IsolationSupport.ofThisSystem, ControlGroups.find(), isRoot: CurrentProcess.isRoot)
     for finding in findings {
       let state = finding.means.map { "yes, by \($0)" } ?? "no"
       StandardStream.output.write("\(finding.name): \(state)\n  \(finding.note)\n")
@@ -28,16 +29,24 @@ struct DoctorCommand: ParsableCommand {
   }
 
   /// What a system with that support enforces.
-  static func findings(_ support: IsolationSupport, isRoot: Bool) -> [Finding] {
+  static func findings(_ support: IsolationSupport, _ groups: ControlGroups, isRoot: Bool) -> [Finding] {
+    let delegation =
+      " A control group would also hold what grows faster: run the server as a service of systemd with Delegate=yes."
     let isIsolating = support.obstacle(to: KernelIsolation(isIsolated: true)) == nil
     let isFiltering = support.obstacle(to: KernelIsolation(hasNetwork: false)) == nil
     return [
       Finding(
-        name: "memory_limit", means: "RLIMIT_DATA and a look at all processes twice a second",
-        note: "Python code gets a MemoryError at the limit; what else is above is ended."),
+        name: "memory_limit",
+        means:
+          "\(groups.limitMemory ? "a control group, " : "")RLIMIT_DATA and a look at all processes twice a second",
+        note: "Python code gets a MemoryError at the limit; what else is above is ended."
+          + (groups.limitMemory ? "" : delegation)),
       Finding(
-        name: "process_limit", means: "a look at all processes twice a second",
-        note: "A context with more processes is ended."),
+        name: "process_limit",
+        means: "\(groups.limitProcesses ? "a control group and " : "")a look at all processes twice a second",
+        note: groups.limitProcesses
+          ? "Code that starts more processes or threads gets an error."
+          : "A context with more processes is ended.\(delegation)"),
       Finding(
         name: "isolated", means: isIsolating ? "Landlock \(support.landlock) and seccomp" : nil,
         note: isIsolating

@@ -63,6 +63,13 @@ struct KernelOptions: ParsableArguments {
   var contextProcesses: Int?
 
   @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Whether control groups limit contexts, with --backend local, where this server may make some.
+      """)
+  var cgroups = true
+
+  @Flag(
     help: """
       Keep contexts apart, with --backend local, if their requests do not say: code sees the system read-only, may write only its \
       working directory and one of its own, and can neither see, signal nor connect to other contexts or this server.
@@ -120,7 +127,8 @@ struct KernelOptions: ParsableArguments {
   private var localOptions: [(String, Bool)] {
     [
       ("no-fork-server", noForkServer), ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
-      ("context-processes", contextProcesses != nil), ("isolated", isolated), ("no-network", !network),
+      ("context-processes", contextProcesses != nil), ("no-cgroups", !cgroups), ("isolated", isolated),
+      ("no-network", !network),
     ]
   }
 
@@ -186,7 +194,7 @@ struct KernelOptions: ParsableArguments {
     case .local:
       let provider = LocalKernelProvider(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
-        zeroMQ: zeromq ?? .auto, limits: limits, logger: logger)
+        zeroMQ: zeromq ?? .auto, limits: limits, controlGroups: cgroups ? .find() : .none, logger: logger)
       let warm = warm ?? 1
       return warm > 0
         ? WarmPool(
@@ -218,10 +226,12 @@ struct KernelOptions: ParsableArguments {
       )
     }
     guard backend ?? .local == .local, jupyterUrl == nil else { return }
+    let groups = cgroups ? ControlGroups.find() : .none
     logger.info(
       "limits and isolation of contexts",
       metadata: [
-        "memory": "RLIMIT_DATA, watch", "processes": "watch",
+        "memory": "\(groups.limitMemory ? "control group, " : "")RLIMIT_DATA, watch",
+        "processes": "\(groups.limitProcesses ? "control group, " : "")watch",
         "isolated":
           "\(support.obstacle(to: KernelIsolation(isIsolated: true)) ?? "Landlock \(support.landlock), seccomp")",
         "network": "\(support.obstacle(to: KernelIsolation(hasNetwork: false)) ?? "seccomp")",

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct DoctorCommandTests {
   private func findings(landlock: Int, hasFilters: Bool, isRoot: Bool = false) -> [DoctorCommand.Finding] {
-    DoctorCommand.findings(IsolationSupport(landlock: landlock, hasFilters: hasFilters), isRoot: isRoot)
+    DoctorCommand.findings(
+      IsolationSupport(landlock: landlock, hasFilters: hasFilters), .none, isRoot: isRoot)
   }
 
   @Test func `a system that can do everything lacks nothing`() {

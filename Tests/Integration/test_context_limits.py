@@ -1,11 +1,17 @@
-"""What a context may use: memory and processes."""
+"""What a context may use: memory and processes.
 
+Everything runs with control groups, where this machine lets the server make some, and without.
+"""
+
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from support.client import check_error
-from support.server import BINARY, KERNEL_ENVIRONMENT
+from support.kept import Kept
+from support.server import BINARY, KERNEL_ENVIRONMENT, Server
 from support.waiting import HANG, wait_until
 
 pytestmark = pytest.mark.backends("local")
@@ -23,6 +29,29 @@ TOO_MUCH = {
     "doubled": "kept = 'x'\nwhile True: kept += kept",
     "output": "print('x' * (1 << 30))",
 }
+
+
+@pytest.fixture(scope="session", params=[(), ("--no-cgroups",)], ids=["groups", "no-groups"])
+def shared_server(request, backend, tmp_path_factory):
+    options = request.param if backend == "local" else ()
+    kept = Kept(lambda: Server(tmp_path_factory.mktemp("workspace"), "--warm", "0", *options, backend=backend), Server.stop)
+    yield kept
+    kept.close()
+
+
+def uses_groups(server):
+    """True if the server limits contexts by control groups."""
+    return 'processes="control group' in server.log
+
+
+@pytest.fixture
+def has_groups(server):
+    return uses_groups(server)
+
+
+def groups_of(pid):
+    """The directories of the control groups that a server has made."""
+    return [path for path in Path("/sys/fs/cgroup").rglob(f"code-interpreter.{pid}.*") if path.is_dir()]
 
 
 @pytest.fixture
@@ -93,33 +122,85 @@ time.sleep(60)"""
     assert (error["name"], error["value"]) in (("KernelDied", "over the memory limit of 256 MiB"), ("MemoryError", "")), error
 
 
-def test_too_many_processes_end_the_kernel_and_harm_no_other(server, limited):
+def test_too_many_processes_end_the_kernel_or_are_refused_and_harm_no_other(server, limited, has_groups):
     run = limited(process_limit=20)
     other = limited()
     other("x = 1").succeeded()
     error = run("import os, time\nfor _ in range(9): os.fork()\ntime.sleep(60)").error
-    assert (error["name"], error["value"]) == ("KernelDied", "over the process limit of 20")
+    assert (error["name"], error["value"].startswith("over the process limit of 20")) == (
+        ("BlockingIOError", False) if has_groups else ("KernelDied", True)
+    )
     assert other("x").succeeded().text == "1"
     assert run("1 + 1").succeeded().text == "2"
     assert run("import subprocess; subprocess.run(['true']).returncode").succeeded().text == "0"
     wait_until(lambda: len(server.leftovers()) < 20, "nothing of the bomb is left")
 
 
-def test_kernels_of_other_languages_are_ended(server, limited):
+def test_kernels_of_other_languages_are_ended(server, limited, has_groups):
     context = server.client.create_context(language="bash", memory_limit=LIMIT)
-    assert state(server.client, context["id"])["limited_by"] == ["watch"]
+    assert [method for method in state(server.client, context["id"])["limited_by"] if method != "cgroup"] == ["watch"]
+    # A control group may end the program before the watch has seen it.
     execution = server.client.execute("python3 -c 'x = b\"x\" * (500 << 20); import time; time.sleep(60)'", context_id=context["id"])
-    assert (execution.error["name"], execution.error["value"]) == ("KernelDied", "over the memory limit of 256 MiB")
+    if execution.of("error"):
+        assert (execution.error["name"], execution.error["value"]) == ("KernelDied", "over the memory limit of 256 MiB")
+    else:
+        assert has_groups and "Killed" in execution.stdout + execution.stderr
 
 
-def test_the_limits_of_a_context_are_shown_and_kept(server):
+def test_threads_count_in_a_control_group(limited, has_groups):
+    run = limited(process_limit=20)
+    code = "import threading\nend = threading.Event()\nfor _ in range(40): threading.Thread(target=end.wait).start()"
+    errors = [error["name"] for error in run(code).of("error")]
+    run("end.set()").succeeded()
+    assert errors == ["RuntimeError"] * has_groups
+    assert run("1 + 1").succeeded().text == "2"
+
+
+def test_control_groups_end_with_their_context(server, has_groups):
+    contexts = [server.client.create_context(process_limit=20, memory_limit=LIMIT)["id"] for _ in range(3)]
+    assert bool(groups_of(server.pid)) == has_groups
+    server.client.restart_context(contexts[0]).expect(200)
+    assert server.client.execute("import os; os._exit(1)", context_id=contexts[1]).error["name"] == "KernelDied"
+    # The kernel that took its place is limited as well.
+    for context in contexts:
+        server.client.execute("1", context_id=context).succeeded()
+        assert state(server.client, context)["limited_by"] == ["cgroup", "rlimit", "watch"][not has_groups :]
+    count = len(groups_of(server.pid))
+    for context in contexts:
+        server.client.execute("import subprocess; kept = subprocess.Popen(['sleep', '60'])", context_id=context).succeeded()
+        server.client.delete_context(context).expect(200)
+    wait_until(lambda: not groups_of(server.pid), "no group is left")
+    assert count % 3 == 0 and bool(count) == has_groups
+
+
+def test_control_groups_end_with_a_server_that_is_killed(start_server):
+    server = start_server("--context-processes", "20")
+    assert bool(groups_of(server.pid)) == uses_groups(server)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    wait_until(lambda: not groups_of(server.pid), "the reaper has removed the groups")
+
+
+def test_control_groups_of_servers_that_are_gone_are_removed(start_server):
+    gone = start_server("--context-processes", "20")
+    forgotten = [path.with_name(f"code-interpreter.{gone.pid}.1") for path in groups_of(gone.pid)]
+    assert bool(forgotten) == uses_groups(gone)
+    gone.stop()
+    for path in forgotten:
+        path.mkdir()
+    assert start_server("--context-processes", "20").client.execute("1 + 1").succeeded().text == "2"
+    assert not groups_of(gone.pid)
+
+
+def test_the_limits_of_a_context_are_shown_and_kept(server, has_groups):
     client = server.client
     plain = state(client, client.create_context()["id"])
     assert (plain["memory_limit"], plain["process_limit"], plain["limited_by"]) == (None, None, [])
     identifier = client.create_context(memory_limit=LIMIT, process_limit=30)["id"]
     for _ in range(2):
         shown = state(client, identifier)
-        assert (shown["memory_limit"], shown["process_limit"], shown["limited_by"]) == (LIMIT, 30, ["rlimit", "watch"])
+        assert (shown["memory_limit"], shown["process_limit"]) == (LIMIT, 30)
+        assert shown["limited_by"] == ["cgroup", "rlimit", "watch"][not has_groups :]
         client.restart_context(identifier).expect(200)
     assert client.execute(TOO_MUCH["at once"], context_id=identifier).error["name"] == "MemoryError"
 
@@ -145,11 +226,12 @@ def test_the_largest_numbers_limit_nothing(client):
     assert state(client, identifier)["memory_limit"] == 2**63 - 1
 
 
-def test_a_limit_below_what_the_kernel_takes_is_refused(client, server):
+def test_a_limit_below_what_the_kernel_takes_is_refused(client, has_groups):
     check_error(client.post("/contexts", {"memory_limit": 1}), 422, "memory_limit", "too low")
     alone = client.create_context(process_limit=1)["id"]
     assert client.execute("1 + 1", context_id=alone).succeeded().text == "2"
-    assert client.execute("import os, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(60)", context_id=alone).error["name"] == "KernelDied"
+    error = client.execute("import os, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(60)", context_id=alone).error
+    assert error["name"] == ("BlockingIOError" if has_groups else "KernelDied")
 
 
 @pytest.mark.backends("jupyter")

@@ -16,9 +16,12 @@ public struct ResourceLimits: Sendable, Equatable {
 
   /// Why a kernel that uses so much is ended; nil if it may go on.
   func excess(of usage: ProcessUsage) -> String? {
-    if let memory, usage.memory > memory { return "over the memory limit of \(Self.size(memory))" }
+    if let memory, usage.memory > memory { return memoryExcess }
     return excess(ofProcesses: usage.processes)
   }
+
+  /// Why a kernel without memory is ended; nil if its memory is not limited.
+  var memoryExcess: String? { memory.map { "over the memory limit of \(Self.size($0))" } }
 
   /// The same for the number of processes alone.
   func excess(ofProcesses count: Int) -> String? {
@@ -34,6 +37,8 @@ public struct ResourceLimits: Sendable, Equatable {
 
 /// How the limits of a kernel's resources are enforced.
 public enum LimitMethod: String, Sendable, CaseIterable {
+  /// A control group: the system refuses processes beyond the limit, and ends a process when there is no memory left.
+  case cgroup
   /// The system refuses memory beyond the limit (`RLIMIT_DATA`): Python raises `MemoryError`, and the context lives.
   case rlimit
   /// Its processes are looked at twice a second, and ended if they are above.

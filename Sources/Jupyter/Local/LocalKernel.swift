@@ -53,6 +53,9 @@ final class LocalKernel {
   private var excess: String?
   /// How its resources are limited; empty if they are not.
   private(set) var limitMethods: [LimitMethod] = []
+  private var limits = ResourceLimits()
+  /// nil if it has none of its own.
+  private var controlGroup: ControlGroup?
 
   /// Whether a kernel that does not wait for its client is made to wait.
   private enum Pace {
@@ -232,20 +235,22 @@ final class LocalKernel {
   /// Limits what it and everything that it starts may use. Called before users' code runs.
   ///
   /// - Throws: `KernelProviderError.limitTooLow`: the kernel would be ended at once, and so would the next one.
-  func limit(to limits: ResourceLimits, by watch: ResourceWatch) async throws {
+  func limit(to limits: ResourceLimits, in groups: ControlGroups, by watch: ResourceWatch) async throws {
     guard limits.isAny, isAlive else { return }
+    self.limits = limits
     let (kernel, descendants) = (process.identifier, descendants())
     let isPython = plan.spec.spec.language == "python"
     let made = try? await Pending {
       let limited = LimitedProcesses(of: kernel, descendants, limits)
-      return (limited, isPython && limited.limitData(of: kernel))
+      return (limited, isPython && limited.limitData(of: kernel), limited.group(in: groups, for: kernel))
     }.valueRegardless()
-    guard let (limited, isLimitedBySystem) = made else { return }
+    guard let (limited, isLimitedBySystem, group) = made else { return }
+    controlGroup = group
     if let limit = limits.memory, let own = limited.own, own > limit {
       throw KernelProviderError.limitTooLow(
         "the kernel takes \(own) bytes of memory by itself, and may take \(limit)")
     }
-    limitMethods = isLimitedBySystem ? [.rlimit, .watch] : [.watch]
+    limitMethods = (group == nil ? [] : [.cgroup]) + (isLimitedBySystem ? [.rlimit] : []) + [.watch]
     watch.add(self, limited)
   }
 
@@ -328,11 +333,21 @@ final class LocalKernel {
     let status = await process.exit()
     plan.directory.watcher.wake()
     if let channel {
-      let how = if let excess { excess } else { await explain(status) }
+      let how = if let excess = excess ?? memoryExcess(status) { excess } else { await explain(status) }
       channel.kernelDied(how)
     }
     await clearing.value
+    if let controlGroup, await !controlGroup.remove() {
+      logger.warning(
+        "a control group could not be removed", metadata: ["group": "\(controlGroup.directories)"])
+    }
     await process.close()
+  }
+
+  /// Why the system has killed it, if that was for its memory.
+  private func memoryExcess(_ status: ExitStatus) -> String? {
+    let isKilled = status == .signal(Int(Signal.kill.rawValue))
+    return isKilled && controlGroup?.hasRunOutOfMemory == true ? limits.memoryExcess : nil
   }
 
   private func clear() async {

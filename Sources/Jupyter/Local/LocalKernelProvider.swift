@@ -22,6 +22,7 @@ public final class LocalKernelProvider: KernelProvider {
   private let preload: [String]?
   private let zeroMQ: ZeroMQImplementation
   private let limits: KernelLimits
+  private let controlGroups: ControlGroups
   private let logger: Logger
   private let mark = RandomIdentifier.make()
   private var tags = ProcessTagSeries()
@@ -54,6 +55,7 @@ public final class LocalKernelProvider: KernelProvider {
     let directory: RunDirectory
     let reaper: Reaper
     let oomKills: OOMKillCounter
+    let controlGroups: ControlGroups
     let subreaper: Subreaper
     let packages: InstalledPackages
     /// In the order in which they are tried.
@@ -69,15 +71,18 @@ public final class LocalKernelProvider: KernelProvider {
   ///   - preload: the modules that a fork server imports, if they are installed. Python kernels are forked from it and have
   ///     them loaded. nil to start each kernel without a fork server.
   ///   - zeroMQ: the implementation of ZeroMQ that speaks to the kernels.
+  ///   - controlGroups: those that may limit kernels.
   public init(
     python: String, environment: [String: String], preload: [String]? = nil,
-    zeroMQ: ZeroMQImplementation = .auto, limits: KernelLimits = KernelLimits(), logger: Logger
+    zeroMQ: ZeroMQImplementation = .auto, limits: KernelLimits = KernelLimits(),
+    controlGroups: ControlGroups = .none, logger: Logger
   ) {
     self.python = PythonInstallation(python, path: environment["PATH"])
     self.environment = environment
     self.preload = preload
     self.zeroMQ = zeroMQ
     self.limits = limits
+    self.controlGroups = controlGroups
     self.logger = logger
     let finder = KernelSpecFinder(prefix: self.python.prefix, environment: environment)
     installed = CachedValue { await finder.find() }
@@ -180,7 +185,8 @@ public final class LocalKernelProvider: KernelProvider {
 
   /// Limits what the kernel and its children may use.
   public func limit(_ identifier: String, to limits: ResourceLimits) async throws {
-    try await kernels[identifier]?.limit(to: limits, by: resourceWatch)
+    let groups = try await shared().controlGroups
+    try await kernels[identifier]?.limit(to: limits, in: groups, by: resourceWatch)
   }
 
   /// How that is done.
@@ -308,15 +314,19 @@ public final class LocalKernelProvider: KernelProvider {
   private func makeSharedRuntime() async throws -> SharedRuntime {
     let directory = try RunDirectory()
     do {
+      // First, as this process may have to move, and what it has started would stay.
+      let controlGroups = try await Pending { [controlGroups] in controlGroups.prepared() }.value()
       let reaper = try Reaper(
-        mark: "\(LocalKernel.markName)=\(mark)/", tags: tags, directory: directory.path)
+        mark: "\(LocalKernel.markName)=\(mark)/", tags: tags, directory: directory.path,
+        groups: controlGroups.ownPrefixes)
       await directory.prepare(prefix: python.prefix)
       let oomKills = await OOMKillCounter.find()
       memoryKills = await oomKills.count()
       let subreaper = try Subreaper()
       let packages = await InstalledPackages(of: python.prefix)
       return SharedRuntime(
-        directory: directory, reaper: reaper, oomKills: oomKills, subreaper: subreaper,
+        directory: directory, reaper: reaper, oomKills: oomKills, controlGroups: controlGroups,
+        subreaper: subreaper,
         packages: packages,
         launchers: await makeLaunchers(directory, subreaper, packages),
         // libzmq's threads start now, before kernels can use up what they need.

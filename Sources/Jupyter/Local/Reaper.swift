@@ -1,16 +1,17 @@
 import Loop
 
-/// Kills what kernels have started when this process can no longer do so, and removes the run directory.
+/// Kills what kernels have started when this process can no longer do so, and removes the run directory and control groups.
 ///
 /// When this process ends, even by SIGKILL, the system ends the kernels with it, but not their children. A shell waits for
 /// the end of a pipe whose other end only this process holds, and so notices every end of this process.
 @LoopActor
 final class Reaper {
   /// `$1` is the mark in the environment of the kernels' processes, unless they were given another environment. `$2` matches
-  /// the tag in their limits, if the system allows tags. `$3` is the directory. A process may fork during the search, hence
-  /// several rounds.
+  /// the tag in their limits, if the system allows tags. `$3` is the directory; with the others the paths of control groups begin.
+  /// A process may fork during the search, hence several rounds.
   private static let script = """
     mark=$1 tag=$2 directory=$3
+    shift 3
     read -r _
     for round in 1 2 3 4 5; do
       found=$(grep -lsF -e "$mark" /proc/[0-9]*/environ; grep -lsE -e "$tag" /proc/[0-9]*/limits)
@@ -22,6 +23,9 @@ final class Reaper {
     done
     chmod -R u+rwX -- "$directory" 2>/dev/null
     rm -rf -- "$directory"
+    for prefix; do
+      for group in "$prefix"*; do rmdir -- "$group" 2>/dev/null; done
+    done
     """
 
   private let process: ChildProcess
@@ -31,10 +35,12 @@ final class Reaper {
   /// - Parameters:
   ///   - mark: the beginning of a `NAME=value` that no other processes have.
   ///   - tags: the tags of the kernels.
-  init(mark: String, tags: ProcessTagSeries, directory: String) throws {
+  ///   - groups: with these the paths of the kernels' control groups begin.
+  init(mark: String, tags: ProcessTagSeries, directory: String, groups: [String]) throws {
     // A session of its own, so that Ctrl-C in the terminal does not end it too.
     process = try ChildProcess.spawn(
-      executable: "/bin/sh", arguments: ["-c", Self.script, "reaper", mark, tags.pattern, directory],
+      executable: "/bin/sh",
+      arguments: ["-c", Self.script, "reaper", mark, tags.pattern, directory] + groups,
       currentDirectory: "/", detached: true, standardInput: .pipe, standardOutput: .null,
       standardError: .null)
   }

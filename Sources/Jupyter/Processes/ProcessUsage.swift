@@ -39,6 +39,13 @@ public struct ProcessUsage: Sendable, Equatable {
     return pages * CurrentProcess.pageSize
   }
 
+  /// The number of threads of a process; 0 if there is no such process.
+  static func threads(of process: Int32) -> Int {
+    SmallFile.readProcFile("/proc/\(process)/status").flatMap {
+      ProcessEntry.number(behind: "Threads:", in: $0)
+    } ?? 0
+  }
+
   /// The private writable memory of a process, whether or not it is resident: what `RLIMIT_DATA` limits.
   static func data(of process: Int32) -> Int64? {
     SmallFile.readProcFile("/proc/\(process)/status").flatMap { status in

@@ -75,6 +75,20 @@ public enum SmallFile {
     return (names ?? []).map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 
+  /// Writes into a file that exists, such as a control file of the system. Blocks.
+  public static func overwrite(_ path: String, _ text: String) throws(UVError) {
+    let file = Descriptor(adopting: try retrying { Glibc.open(path, O_WRONLY | O_CLOEXEC) })
+    try file.write([Bytes(text)], at: 0)
+  }
+
+  /// Removes an empty directory. Blocks.
+  public static func removeDirectory(_ path: String) throws(UVError) {
+    _ = try retrying { rmdir(path) }
+  }
+
+  /// True if this process may write the file, or into the directory. Blocks for a short time.
+  public static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+
   /// True if the path exists. Blocks for a short time: for directories that the system has in memory.
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 

@@ -35,6 +35,30 @@ struct LimitedProcesses: Sendable {
     return ProcessLimits.setData(of: process, soft: hard - min(Self.reserve, room / 4), hard: hard)
   }
 
+  /// What a group has beyond the limit, in bytes, besides the pages that the kernel may still come to have for itself: for what the system
+  /// charges to groups and not to processes, such as tables of pages and the buffers of sockets. Python should get its `MemoryError`
+  /// before its group is out of memory; and the watch is exact.
+  private static let unseen: Int64 = 32 << 20
+  /// The system's highest number of tasks (`PID_MAX_LIMIT`).
+  private static let mostTasks = 4 << 20
+
+  /// Has the system limit all of them together. Blocks.
+  ///
+  /// - Returns: nil where it does not.
+  func group(in groups: ControlGroups, for process: Int32) -> ControlGroup? {
+    let memory = limits.memory.flatMap { limit in
+      own.flatMap { own in
+        let (room, isBeyondAll) = max(limit - own, 0).addingReportingOverflow(Self.unseen + shared * 2)
+        return isBeyondAll ? nil : room
+      }
+    }
+    // Threads count in a group. Those that the kernel has for itself are not the code's.
+    let tasks = limits.processes.flatMap { limit in
+      limit < Self.mostTasks ? limit + max(ProcessUsage.threads(of: process) - 1, 0) : nil
+    }
+    return groups.make(Int(process), for: process, memory: memory, tasks: tasks)
+  }
+
   /// Looks at all of them with one search of the process table. Blocks.
   ///
   /// - Returns: for each, why it must end, or nil.
