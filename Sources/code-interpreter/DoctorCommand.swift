@@ -48,6 +48,9 @@ struct DoctorCommand: ParsableCommand {
           ? "Code that starts more processes or threads gets an error."
           : "A context with more processes is ended.\(delegation)"),
       Finding(
+        name: "disk_limit", means: "counting the files of what has written something, about once a second",
+        note: "A context whose directory has more is ended."),
+      Finding(
         name: "isolated", means: isIsolating ? "Landlock \(support.landlock) and seccomp" : nil,
         note: isIsolating
           ? isRoot

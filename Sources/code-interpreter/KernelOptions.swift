@@ -62,6 +62,13 @@ struct KernelOptions: ParsableArguments {
       """)
   var contextProcesses: Int?
 
+  @Option(
+    help: """
+      How many bytes the files in the working directory of a context may take, and in its own one if it is isolated, with --backend \
+      local (default: any number).
+      """)
+  var contextDisk: Int64?
+
   @Flag(
     inversion: .prefixedNo,
     help: """
@@ -110,8 +117,9 @@ struct KernelOptions: ParsableArguments {
     guard maxMessage > 0, maxUnreadOutput > 0 else {
       throw ValidationError("--max-message and --max-unread-output should be at least 1.")
     }
-    guard contextMemory ?? 1 > 0, contextProcesses ?? 1 > 0 else {
-      throw ValidationError("--context-memory and --context-processes should be at least 1.")
+    guard contextMemory ?? 1 > 0, contextProcesses ?? 1 > 0, contextDisk ?? 1 > 0 else {
+      throw ValidationError(
+        "--context-memory, --context-processes and --context-disk should be at least 1.")
     }
     guard (0...Self.mostWarm).contains(warm ?? 0) else {
       throw ValidationError("--warm should be from 0 to \(Self.mostWarm).")
@@ -127,7 +135,8 @@ struct KernelOptions: ParsableArguments {
   private var localOptions: [(String, Bool)] {
     [
       ("no-fork-server", noForkServer), ("zeromq", zeromq != nil), ("context-memory", contextMemory != nil),
-      ("context-processes", contextProcesses != nil), ("no-cgroups", !cgroups), ("isolated", isolated),
+      ("context-processes", contextProcesses != nil), ("context-disk", contextDisk != nil),
+      ("no-cgroups", !cgroups), ("isolated", isolated),
       ("no-network", !network),
     ]
   }
@@ -206,7 +215,9 @@ struct KernelOptions: ParsableArguments {
   }
 
   /// What each context may use, if its request does not say.
-  var contextLimits: ResourceLimits { ResourceLimits(memory: contextMemory, processes: contextProcesses) }
+  var contextLimits: ResourceLimits {
+    ResourceLimits(memory: contextMemory, processes: contextProcesses, disk: contextDisk)
+  }
 
   /// What each context is kept from, if its request does not say.
   var contextIsolation: KernelIsolation { KernelIsolation(isIsolated: isolated, hasNetwork: network) }
@@ -231,7 +242,7 @@ struct KernelOptions: ParsableArguments {
       "limits and isolation of contexts",
       metadata: [
         "memory": "\(groups.limitMemory ? "control group, " : "")RLIMIT_DATA, watch",
-        "processes": "\(groups.limitProcesses ? "control group, " : "")watch",
+        "processes": "\(groups.limitProcesses ? "control group, " : "")watch", "disk": "watch",
         "isolated":
           "\(support.obstacle(to: KernelIsolation(isIsolated: true)) ?? "Landlock \(support.landlock), seccomp")",
         "network": "\(support.obstacle(to: KernelIsolation(hasNetwork: false)) ?? "seccomp")",

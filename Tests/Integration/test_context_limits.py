@@ -214,7 +214,7 @@ def test_the_server_has_limits_for_contexts_that_name_none(start_server):
     assert client.execute("len(bytearray(300 << 20))", context_id=named).succeeded().text == str(300 * MIB)
 
 
-@pytest.mark.parametrize("field", ["memory_limit", "process_limit"])
+@pytest.mark.parametrize("field", ["memory_limit", "process_limit", "disk_limit"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, [], 1 << 70])
 def test_limits_are_whole_numbers(client, field, value):
     check_error(client.post("/contexts", {field: value}), 422, field)
@@ -236,14 +236,14 @@ def test_a_limit_below_what_the_kernel_takes_is_refused(client, has_groups):
 
 @pytest.mark.backends("jupyter")
 def test_kernels_of_a_jupyter_server_have_no_limits(client):
-    for field in ("memory_limit", "process_limit"):
+    for field in ("memory_limit", "process_limit", "disk_limit"):
         check_error(client.post("/contexts", {field: LIMIT}), 501, field, "--backend local")
     shown = state(client, client.create_context(memory_limit=None)["id"])
     assert (shown["memory_limit"], shown["limited_by"]) == (None, [])
 
 
 def test_limits_that_would_have_no_effect_are_refused(tmp_path):
-    for option in ("--context-memory", "--context-processes"):
+    for option in ("--context-memory", "--context-processes", "--context-disk"):
         command = [BINARY, "serve", "--port", "0", "--workspace", tmp_path, "--python-environment", KERNEL_ENVIRONMENT, option]
         for others in ([LIMIT, "--backend", "jupyter"], [LIMIT, "--jupyter-url", "http://127.0.0.1:1"], [0]):
             done = subprocess.run([*command, *map(str, others)], capture_output=True, text=True, timeout=HANG)

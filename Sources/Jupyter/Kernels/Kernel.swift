@@ -166,8 +166,8 @@ public final class Kernel {
   public func usage() async -> ProcessUsage? { await provider.usage(of: identifier) }
 
   /// Limits what it and its children may use; see `KernelProvider.limit`.
-  public func limit(to limits: ResourceLimits) async throws {
-    try await provider.limit(identifier, to: limits)
+  public func limit(to limits: ResourceLimits, in directory: String) async throws {
+    try await provider.limit(identifier, to: limits, in: directory)
   }
 
   /// How its resources are limited; see `KernelProvider.limitMethods`.

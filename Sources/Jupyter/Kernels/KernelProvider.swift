@@ -40,8 +40,9 @@ public protocol KernelProvider: AnyObject, Sendable {
 
   /// Limits what a kernel and its children may use; for providers with `limitsKernels`. Called before users' code runs.
   ///
+  /// - Parameter directory: its working directory.
   /// - Throws: `KernelProviderError.limitTooLow`.
-  func limit(_ identifier: String, to limits: ResourceLimits) async throws
+  func limit(_ identifier: String, to limits: ResourceLimits, in directory: String) async throws
 
   /// How the kernel's resources are limited; empty if they are not.
   func limitMethods(of identifier: String) -> [LimitMethod]
@@ -103,7 +104,7 @@ extension KernelProvider {
   public var restartsKernels: Bool { false }
 
   /// A Jupyter Server cannot do that.
-  public func limit(_ identifier: String, to limits: ResourceLimits) async throws {}
+  public func limit(_ identifier: String, to limits: ResourceLimits, in directory: String) async throws {}
 
   /// A Jupyter Server cannot do that.
   public func limitMethods(of identifier: String) -> [LimitMethod] { [] }

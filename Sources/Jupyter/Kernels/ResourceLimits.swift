@@ -1,18 +1,21 @@
-/// The most that all processes of one kernel may use together.
+/// The most that all processes of one kernel may use together, and its files.
 public struct ResourceLimits: Sendable, Equatable {
   /// Their memory in bytes, without what they share with the processes of other kernels; nil for any amount.
   public var memory: Int64?
   /// Their number, the kernel's own process included; nil for any number.
   public var processes: Int?
+  /// What the files in its directories may take, in bytes; nil for any amount.
+  public var disk: Int64?
 
   /// No limits, or these.
-  public init(memory: Int64? = nil, processes: Int? = nil) {
+  public init(memory: Int64? = nil, processes: Int? = nil, disk: Int64? = nil) {
     self.memory = memory
     self.processes = processes
+    self.disk = disk
   }
 
   /// True if anything is limited.
-  public var isAny: Bool { memory != nil || processes != nil }
+  public var isAny: Bool { memory != nil || processes != nil || disk != nil }
 
   /// Why a kernel that uses so much is ended; nil if it may go on.
   func excess(of usage: ProcessUsage) -> String? {
@@ -27,6 +30,15 @@ public struct ResourceLimits: Sendable, Equatable {
   func excess(ofProcesses count: Int) -> String? {
     guard let processes, count > processes else { return nil }
     return "over the process limit of \(processes)"
+  }
+
+  /// The same for files.
+  func excess(ofFiles files: FileUsage) -> String? {
+    guard let disk else { return nil }
+    switch files {
+    case .bytes(let bytes): return bytes > disk ? "over the disk limit of \(Self.size(disk))" : nil
+    case .countless: return "more files than can be counted for the disk limit of \(Self.size(disk))"
+    }
   }
 
   /// `512 MiB`, or the bytes where that is no whole number.

@@ -235,7 +235,11 @@ final class LocalKernel {
   /// Limits what it and everything that it starts may use. Called before users' code runs.
   ///
   /// - Throws: `KernelProviderError.limitTooLow`: the kernel would be ended at once, and so would the next one.
-  func limit(to limits: ResourceLimits, in groups: ControlGroups, by watch: ResourceWatch) async throws {
+  ///
+  /// - Parameter directory: its working directory, which is not that of its start if it was warm.
+  func limit(
+    to limits: ResourceLimits, in directory: String, groups: ControlGroups, watch: ResourceWatch
+  ) async throws {
     guard limits.isAny, isAlive else { return }
     self.limits = limits
     let (kernel, descendants) = (process.identifier, descendants())
@@ -251,7 +255,8 @@ final class LocalKernel {
         "the kernel takes \(own) bytes of memory by itself, and may take \(limit)")
     }
     limitMethods = (group == nil ? [] : [.cgroup]) + (isLimitedBySystem ? [.rlimit] : []) + [.watch]
-    watch.add(self, limited)
+    let directories = [directory] + (plan.spawnSpec.isolation == nil ? [] : [plan.directory.path])
+    watch.add(self, limited, directories: directories)
   }
 
   /// Kills it because it uses more than it may.

@@ -184,9 +184,9 @@ public final class LocalKernelProvider: KernelProvider {
   public func usage(of identifier: String) async -> ProcessUsage? { await kernels[identifier]?.usage() }
 
   /// Limits what the kernel and its children may use.
-  public func limit(_ identifier: String, to limits: ResourceLimits) async throws {
+  public func limit(_ identifier: String, to limits: ResourceLimits, in directory: String) async throws {
     let groups = try await shared().controlGroups
-    try await kernels[identifier]?.limit(to: limits, in: groups, by: resourceWatch)
+    try await kernels[identifier]?.limit(to: limits, in: directory, groups: groups, watch: resourceWatch)
   }
 
   /// How that is done.

@@ -23,6 +23,11 @@ public struct FileStatus: Sendable, Equatable {
   /// The number of the device that the file is on.
   public let device: UInt64
 
+  /// How many names it has.
+  public let linkCount: Int
+  /// The space that it has on its device, in bytes.
+  public let allocatedSize: Int64
+
   let permissions: mode_t
   let owner: uid_t
   let group: gid_t
@@ -40,9 +45,18 @@ public struct FileStatus: Sendable, Equatable {
     modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
     inode = UInt64(status.st_ino)
     device = UInt64(status.st_dev)
+    linkCount = Int(status.st_nlink)
+    allocatedSize = Int64(status.st_blocks) &* 512
     permissions = status.st_mode & 0o777
     owner = status.st_uid
     group = status.st_gid
+  }
+
+  /// The status of what a path leads to; nil if that cannot be found out. Blocks.
+  public init?(following path: String) {
+    var status = Glibc.stat()
+    guard fstatat(AT_FDCWD, path, &status, 0) == 0 else { return nil }
+    self.init(status)
   }
 
   /// The time of the last change of the content, in seconds since 1970.

@@ -226,7 +226,7 @@ final class Context {
       spec, on: provider, in: directory, environment: environment, isolation: isolation, logger: logger)
     do {
       if let deletion = lifecycle.deletion { throw deletion }
-      if limits.isAny { try await kernel.limit(to: limits) }
+      if limits.isAny { try await kernel.limit(to: limits, in: directory) }
       if !provider.startsInDirectory { try await enterDirectory(kernel) }
       if !provider.startsWithEnvironment, !environment.isEmpty { try await setEnvironment(in: kernel) }
       return kernel

@@ -125,7 +125,9 @@ final class ContextStore {
   ) async throws -> Context {
     if limits.isAny, !provider.limitsKernels {
       throw HTTPErrorResponse(
-        501, "`memory_limit` and `process_limit` need kernels that this server runs itself (--backend local)")
+        501,
+        "`memory_limit`, `process_limit` and `disk_limit` need kernels that this server runs itself (--backend local)"
+      )
     }
     let (name, spec) = try await resolve(language)
     let isolation = KernelIsolation(
@@ -276,7 +278,8 @@ final class ContextStore {
       directory: directory ?? (isolation.isIsolated ? workspaceWithoutLinks : workspace),
       isDirectoryRequested: directory != nil, environment: environment,
       limits: ResourceLimits(
-        memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes),
+        memory: asked.memory ?? limits.memory, processes: asked.processes ?? limits.processes,
+        disk: asked.disk ?? limits.disk),
       isolation: isolation, isDefault: isDefault, provider: provider, logger: logger)
   }
 

@@ -27,7 +27,8 @@ struct ContextRoutes {
         try $0.text("language"), try $0.text("cwd"), try $0.environment("env_vars"),
         ResourceLimits(
           memory: try $0.positiveInteger("memory_limit").map(Int64.init),
-          processes: try $0.positiveInteger("process_limit")),
+          processes: try $0.positiveInteger("process_limit"),
+          disk: try $0.positiveInteger("disk_limit").map(Int64.init)),
         try $0.truth("isolated"), try $0.truth("network")
       )
     }
@@ -76,6 +77,8 @@ struct ContextRoutes {
       json.value(context.limits.memory)
       json.key("process_limit")
       json.value(context.limits.processes)
+      json.key("disk_limit")
+      json.value(context.limits.disk)
       json.key("limited_by")
       json.array { json in for method in context.limitMethods { json.value(method.rawValue) } }
       json.key("isolated")

@@ -22,6 +22,30 @@ import Testing
     #expect(limits.excess(ofProcesses: 4) == "over the process limit of 3")
   }
 
+  @Test func `files have a limit of their own`() {
+    let limits = ResourceLimits(disk: 2 * Self.mebibyte)
+    #expect(limits.isAny)
+    #expect(limits.excess(of: ProcessUsage(processes: .max, memory: .max)) == nil)
+    #expect(limits.excess(ofFiles: .bytes(2 * Self.mebibyte)) == nil)
+    #expect(
+      limits.excess(ofFiles: FileUsage.bytes(2 * Self.mebibyte).adding(1)) == "over the disk limit of 2 MiB")
+    #expect(
+      limits.excess(ofFiles: FileUsage.countless.adding(1))
+        == "more files than can be counted for the disk limit of 2 MiB")
+    #expect(ResourceLimits().excess(ofFiles: .countless) == nil)
+  }
+
+  @Test func `what was written to a disk decides who has written most`() {
+    var counts = WriteCounts()
+    counts.add(WriteCounts(disk: 5, calls: 1), since: WriteCounts(disk: 3, calls: 0))
+    #expect(counts == WriteCounts(disk: 2, calls: 1))
+    // A process of the same number that began later has written less.
+    counts.add(WriteCounts(disk: 1, calls: 1), since: WriteCounts(disk: 3, calls: 1))
+    #expect(counts == WriteCounts(disk: 2, calls: 1))
+    #expect(WriteCounts(disk: 1, calls: 9) < counts)
+    #expect(counts < WriteCounts(disk: 2, calls: 2))
+  }
+
   @Test(arguments: [
     (Int64(1), "1 bytes"), (mebibyte - 1, "1048575 bytes"), (mebibyte, "1 MiB"),
     (3 * mebibyte + 1, "3145729 bytes"),

@@ -10,6 +10,10 @@ struct LimitedProcesses: Sendable {
   /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
   private let shared: Int64
   private var count: Count?
+  /// What each process had written when it was last looked at.
+  private var counters: [Int32: WriteCounts] = [:]
+  /// What they have written since their files were last counted. Processes that come and go between two looks are missed.
+  private(set) var written = WriteCounts()
 
   /// Reads what the kernel's process uses now, before users' code runs. Blocks.
   init(of process: Int32, _ descendants: Descendants, _ limits: ResourceLimits) {
@@ -67,7 +71,24 @@ struct LimitedProcesses: Sendable {
     return kernels.indices.map { kernels[$0].look(at: found[$0].map(\.identifier)) }
   }
 
+  /// Those that were found at the last look, if their files are limited.
+  var identifiers: [Int32] { Array(counters.keys) }
+
+  /// Forgets what has been written: the files are being counted.
+  mutating func startCounting() { written = WriteCounts() }
+
+  private mutating func noteWrites(of processes: [Int32]) {
+    var seen: [Int32: WriteCounts] = [:]
+    for process in processes {
+      guard let counts = WriteCounts(of: process) else { continue }
+      seen[process] = counts
+      written.add(counts, since: counters[process] ?? WriteCounts())
+    }
+    counters = seen
+  }
+
   private mutating func look(at processes: [Int32]) -> String? {
+    if limits.disk != nil { noteWrites(of: processes) }
     if let excess = limits.excess(ofProcesses: processes.count) { return excess }
     guard let limit = limits.memory else { return nil }
     // All resident pages are more than the processes' part of them, which takes the system a hundred times as long to count.

@@ -109,8 +109,8 @@ public final class WarmPool: KernelProvider {
   public func usage(of identifier: String) async -> ProcessUsage? { await provider.usage(of: identifier) }
 
   /// Limits what the kernel may use.
-  public func limit(_ identifier: String, to limits: ResourceLimits) async throws {
-    try await provider.limit(identifier, to: limits)
+  public func limit(_ identifier: String, to limits: ResourceLimits, in directory: String) async throws {
+    try await provider.limit(identifier, to: limits, in: directory)
   }
 
   /// How that is done.
