@@ -14,6 +14,7 @@ from .arena import (
     ZEROMQ,
 )
 from .measurements.access import OPEN, TLS, TOKEN
+from .measurements.bombs import QUIET
 from .measurements.contexts import OURS_FORKED, OURS_ISOLATED
 from .measurements.detached import KEPT, PASSED_ON
 from .measurements.executions import MESSAGE_LENGTH
@@ -284,6 +285,16 @@ def health_amid_hostility(measured):
     return f"{ours / floor:.2f} ({ours:.1f} against {floor:.1f} ms)", ours <= 2 * floor
 
 
+def beside_bombs(measured):
+    found = measured["bombs"]
+    if "missing" in found:
+        raise NotThere(found["missing"])
+    usual = found[QUIET]["p99"]
+    name, worst = max(((name, one["p99"]) for name, one in found.items() if name != QUIET), key=lambda item: item[1])
+    left = sum(one["left"] for one in found.values())
+    return f"{worst / usual:.1f} ({worst:.1f} against {usual:.1f} ms; {name}), {left} left", worst <= 3 * usual and left <= 0
+
+
 def flood_growth(kind):
     def look(measured):
         name, one = max(measured["floods"].items(), key=lambda item: item[1][kind])
@@ -327,6 +338,7 @@ LOCAL_AIMS = [
     ("… with `/health` answering within 20 ms all the while", health_meanwhile),
     ("`DELETE` of an idle context: at most 25 ms", one_ending),
     ("64 of them at once: within 1 s", endings_at_once),
+    ("`1+1` beside a bomb in another context: p99 at most 3 times the usual, and nothing left of the bomb", beside_bombs),
     ("`1+1` whose lines are kept: at most 30 µs more", keeping_excess),
     ("3,000 displays whose lines are kept: at least 0.9 of the rate", keeping_ratio),
     ("Replay of 256 MiB of lines: at least 0.7 of downloading a file of that size", replay_ratio),

@@ -3,6 +3,7 @@
 from .arena import FASTAPI, FLOOR, OURS, WEBSOCKET_QUICK, ZEROMQ
 from .figures import KIB, MB
 from .measurements.access import OPEN, TLS, TOKEN
+from .measurements.bombs import QUIET
 from .measurements.contexts import IMPORTS
 from .measurements.detached import KEPT, PASSED_ON
 from .measurements.endings import AT_ONCE as ENDED_AT_ONCE
@@ -253,6 +254,17 @@ def hostility_section(found):
     )
 
 
+def bombs_section(found):
+    usual = found[QUIET]["p99"]
+    rows = [[name, milliseconds(one["p50"]), milliseconds(one["p99"]), f"{one['p99'] / usual:.2f}", spread(one["all"]), one["count"], one["left"]]
+            for name, one in found.items()]  # fmt: skip
+    return (
+        "## `1+1` beside a bomb\n\nMilliseconds of `1+1` in one context, while code in another takes what it can get; contexts have a limit for memory, "
+        "processes and disk. Medians of all rounds. The last column is the number of processes that are left when the contexts are deleted.\n\n"
+        + table(["the other context's bomb", "p50", "p99", f"p99 ÷ {QUIET}", "from – to", "calls", "left"], rows)
+    )
+
+
 def floods_section(found):
     rows = []
     for name, one in found.items():
@@ -335,6 +347,7 @@ SECTIONS = {
     "detached": detached_section,
     "access": access_section,
     "hostility": hostility_section,
+    "bombs": bombs_section,
     "floods": floods_section,
     "others": others_section,
     "files": files_section,

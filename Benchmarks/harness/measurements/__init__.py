@@ -1,6 +1,7 @@
 """The measurements. Each function takes the arena and returns plain data: {contestant: {figure: number}}."""
 
 from .access import access
+from .bombs import bombs
 from .burst import burst
 from .contexts import contexts
 from .crowd import crowd
@@ -36,6 +37,7 @@ MEASUREMENTS = {
     "detached": detached,
     "access": access,
     "hostility": hostility,
+    "bombs": bombs,
     "floods": floods,
     "others": others,
     "files": files,
