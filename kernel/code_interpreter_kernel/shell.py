@@ -9,17 +9,20 @@ from typing import Any
 from IPython.core.events import EventManager
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from ipykernel import zmqshell
-from traitlets import observe
+from traitlets import Type, observe
 
 from code_interpreter_kernel import safe
 from code_interpreter_kernel.commands import Program
 from code_interpreter_kernel.errors import ErrorReports
+from code_interpreter_kernel.formatting import DisplayFormatter, DisplayHook
 from code_interpreter_kernel.interrupts import Interrupts
 from code_interpreter_kernel.programs import Programs
 
 
 class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
     """ipykernel's shell, with the same class name: libraries detect Jupyter by it."""
+
+    displayhook_class = Type(DisplayHook)
 
     #: Raised instead of running the next code.
     refusal: BaseException | None = None
@@ -33,6 +36,11 @@ class ZMQInteractiveShell(ErrorReports, Programs, zmqshell.ZMQInteractiveShell):
     @property
     def _interrupts(self) -> Interrupts:
         return self.kernel.interrupts
+
+    def init_display_formatter(self) -> None:
+        """Called at the start."""
+        self.display_formatter = DisplayFormatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     @observe("exit_now")
     def _update_exit_now(self, change: Any) -> None:

@@ -9,6 +9,10 @@ enum NDJSONEncoder {
     ("image/png", "png"), ("image/jpeg", "jpeg"), ("application/pdf", "pdf"), ("text/latex", "latex"),
     ("application/json", "json"), ("application/javascript", "javascript"),
   ]
+  /// The MIME types whose members are absent where there is none: those of E2B's clients.
+  private static let optionalMembers: [(type: String, key: StaticString)] = [
+    ("e2b/data", "data"), ("e2b/chart", "chart"),
+  ]
   /// The registered name of JavaScript (RFC 9239), which bash_kernel uses; Jupyter uses the name that RFC 9239 has made obsolete.
   private static let javascript = "text/javascript"
 
@@ -102,6 +106,11 @@ enum NDJSONEncoder {
     for (index, value) in known.enumerated() {
       json.key(members[index].key)
       write(value, isText: index == 0, to: &json)
+    }
+    for (type, key) in optionalMembers {
+      guard let index = others.firstIndex(where: { $0.key.isString(type) }) else { continue }
+      json.key(key)
+      json.value(json: others.remove(at: index).value.asciiLine)
     }
     if others.isEmpty { return }
     json.key("extra")

@@ -118,7 +118,8 @@ def check_line(value):
     kind = value["type"]
     assert kind in FIELDS, f"unknown type {kind!r}"
     allowed = FIELDS[kind] | ({"extra"} if value.get("extra") else set())
-    allowed |= {"display_id"} if kind == "result" and "display_id" in value else set()
+    allowed |= {"display_id"} & set(value) if kind == "result" else set()
+    allowed |= {"data", "chart"} & set(value) if kind in ("result", "display_update") else set()
     assert set(value) == allowed, f"fields of {kind}: {sorted(value)}"
     for name in ("text", "name", "value", "traceback"):
         if kind in ("stdout", "stderr", "error") and name in value:

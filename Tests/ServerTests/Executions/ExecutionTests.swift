@@ -94,6 +94,15 @@ import Testing
       ])
   }
 
+  @Test func `what E2B's clients know has fields where it is there`() throws {
+    let bundle = #"{"data": {"e2b/chart": {"type": "line"}, "a/b": "c", "e2b/data": {"a": [1, "\u00e9é"]}}}"#
+    let line = try #require(try lines([Messages.iopub("display_data", bundle)]).first)
+    #expect(
+      line.hasSuffix(
+        #""javascript":null,"data":{"a": [1, "\u00e9\u00e9"]},"chart":{"type": "line"},"extra":{"a/b":"c"}}"#
+          + "\n"))
+  }
+
   @Test func `displayed data is not a main result and has no empty extra`() throws {
     let line = try #require(
       try lines([Messages.iopub("display_data", #"{"data": {"text/html": "<b>"}}"#)]).first)
