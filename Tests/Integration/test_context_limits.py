@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support import processes
 from support.client import check_error
 from support.kept import Kept
 from support.server import BINARY, KERNEL_ENVIRONMENT, Server
@@ -156,6 +157,35 @@ def test_threads_count_in_a_control_group(limited, has_groups):
     assert run("1 + 1").succeeded().text == "2"
 
 
+def test_libraries_have_their_threads_however_few_processes_there_may_be(limited):
+    """OpenBLAS waits for ever for a thread that it cannot start."""
+    run = limited(process_limit=1)
+    assert run("import numpy; numpy.linalg.svd(numpy.random.rand(500, 500))[1].shape").succeeded().text == "(500,)"
+
+
+#: A program whose main thread ends, and not the other one, which takes 400 MB.
+HEADLESS = """import ctypes, threading, time
+def work():
+    kept = b'x' * (400 << 20)
+    time.sleep(600)
+threading.Thread(target=work).start()
+time.sleep(1)
+ctypes.CDLL(None).syscall(60, 0)"""
+
+
+def test_a_process_whose_main_thread_has_ended_is_seen(server, limited):
+    start = f"import subprocess, sys; process = subprocess.Popen([sys.executable, '-c', {HEADLESS!r}], start_new_session=True); process.pid"
+    identifier = server.client.create_context()["id"]
+    pid = int(server.client.execute(start, context_id=identifier).succeeded().text)
+    wait_until(lambda: processes.state(pid) == "Z", "its main thread has ended")
+    wait_until(lambda: state(server.client, identifier)["memory_bytes"] > 400 * MIB, "its memory counts", pause=0.2)
+    assert state(server.client, identifier)["processes"] == 2
+    server.client.delete_context(identifier).expect(200)
+    assert not Path(f"/proc/{pid}").exists()
+    error = limited(memory_limit=LIMIT)(f"{start}\nimport time; time.sleep(60)").error if "--no-cgroups" in processes.arguments(server.pid) else None
+    assert error is None or error["value"] == "over the memory limit of 256 MiB"
+
+
 def test_control_groups_end_with_their_context(server, has_groups):
     contexts = [server.client.create_context(process_limit=20, memory_limit=LIMIT)["id"] for _ in range(3)]
     assert bool(groups_of(server.pid)) == has_groups
@@ -230,7 +260,7 @@ def test_a_limit_below_what_the_kernel_takes_is_refused(client, has_groups):
     check_error(client.post("/contexts", {"memory_limit": 1}), 422, "memory_limit", "too low")
     alone = client.create_context(process_limit=1)["id"]
     assert client.execute("1 + 1", context_id=alone).succeeded().text == "2"
-    error = client.execute("import os, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(60)", context_id=alone).error
+    error = client.execute("import os, time\nfor _ in range(9): os.fork()\ntime.sleep(60)", context_id=alone).error
     assert error["name"] == ("BlockingIOError" if has_groups else "KernelDied")
 
 

@@ -50,3 +50,23 @@ def test_the_own_directory_of_an_isolated_context_is_limited_too(start_server):
     assert client.execute(code).error["value"] == "over the disk limit of 64 MiB"
     assert client.execute("import tempfile; tempfile.NamedTemporaryFile().write(b'x')").text == "1"
     assert client.get(f"/contexts/{client.contexts()[0]['id']}").json["disk_limit"] == LIMIT
+
+
+def test_who_writes_nothing_is_not_ended_for_what_others_have_written(start_server):
+    """Isolated contexts have a directory of their own beside the one that they share."""
+    client = start_server("--isolated", "--no-network", "--context-disk", str(LIMIT)).client
+    neighbour, bomb = (client.create_context()["id"] for _ in range(2))
+    client.execute("kept = 42", context_id=neighbour).succeeded()
+    error = client.execute("open('bomb', 'wb').write(bytes(96 << 20))\nimport time; time.sleep(60)", context_id=bomb).error
+    assert error["value"] == "over the disk limit of 64 MiB"
+    assert client.execute("kept", context_id=neighbour).succeeded().text == "42"
+
+
+def test_what_was_there_before_is_nobodys_fault(start_server, tmp_path):
+    """The workspace is named by a link, too."""
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place/large").write_bytes(b"x" * (96 << 20))
+    (tmp_path / "link").symlink_to("place")
+    client = start_server("--context-disk", str(LIMIT), workspace=tmp_path / "link").client
+    assert client.execute("open('small', 'wb').write(b'x')\nprint('x' * 1_000_000)\nimport time; time.sleep(2)").succeeded().restart is None
+    assert client.execute("open('more', 'wb').write(bytes(1 << 20))\nimport time; time.sleep(60)").error["value"] == "over the disk limit of 64 MiB"

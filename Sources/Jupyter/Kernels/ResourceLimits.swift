@@ -43,7 +43,8 @@ public struct ResourceLimits: Sendable, Equatable {
 
   /// `512 MiB`, or the bytes where that is no whole number.
   private static func size(_ bytes: Int64) -> String {
-    bytes % (1 << 20) == 0 ? "\(bytes >> 20) MiB" : "\(bytes) bytes"
+    bytes % (1 << 30) == 0
+      ? "\(bytes >> 30) GiB" : bytes % (1 << 20) == 0 ? "\(bytes >> 20) MiB" : "\(bytes) bytes"
   }
 }
 

@@ -248,15 +248,17 @@ final class LocalKernel {
       let limited = LimitedProcesses(of: kernel, descendants, limits)
       return (limited, isPython && limited.limitData(of: kernel), limited.group(in: groups, for: kernel))
     }.valueRegardless()
-    guard let (limited, isLimitedBySystem, group) = made else { return }
+    guard let (found, isLimitedBySystem, group) = made else { return }
+    var limited = found
     controlGroup = group
+    limited.isGrouped = group?.directories[.pids] != nil
     if let limit = limits.memory, let own = limited.own, own > limit {
       throw KernelProviderError.limitTooLow(
         "the kernel takes \(own) bytes of memory by itself, and may take \(limit)")
     }
     limitMethods = (group == nil ? [] : [.cgroup]) + (isLimitedBySystem ? [.rlimit] : []) + [.watch]
-    let directories = [directory] + (plan.spawnSpec.isolation == nil ? [] : [plan.directory.path])
-    watch.add(self, limited, directories: directories)
+    let own = plan.spawnSpec.isolation == nil ? nil : plan.directory.path
+    await watch.add(self, limited, directory: directory, own: own)
   }
 
   /// Kills it because it uses more than it may.

@@ -38,7 +38,7 @@ public final class LocalKernelProvider: KernelProvider {
   private var needPorts: Set<String> = []
   private var kernels: [String: LocalKernel] = [:]
   private var endings: [String: Task<Void, Never>] = [:]
-  private let resourceWatch = ResourceWatch()
+  private let resourceWatch: ResourceWatch
   private var memoryKills: Int?
   private var isClosed = false
 
@@ -84,6 +84,7 @@ public final class LocalKernelProvider: KernelProvider {
     self.limits = limits
     self.controlGroups = controlGroups
     self.logger = logger
+    resourceWatch = ResourceWatch(logger: logger)
     let finder = KernelSpecFinder(prefix: self.python.prefix, environment: environment)
     installed = CachedValue { await finder.find() }
   }

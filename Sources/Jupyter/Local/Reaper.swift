@@ -8,7 +8,7 @@ import Loop
 final class Reaper {
   /// `$1` is the mark in the environment of the kernels' processes, unless they were given another environment. `$2` matches
   /// the tag in their limits, if the system allows tags. `$3` is the directory; with the others the paths of control groups begin.
-  /// A process may fork during the search, hence several rounds.
+  /// A process may fork during the search, hence several rounds; and a process that was killed leaves its group some time later.
   private static let script = """
     mark=$1 tag=$2 directory=$3
     shift 3
@@ -23,8 +23,13 @@ final class Reaper {
     done
     chmod -R u+rwX -- "$directory" 2>/dev/null
     rm -rf -- "$directory"
-    for prefix; do
-      for group in "$prefix"*; do rmdir -- "$group" 2>/dev/null; done
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+      left=
+      for prefix; do
+        for group in "$prefix"*; do [ ! -d "$group" ] || rmdir -- "$group" 2>/dev/null || left=1; done
+      done
+      [ -n "$left" ] || break
+      sleep 0.2
     done
     """
 

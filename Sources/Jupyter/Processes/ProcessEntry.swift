@@ -7,7 +7,9 @@ struct ProcessEntry: Sendable {
   let session: Int32
   /// The start time in clock ticks since boot. Together with the identifier it identifies the process.
   let start: UInt64
-  /// True of a process that has ended, even if its parent has not waited for it yet.
+  /// True if its main thread has ended. Others may go on (pthread_exit(3)).
+  let mainThreadHasEnded: Bool
+  /// True of a process that has ended, with all of its threads, even if its parent has not waited for it yet.
   let hasEnded: Bool
   /// The tag of the process, or of one that it descends from.
   private(set) var tag: ProcessTag?
@@ -31,7 +33,8 @@ struct ProcessEntry: Sendable {
     self.parent = Int32(truncatingIfNeeded: parent)
     self.session = Int32(truncatingIfNeeded: session)
     self.start = UInt64(start)
-    hasEnded = fields[0].elementsEqual("Z".utf8) || fields[0].elementsEqual("X".utf8)
+    mainThreadHasEnded = fields[0].elementsEqual("Z".utf8) || fields[0].elementsEqual("X".utf8)
+    hasEnded = mainThreadHasEnded && Self.number(fields[17]) ?? 0 <= 1
   }
 
   /// One of the numbers of a line, from 0; nil if there are fewer, or it is none.
@@ -48,7 +51,18 @@ struct ProcessEntry: Sendable {
   /// well (pidfd_open(2)). Reads one file of `/proc`, which takes some microseconds.
   static func hasEnded(_ identifier: Int32) -> Bool {
     guard let stat = SmallFile.readProcFile("/proc/\(identifier)/stat") else { return true }
-    return ProcessEntry(identifier, stat: stat)?.hasEnded ?? true
+    return ProcessEntry(identifier, stat: stat)?.mainThreadHasEnded ?? true
+  }
+
+  /// Reads a file about the memory of a process, by its main thread or, if that has ended, by another one.
+  static func memoryFile(_ name: String, of process: Int32) -> [UInt8]? {
+    guard let stat = SmallFile.readProcFile("/proc/\(process)/stat"),
+      let entry = ProcessEntry(process, stat: stat)
+    else { return nil }
+    if !entry.mainThreadHasEnded { return SmallFile.readProcFile("/proc/\(process)/\(name)") }
+    let threads = (try? Descriptor.openDirectory(path: "/proc/\(process)/task").names()) ?? []
+    let other = threads.map { String(decoding: $0.bytes, as: UTF8.self) }.first { $0 != "\(process)" }
+    return other.flatMap { SmallFile.readProcFile("/proc/\(process)/task/\($0)/\(name)") }
   }
 
   /// True if `variable`, a `NAME=value`, is in the environment that the process was executed with.

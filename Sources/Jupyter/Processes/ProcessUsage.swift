@@ -23,7 +23,7 @@ public struct ProcessUsage: Sendable, Equatable {
   /// The proportional resident memory of a process; nil if there is no such process. Where the system does not report it
   /// (before Linux 4.14, or for processes of other users), all resident memory counts.
   private static func residentMemory(of process: Int32) -> Int64? {
-    if let rollup = SmallFile.readProcFile("/proc/\(process)/smaps_rollup"),
+    if let rollup = ProcessEntry.memoryFile("smaps_rollup", of: process),
       let kibibytes: Int64 = ProcessEntry.number(behind: "Pss:", in: rollup)
     {
       return kibibytes * 1024
@@ -33,7 +33,7 @@ public struct ProcessUsage: Sendable, Equatable {
 
   /// All resident memory of a process, also what it shares; nil if there is no such process.
   static func wholeResidentMemory(of process: Int32) -> Int64? {
-    guard let numbers = SmallFile.readProcFile("/proc/\(process)/statm"),
+    guard let numbers = ProcessEntry.memoryFile("statm", of: process),
       let pages = ProcessEntry.number(at: 1, in: numbers)
     else { return nil }
     return pages * CurrentProcess.pageSize

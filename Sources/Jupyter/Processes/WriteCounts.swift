@@ -13,7 +13,10 @@ struct WriteCounts: Sendable, Equatable {
     self.calls = calls
   }
 
-  /// What a process has written until now; nil if there is no such process.
+  /// Of a process that does not tell.
+  static let unknown = WriteCounts(disk: 1 << 20)
+
+  /// What a process has written until now; nil if there is no such process, or it does not tell.
   init?(of process: Int32) {
     guard let counts = SmallFile.readProcFile("/proc/\(process)/io"),
       let disk: Int64 = ProcessEntry.number(behind: "write_bytes:", in: counts),
@@ -21,6 +24,9 @@ struct WriteCounts: Sendable, Equatable {
     else { return nil }
     self.init(disk: disk, calls: calls)
   }
+
+  /// True if so many bytes were written to anything.
+  func isAtLeast(_ bytes: Int64) -> Bool { max(disk, calls) >= bytes }
 
   /// Adds what came to `last`.
   mutating func add(_ now: WriteCounts, since last: WriteCounts) {

@@ -48,7 +48,7 @@ import Testing
 
   @Test(arguments: [
     (Int64(1), "1 bytes"), (mebibyte - 1, "1048575 bytes"), (mebibyte, "1 MiB"),
-    (3 * mebibyte + 1, "3145729 bytes"),
+    (2 << 30, "2 GiB"), (3 * mebibyte + 1, "3145729 bytes"),
     (Int64.max, "9223372036854775807 bytes"),
   ])
   func `a limit is told as it was given`(limit: Int64, text: String) {

@@ -23,7 +23,17 @@ import Testing
     let rest = (4...52).map { "\($0)" }.joined(separator: " ")
     let entry = try #require(ProcessEntry(12, stat: Array("12 (a) Z 1 (b) S \(rest)\n".utf8)))
     #expect(!entry.hasEnded && entry.parent == 4 && entry.session == 6 && entry.start == 22)
-    #expect(ProcessEntry(12, stat: Array("12 (a) Z \(rest)".utf8))?.hasEnded == true)
+  }
+
+  @Test(arguments: [
+    ("S", 1, false), ("S", 20, false), ("Z", 1, true), ("Z", 0, true), ("X", 1, true), ("Z", 2, false),
+  ])
+  func `A process has ended when all of its threads have`(state: String, threads: Int, hasEnded: Bool) throws
+  {
+    let rest = (4...52).map { "\($0 == 20 ? threads : $0)" }.joined(separator: " ")
+    let entry = try #require(ProcessEntry(12, stat: Array("12 (a) \(state) \(rest)\n".utf8)))
+    #expect(entry.hasEnded == hasEnded)
+    #expect(entry.mainThreadHasEnded == (state != "S"))
   }
 
   @Test(arguments: [

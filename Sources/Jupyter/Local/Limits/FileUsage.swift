@@ -10,6 +10,8 @@ enum FileUsage: Sendable, Equatable {
 
   /// How long counting may take. A million files take some seconds.
   private static let limit: Duration = .seconds(30)
+  /// 16,384 take some 50 ms.
+  private static let mostDescriptors = 16 << 10
   /// In bytes. The last line has the sum.
   private static let longestLine = 4096
 
@@ -22,7 +24,9 @@ enum FileUsage: Sendable, Equatable {
     guard
       let du = try? ChildProcess.spawn(
         executable: "du",
-        arguments: ["--summarize", "--total", "--one-file-system", "--block-size=1", "--"] + directories,
+        arguments: [
+          "--summarize", "--total", "--dereference-args", "--one-file-system", "--block-size=1", "--",
+        ] + directories,
         standardOutput: .pipe, standardError: .null, diesWithParent: true),
       let output = du.standardOutput
     else { return nil }
@@ -45,25 +49,41 @@ enum FileUsage: Sendable, Equatable {
   /// What files take that have no name any more, and that processes still have open. Blocks.
   ///
   /// - Parameter directories: files of other file systems, such as one in memory, do not count.
+  ///
+  /// Code may have opened very many: so many are looked at.
   static func unnamed(of processes: [Int32], onDevicesOf directories: [String]) -> Int64 {
+    var left = mostDescriptors
     let devices = Set(directories.compactMap { FileStatus(following: $0)?.device })
     var sizes: [UInt64: Int64] = [:]
     for process in processes {
       let names = (try? Descriptor.openDirectory(path: "/proc/\(process)/fd").names()) ?? []
-      for name in names {
+      for name in names.prefix(left) {
         let path = "/proc/\(process)/fd/\(String(decoding: name.bytes, as: UTF8.self))"
         guard let file = FileStatus(following: path), file.kind == .file, file.linkCount == 0,
           devices.contains(file.device)
         else { continue }
         sizes[file.inode] = file.allocatedSize
       }
+      left -= min(names.count, left)
     }
     return sizes.values.reduce(0, &+)
   }
 
   /// This and so many bytes more.
-  func adding(_ more: Int64) -> FileUsage {
-    if case .bytes(let bytes) = self { .bytes(bytes &+ more) } else { self }
+  func adding(_ more: Int64) -> FileUsage { adding(.bytes(more)) }
+
+  /// Both together.
+  func adding(_ other: FileUsage) -> FileUsage {
+    if case .bytes(let bytes) = self, case .bytes(let more) = other {
+      .bytes(bytes &+ more)
+    } else {
+      .countless
+    }
+  }
+
+  /// True if there is more than there was.
+  func isMore(than before: FileUsage) -> Bool {
+    if case .bytes(let now) = self, case .bytes(let then) = before { now > then } else { true }
   }
 
   /// The number at the beginning of a line.

@@ -10,6 +10,8 @@ struct LimitedProcesses: Sendable {
   /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
   private let shared: Int64
   private var count: Count?
+  /// True if a control group holds them.
+  var isGrouped = false
   /// What each process had written when it was last looked at.
   private var counters: [Int32: WriteCounts] = [:]
   /// What they have written since their files were last counted. Processes that come and go between two looks are missed.
@@ -43,6 +45,8 @@ struct LimitedProcesses: Sendable {
   /// charges to groups and not to processes, such as tables of pages and the buffers of sockets. Python should get its `MemoryError`
   /// before its group is out of memory; and the watch is exact.
   private static let unseen: Int64 = 32 << 20
+  /// OpenBLAS starts a thread for each processor with the first product of matrices, and waits for ever if it cannot.
+  private static let threadsOfLibraries = CurrentProcess.processorCount
   /// The system's highest number of tasks (`PID_MAX_LIMIT`).
   private static let mostTasks = 4 << 20
 
@@ -58,7 +62,8 @@ struct LimitedProcesses: Sendable {
     }
     // Threads count in a group. Those that the kernel has for itself are not the code's.
     let tasks = limits.processes.flatMap { limit in
-      limit < Self.mostTasks ? limit + max(ProcessUsage.threads(of: process) - 1, 0) : nil
+      limit < Self.mostTasks
+        ? limit + max(ProcessUsage.threads(of: process) - 1, 0) + Self.threadsOfLibraries : nil
     }
     return groups.make(Int(process), for: process, memory: memory, tasks: tasks)
   }
@@ -80,7 +85,11 @@ struct LimitedProcesses: Sendable {
   private mutating func noteWrites(of processes: [Int32]) {
     var seen: [Int32: WriteCounts] = [:]
     for process in processes {
-      guard let counts = WriteCounts(of: process) else { continue }
+      guard let counts = WriteCounts(of: process) else {
+        // One that does not let others look at it (prctl(2), `PR_SET_DUMPABLE`) may have written anything.
+        if ProcessEntry(process) != nil { written.add(.unknown, since: WriteCounts()) }
+        continue
+      }
       seen[process] = counts
       written.add(counts, since: counters[process] ?? WriteCounts())
     }
@@ -89,7 +98,12 @@ struct LimitedProcesses: Sendable {
 
   private mutating func look(at processes: [Int32]) -> String? {
     if limits.disk != nil { noteWrites(of: processes) }
-    if let excess = limits.excess(ofProcesses: processes.count) { return excess }
+    // The system refuses them in a group, which has room for some more.
+    if !isGrouped || processes.count > (limits.processes ?? 0) + Self.threadsOfLibraries,
+      let excess = limits.excess(ofProcesses: processes.count)
+    {
+      return excess
+    }
     guard let limit = limits.memory else { return nil }
     // All resident pages are more than the processes' part of them, which takes the system a hundred times as long to count.
     let resident = processes.reduce(0) { $0 + (ProcessUsage.wholeResidentMemory(of: $1) ?? 0) }
