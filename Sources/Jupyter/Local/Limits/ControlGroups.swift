@@ -159,8 +159,7 @@ extension ControlGroups {
         try SmallFile.makeDirectory(path)
         directories[controller] = path
         for (file, value) in Self.settings(controller, limit, isVersion1: parent.isVersion1) {
-          // Not every system counts swapped memory.
-          if file.contains("sw"), !SmallFile.exists("\(path)/\(file)") { continue }
+          if Self.optionalFiles.contains(file), !SmallFile.exists("\(path)/\(file)") { continue }
           try SmallFile.overwrite("\(path)/\(file)", "\(value)")
         }
       }
@@ -171,6 +170,9 @@ extension ControlGroups {
       return nil
     }
   }
+
+  /// Not every system counts swapped memory.
+  private static let optionalFiles: Set = ["memory.memsw.limit_in_bytes", "memory.swap.max"]
 
   /// The files to write, in this order: memory with swap cannot be limited below memory alone.
   private static func settings(_ controller: Controller, _ limit: Int64, isVersion1: Bool) -> [(
