@@ -203,7 +203,7 @@ struct KernelOptions: ParsableArguments {
     case .local:
       let provider = LocalKernelProvider(
         python: python.interpreter, environment: variables, preload: noForkServer ? nil : preloadedModules,
-        zeroMQ: zeromq ?? .auto, limits: limits, controlGroups: cgroups ? .find() : .none, logger: logger)
+        zeroMQ: zeromq ?? .auto, limits: limits, controlGroups: controlGroups, logger: logger)
       let warm = warm ?? 1
       return warm > 0
         ? WarmPool(
@@ -218,6 +218,9 @@ struct KernelOptions: ParsableArguments {
   var contextLimits: ResourceLimits {
     ResourceLimits(memory: contextMemory, processes: contextProcesses, disk: contextDisk)
   }
+
+  /// Those that may limit contexts.
+  private var controlGroups: ControlGroups { cgroups ? .find() : .none }
 
   /// What each context is kept from, if its request does not say.
   var contextIsolation: KernelIsolation { KernelIsolation(isIsolated: isolated, hasNetwork: network) }
@@ -237,7 +240,7 @@ struct KernelOptions: ParsableArguments {
       )
     }
     guard backend ?? .local == .local, jupyterUrl == nil else { return }
-    let groups = cgroups ? ControlGroups.find() : .none
+    let groups = controlGroups
     logger.info(
       "limits and isolation of contexts",
       metadata: [

@@ -245,13 +245,13 @@ final class LocalKernel {
     let (kernel, descendants) = (process.identifier, descendants())
     let isPython = plan.spec.spec.language == "python"
     let made = try? await Pending {
-      let limited = LimitedProcesses(of: kernel, descendants, limits)
-      return (limited, isPython && limited.limitData(of: kernel), limited.group(in: groups, for: kernel))
+      var limited = LimitedProcesses(of: kernel, descendants, limits)
+      let isLimitedBySystem = isPython && limited.limitData(of: kernel)
+      let group = limited.group(in: groups, for: kernel)
+      return (limited, isLimitedBySystem, group)
     }.valueRegardless()
-    guard let (found, isLimitedBySystem, group) = made else { return }
-    var limited = found
+    guard let (limited, isLimitedBySystem, group) = made else { return }
     controlGroup = group
-    limited.isGrouped = group?.directories[.pids] != nil
     if let limit = limits.memory, let own = limited.own, own > limit {
       throw KernelProviderError.limitTooLow(
         "the kernel takes \(own) bytes of memory by itself, and may take \(limit)")

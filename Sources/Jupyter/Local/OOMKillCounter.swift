@@ -32,14 +32,11 @@ struct OOMKillCounter: Sendable {
     return nil
   }
 
-  /// The files that may hold the count, for a line of `/proc/self/cgroup`. In a container the path of the group is often not
-  /// visible. Then the group is the root of what is visible.
+  /// The files that may hold the count, for a line of `/proc/self/cgroup`.
   static func candidates(for line: String) -> [String] {
-    let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-    guard fields.count == 3 else { return [] }
-    let path = fields[2] == "/" ? "" : fields[2]
-    if fields[1].isEmpty { return [path, ""].map { "/sys/fs/cgroup\($0)/memory.events" } }
-    guard fields[1].split(separator: ",").contains("memory") else { return [] }
-    return [path, ""].map { "/sys/fs/cgroup/memory\($0)/memory.oom_control" }
+    guard let membership = ControlGroupMembership(line) else { return [] }
+    if membership.isUnified { return membership.directories().map { "\($0)/memory.events" } }
+    guard membership.controllers.contains("memory") else { return [] }
+    return membership.directories(of: "memory").map { "\($0)/memory.oom_control" }
   }
 }

@@ -80,8 +80,7 @@ extension Descendants {
 
   /// The processes that may be descendants of kernels.
   private static func processes() -> [ProcessEntry] {
-    let names = (try? Descriptor.openDirectory(path: "/proc").names()) ?? []
-    let identifiers = names.compactMap { Int32(String(decoding: $0.bytes, as: UTF8.self)) }
+    let identifiers = SmallFile.namesNow(in: "/proc").compactMap { Int32($0) }
     return identifiers.compactMap(ProcessEntry.init).filter {
       $0.identifier != CurrentProcess.identifier && $0.identifier != 1 && !$0.hasEnded
         && $0.start >= beginning

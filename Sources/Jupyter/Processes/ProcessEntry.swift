@@ -60,8 +60,7 @@ struct ProcessEntry: Sendable {
       let entry = ProcessEntry(process, stat: stat)
     else { return nil }
     if !entry.mainThreadHasEnded { return SmallFile.readProcFile("/proc/\(process)/\(name)") }
-    let threads = (try? Descriptor.openDirectory(path: "/proc/\(process)/task").names()) ?? []
-    let other = threads.map { String(decoding: $0.bytes, as: UTF8.self) }.first { $0 != "\(process)" }
+    let other = SmallFile.namesNow(in: "/proc/\(process)/task").first { $0 != "\(process)" }
     return other.flatMap { SmallFile.readProcFile("/proc/\(process)/task/\($0)/\(name)") }
   }
 

@@ -61,18 +61,19 @@ public enum SmallFile {
   /// The time at which a file or directory was last changed, in nanoseconds since 1970; nil where there is none. Blocks
   /// for a short time: callers ask again and again, so the system has it in memory.
   public static func modificationTime(_ path: String) -> Int64? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    FileStatus(following: path).map { $0.modifiedSeconds &* 1_000_000_000 &+ $0.modifiedNanoseconds }
   }
 
   /// The names in a directory without `.` and `..`; none where it cannot be read.
   @LoopActor
   public static func names(in directory: String) async -> [String] {
-    let names = try? await Pending { () throws(UVError) in
-      try Descriptor.openDirectory(path: directory).names()
-    }.valueRegardless()
-    return (names ?? []).map { String(decoding: $0.bytes, as: UTF8.self) }
+    (try? await Pending { namesNow(in: directory) }.valueRegardless()) ?? []
+  }
+
+  /// The same at once. Blocks: for directories of the system, which are in memory.
+  public static func namesNow(in directory: String) -> [String] {
+    let names = (try? Descriptor.openDirectory(path: directory).names()) ?? []
+    return names.map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 
   /// Writes into a file that exists, such as a control file of the system. Blocks.

@@ -40,16 +40,13 @@ extension ControlGroups {
   static func find(ownGroups: [UInt8], root: String) -> ControlGroups {
     var parents: [Controller: Parent] = [:]
     for line in String(decoding: ownGroups, as: UTF8.self).split(separator: "\n") {
-      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { continue }
-      let path = fields[2] == "/" ? "" : String(fields[2])
-      if fields[1].isEmpty {
-        guard let parent = unifiedParent([root + path, root]) else { continue }
+      guard let membership = ControlGroupMembership(String(line), root: root) else { continue }
+      if membership.isUnified {
+        guard let parent = unifiedParent(membership.directories()) else { continue }
         for controller in unifiedControllers(of: parent.path) { parents[controller] = parent }
       } else {
-        for name in fields[1].split(separator: ",") {
-          guard let controller = Controller(rawValue: String(name)) else { continue }
-          let directories = ["\(root)/\(name)\(path)", "\(root)/\(name)"]
+        for controller in membership.controllers.compactMap(Controller.init) {
+          let directories = membership.directories(of: controller.rawValue)
           parents[controller] = directories.first(where: SmallFile.exists).flatMap(ownParent)
         }
       }
@@ -62,7 +59,7 @@ extension ControlGroups {
     return isOurs ? Parent(path: path, isVersion1: true) : nil
   }
 
-  /// The group of this process. In a container its path is often not visible: then it is the root of what is visible.
+  /// The group of this process.
   private static func unifiedParent(_ directories: [String]) -> Parent? {
     guard let path = directories.first(where: { SmallFile.exists("\($0)/cgroup.controllers") }),
       SmallFile.isWritable(path), SmallFile.isWritable("\(path)/cgroup.subtree_control"),
@@ -133,8 +130,7 @@ extension ControlGroups {
 
   /// Removes the groups of processes that have ended. Those with processes in them stay.
   private static func removeForgotten(in path: String) {
-    let names = (try? Descriptor.openDirectory(path: path).names()) ?? []
-    for name in names.map({ String(decoding: $0.bytes, as: UTF8.self) }) {
+    for name in SmallFile.namesNow(in: path) {
       let parts = name.split(separator: ".")
       guard parts.count == 3, parts[0] == prefix, let process = Int32(parts[1]),
         ProcessEntry(process) == nil

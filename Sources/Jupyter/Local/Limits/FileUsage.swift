@@ -56,10 +56,10 @@ enum FileUsage: Sendable, Equatable {
     let devices = Set(directories.compactMap { FileStatus(following: $0)?.device })
     var sizes: [UInt64: Int64] = [:]
     for process in processes {
-      let names = (try? Descriptor.openDirectory(path: "/proc/\(process)/fd").names()) ?? []
+      let names = SmallFile.namesNow(in: "/proc/\(process)/fd")
       for name in names.prefix(left) {
-        let path = "/proc/\(process)/fd/\(String(decoding: name.bytes, as: UTF8.self))"
-        guard let file = FileStatus(following: path), file.kind == .file, file.linkCount == 0,
+        guard let file = FileStatus(following: "/proc/\(process)/fd/\(name)"), file.kind == .file,
+          file.linkCount == 0,
           devices.contains(file.device)
         else { continue }
         sizes[file.inode] = file.allocatedSize

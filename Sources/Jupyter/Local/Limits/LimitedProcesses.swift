@@ -10,8 +10,8 @@ struct LimitedProcesses: Sendable {
   /// The kernel's part of the pages that it shares with others, in bytes: with the fork server at least.
   private let shared: Int64
   private var count: Count?
-  /// True if a control group holds them.
-  var isGrouped = false
+  /// True if a control group limits their number.
+  private var isGrouped = false
   /// What each process had written when it was last looked at.
   private var counters: [Int32: WriteCounts] = [:]
   /// What they have written since their files were last counted. Processes that come and go between two looks are missed.
@@ -53,7 +53,7 @@ struct LimitedProcesses: Sendable {
   /// Has the system limit all of them together. Blocks.
   ///
   /// - Returns: nil where it does not.
-  func group(in groups: ControlGroups, for process: Int32) -> ControlGroup? {
+  mutating func group(in groups: ControlGroups, for process: Int32) -> ControlGroup? {
     let memory = limits.memory.flatMap { limit in
       own.flatMap { own in
         let (room, isBeyondAll) = max(limit - own, 0).addingReportingOverflow(Self.unseen + shared * 2)
@@ -65,7 +65,9 @@ struct LimitedProcesses: Sendable {
       limit < Self.mostTasks
         ? limit + max(ProcessUsage.threads(of: process) - 1, 0) + Self.threadsOfLibraries : nil
     }
-    return groups.make(Int(process), for: process, memory: memory, tasks: tasks)
+    let group = groups.make(Int(process), for: process, memory: memory, tasks: tasks)
+    isGrouped = group?.directories[.pids] != nil
+    return group
   }
 
   /// Looks at all of them with one search of the process table. Blocks.
