@@ -22,7 +22,7 @@ struct KernelOptions: ParsableArguments {
 
   @Option(
     help:
-      "How many started Python kernels wait for new contexts and restarts, with --backend local (default: 1)."
+      "How many started Python kernels wait for new contexts and restarts, with --backend local (default: 1). As many of each isolation that contexts ask for."
   )
   var warm: Int?
 
@@ -206,11 +206,7 @@ struct KernelOptions: ParsableArguments {
         zeroMQ: zeromq ?? .auto, limits: limits, controlGroups: controlGroups, logger: logger)
       let warm = warm ?? 1
       return warm > 0
-        ? WarmPool(
-          provider, size: warm,
-          // As isolated contexts are that name no directory.
-          directory: isolated ? SmallFile.realPath(workspace) ?? workspace : workspace,
-          isolation: contextIsolation, logger: logger) : provider
+        ? WarmPool(provider, size: warm, directory: workspace, logger: logger) : provider
     }
   }
 

@@ -30,11 +30,18 @@ class Pool:
         return wait_until(lambda: pids if len(pids := self.pids()) == self.size else None, "the pool is full", pause=0.1)
 
 
+def are_forked(server):
+    kernels, fork_server = server.kernels(), server.fork_server()
+    return kernels and fork_server and all(kernel[0] in processes.descendants(fork_server) for kernel in kernels)
+
+
 @pytest.fixture
 def start_pool(start_server):
     def start(size, *options, **settings):
         server = start_server("--warm", str(size), *options, **settings)
-        # The default kernel may still be upgraded to one with preloaded modules, and would be counted twice.
+        if "--no-fork-server" not in options:
+            # The default kernel is upgraded to one that is forked. Meanwhile it would be counted twice.
+            wait_until(lambda: are_forked(server), "all kernels are forked")
         for context in server.client.contexts():
             server.client.delete_context(context["id"]).expect(200)
         return Pool(server, size)
@@ -80,6 +87,79 @@ def test_a_warm_kernel_looks_like_a_new_one(start_pool, start_server, tmp_path, 
     execution = client.execute("import neighbour; neighbour.value", context_id=context["id"]).succeeded()
     assert (execution.count, execution.text) == (2, "imported")
     assert pid_of(client, context) == warm
+
+
+ISOLATED = {"isolated": True, "network": False}
+
+
+@pytest.fixture
+def start_isolated_pool(start_pool):
+    """A pool with one warm kernel for plain contexts, and one for isolated ones."""
+
+    def start(*options, **settings):
+        pool = start_pool(1, *options, **settings)
+        # There are warm ones since a context has asked.
+        pool.server.client.delete_context(pool.server.client.create_context(**ISOLATED)["id"]).expect(200)
+        pool.size = 2
+        pool.full()
+        return pool
+
+    return start
+
+
+@pytest.mark.parametrize("options", [(), ("--no-fork-server",)], ids=["forked", "started"])
+@pytest.mark.parametrize("name", ["", "a ü 'b' \"c\" {d}"], ids=["the same directory", "another directory"])
+def test_a_warm_isolated_kernel_looks_like_a_new_one(start_isolated_pool, start_server, tmp_path, name, options):
+    workspace = tmp_path / "workspace"
+    directory = workspace / name
+    directory.mkdir(parents=True)
+    (directory / "neighbour.py").write_text("value = 'imported'")
+    pool = start_isolated_pool(*options, workspace=workspace)
+    fresh = start_server("--warm", "0", *options, workspace=workspace)
+    if not options:
+        fresh.wait_until_forking()
+    client = pool.server.client
+    warm = pool.full()
+    context = client.create_context(cwd=str(directory), **ISOLATED)
+    assert portrait(client, context) == portrait(fresh.client, fresh.client.create_context(cwd=str(directory), **ISOLATED))
+    code = "import neighbour; open('made', 'w').write(neighbour.value); open('made').read()"
+    assert client.execute(code, context_id=context["id"]).succeeded().text == "imported"
+    assert client.execute("open('../made', 'w')", context_id=context["id"]).error["name"] == "PermissionError"
+    assert client.execute("!echo $((6*7)); touch ../made", context_id=context["id"]).succeeded().stdout.startswith("42")
+    assert not (directory.parent / "made").exists()
+    assert pid_of(client, context) in warm
+    # What it has started is not out of the server's reach.
+    client.execute("import subprocess; subprocess.Popen(['sleep', '1000'])", context_id=context["id"]).succeeded()
+    client.restart_context(context["id"]).expect(200)
+    assert client.execute("open('../made', 'w')", context_id=context["id"]).error["name"] == "PermissionError"
+
+
+def test_a_link_to_what_is_out_of_reach_is_no_directory_of_a_warm_kernel(start_isolated_pool, tmp_path):
+    pool = start_isolated_pool()
+    (tmp_path / "link").symlink_to("/etc")
+    check_error(pool.server.client.post("/contexts", {"cwd": str(tmp_path / "link"), **ISOLATED}), 400, "link")
+    check_error(pool.server.client.post("/contexts", {"cwd": str(tmp_path / "none"), **ISOLATED}), 400)
+    pool.full()
+
+
+def test_the_other_threads_of_a_warm_isolated_kernel_reach_no_more(start_isolated_pool, tmp_path):
+    pool = start_isolated_pool()
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "own").mkdir()
+    context = pool.server.client.create_context(cwd=str(tmp_path / "own"), **ISOLATED)
+    code = f"""
+import queue, threading
+answers = queue.Queue()
+def attempt(path, mode):
+    try: open(path, mode).close(); return "open"
+    except OSError as error: return type(error).__name__
+def attempts(): answers.put([attempt({str(tmp_path / "secret")!r}, "r"), attempt({str(tmp_path / "made")!r}, "w"), attempt("/etc/passwd", "r")])
+def deeper(): attempts(); threading.Thread(target=attempts).start()
+get_ipython().kernel.control_thread.io_loop.add_callback(deeper)
+threading.Thread(target=deeper).start()
+print([answers.get(timeout=30) for _ in range(4)])
+"""
+    assert pool.server.client.execute(code, context_id=context["id"]).succeeded().stdout == f"{[['PermissionError', 'PermissionError', 'open']] * 4}\n"
 
 
 def test_modules_in_the_workspace_are_not_imported_elsewhere(start_pool, tmp_path):

@@ -42,7 +42,7 @@ def reset_process(request: Request, variables: dict[str, str]) -> Policy:
     """
     _reset_signals()
     _open_streams(request.log)
-    _enter(request.cwd)
+    change_directory(request.cwd)
     os.environ.clear()
     os.environ.update(variables | request.env)
     _set_arguments(request.argv)
@@ -73,7 +73,8 @@ def _open_streams(log: str) -> None:
     os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
-def _enter(directory: str) -> None:
+def change_directory(directory: str) -> None:
+    """Makes the process look as if it had been started there."""
     os.chdir(directory)
     if "multiprocessing.process" in sys.modules:
         # Spawned processes look for modules there.

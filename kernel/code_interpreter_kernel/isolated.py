@@ -18,10 +18,9 @@ from code_interpreter_kernel import isolation
 #: Of the kernel's variables.
 PREFIX = "CODE_INTERPRETER_VARIABLE_"
 
-#: The module of this package's kernel, which restricts its sockets itself: by then it has those that it needs. So it must not be one
-#: of that name in the working directory.
+#: The module of this package's kernel, which restricts its sockets itself: by then it has those that it needs. It also goes to its
+#: working directory itself, so that no module of that name is run there.
 OWN = ["-m", "code_interpreter_kernel.kernel"]
-SAFE_PATH = "-P"
 
 
 def main() -> None:
@@ -35,9 +34,8 @@ def main() -> None:
     os.environ.update(variables)
     program = os.path.abspath(shutil.which(command[0]) or command[0])
     isolation.enter(policy, program)
-    os.chdir(policy.cwd)
+    os.chdir(policy.directory if is_own else policy.cwd)
     if is_own:
-        command.insert(1, SAFE_PATH)
         # Without network it never connects. With it, code that something would run by a variable has to wait.
         late = isolation.take_variables() if policy.network else {}
         os.environ[isolation.VARIABLE] = json.dumps({**policy._asdict(), "variables": late})

@@ -17,7 +17,7 @@ import struct
 import sys
 import sysconfig
 import time
-from typing import Iterable, NamedTuple
+from typing import Iterable, NamedTuple, TypeVar
 
 from code_interpreter_kernel import seccomp
 
@@ -69,6 +69,8 @@ _KEPT_CAPABILITIES = 0b111
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_Rules = TypeVar("_Rules", bound="_Ruleset")
+
 #: The variables that `_use_own_directory` sets, and the mark of our processes. No value of theirs is a context's.
 _OWN_VARIABLES = ("HOME", "TMPDIR", "IPYTHONDIR", "CODE_INTERPRETER_KERNEL")
 
@@ -85,7 +87,7 @@ class Policy(NamedTuple):
     network: bool = True
     #: Its own directory, for temporary files, its home and packages. It may also be written.
     directory: str = ""
-    #: The working directory, without links in its path. It may be written.
+    #: The working directory, without links in its path. It may be written. An isolated kernel without one is told later, see `deferred`.
     cwd: str = ""
     #: What else may be read.
     readable: list[str] = []
@@ -96,6 +98,11 @@ class Policy(NamedTuple):
     def is_any(self) -> bool:
         """Whether anything is restricted."""
         return self.isolated or not self.network
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether files are restricted when the working directory is known."""
+        return self.isolated and not self.cwd
 
     @classmethod
     def from_environment(cls) -> Policy:
@@ -143,7 +150,11 @@ def enter(policy: Policy, program: str | None = None) -> None:
     _check(_libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     if policy.isolated:
         _use_own_directory(policy.directory)
-        _restrict_files(policy, program)
+        _restrict_scopes()
+        if not policy.is_deferred:
+            with FileRules(policy, program) as rules:
+                rules.allow_directory(policy.cwd)
+                rules.apply()
         seccomp.install(seccomp.process_rules())
         _drop_capabilities()
 
@@ -174,13 +185,71 @@ def _use_own_directory(directory: str) -> None:
     sys.path.append(packages)
 
 
-def _restrict_files(policy: Policy, program: str | None) -> None:
+def _restrict_scopes() -> None:
+    """Keeps this thread, and those that it starts, from signalling other processes and from their abstract sockets.
+
+    Apart from the rules for files, which differ between the threads of a deferred kernel: those of one scope may signal each other's
+    children.
+    """
     version = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < LOWEST_VERSION:
         raise OSError(errno.EOPNOTSUPP, f"Landlock has version {version}, and {LOWEST_VERSION} is needed (Linux 6.12)")
-    attributes = struct.pack("=QQQ", _ALL, 0 if policy.network else _ALL_TCP, _ALL_SCOPES)
-    ruleset = _check(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
-    try:
+    # Before Linux 6.13, rules that do not govern files keep them from moving to another directory.
+    with _Ruleset(files=_REFER, scopes=_ALL_SCOPES) as ruleset:
+        ruleset.allow("/", _REFER)
+        ruleset.apply()
+
+
+class _Ruleset:
+    """Rules of Landlock. Raises `OSError`."""
+
+    def __init__(self, *, files: int, tcp: int = 0, scopes: int = 0):
+        attributes = struct.pack("=QQQ", files, tcp, scopes)
+        self._descriptor = _check(_libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
+
+    def __enter__(self: _Rules) -> _Rules:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def allow(self, path: str, rights: int, *, keeps_open: bool = False) -> None:
+        """Allows access to what is below a path.
+
+        `keeps_open` is for entries of a process: the system makes a new one when memory is short, unless somebody has it open.
+        """
+        try:
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return  # What this process cannot reach needs no rule.
+        if keeps_open:
+            os.set_inheritable(os.dup(descriptor), True)
+        self.allow_below(descriptor, rights if os.path.isdir(path) else rights & _OF_FILE)
+
+    def allow_below(self, descriptor: int, rights: int) -> None:
+        """Allows access to what is below a directory, and closes it."""
+        try:
+            rule = struct.pack("=Qi", rights, descriptor)
+            _check(_libc.syscall(_ADD_RULE, self._descriptor, _PATH_BENEATH, rule, 0))
+        finally:
+            os.close(descriptor)
+
+    def apply(self) -> None:
+        """Restricts this thread, and the threads and processes that it starts from now on."""
+        _check(_libc.syscall(_RESTRICT_SELF, self._descriptor, 0))
+
+
+class FileRules(_Ruleset):
+    """What an isolated process may do with files and TCP, but for its working directory.
+
+    `program` is the one that it will execute, if it does.
+    """
+
+    def __init__(self, policy: Policy, program: str | None = None):
+        super().__init__(files=_ALL, tcp=0 if policy.network else _ALL_TCP)
         for paths, rights in (
             (SYSTEM, _READ),
             (MACHINE, _READ),
@@ -191,34 +260,12 @@ def _restrict_files(policy: Policy, program: str | None) -> None:
             ((SHARED_MEMORY,), _SHARE),
         ):
             for path in paths:
-                _allow(ruleset, path, rights)
-        _allow_below(ruleset, _open_without_links(policy.cwd), _WRITE)
-        _allow(ruleset, "/proc/self", _READ, keeps_open=True)
-        _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
-    finally:
-        os.close(ruleset)
+                self.allow(path, rights)
+        self.allow("/proc/self", _READ, keeps_open=True)
 
-
-def _allow(ruleset: int, path: str, rights: int, *, keeps_open: bool = False) -> None:
-    """Allows access to what is below a path.
-
-    `keeps_open` is for entries of a process: the system makes a new one when memory is short, unless somebody has it open.
-    """
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return  # What this process cannot reach needs no rule.
-    if keeps_open:
-        os.set_inheritable(os.dup(descriptor), True)
-    _allow_below(ruleset, descriptor, rights if os.path.isdir(path) else rights & _OF_FILE)
-
-
-def _allow_below(ruleset: int, descriptor: int, rights: int) -> None:
-    try:
-        rule = struct.pack("=Qi", rights, descriptor)
-        _check(_libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0))
-    finally:
-        os.close(descriptor)
+    def allow_directory(self, path: str) -> None:
+        """Allows to change a directory. Raises `OSError` if there is none, or a link in its path."""
+        self.allow_below(_open_without_links(path), _WRITE)
 
 
 def _open_without_links(path: str) -> int:

@@ -9,7 +9,8 @@ if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
     # IPython adds the directory after the standard library.
     del sys.path[0]
 
-from code_interpreter_kernel import versions
+from code_interpreter_kernel import deferred, versions
+from code_interpreter_kernel.forked import change_directory
 from code_interpreter_kernel.isolation import Policy, close_sockets
 
 if versions.unknown():
@@ -22,6 +23,10 @@ else:
 def main(policy: Policy | None = None) -> None:
     """Runs the kernel until shutdown. `policy` says what it may reach; without one, it is in the environment, if there is one."""
     policy = Policy.from_environment() if policy is None else policy
+    if policy.cwd:
+        change_directory(policy.cwd)
+    if policy.is_deferred:
+        deferred.begin(policy)
     if hasattr(Application, "policy"):
         Application.policy = policy
     else:

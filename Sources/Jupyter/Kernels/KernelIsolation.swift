@@ -1,5 +1,5 @@
 /// What a kernel, and everything that it starts, is kept from.
-public struct KernelIsolation: Sendable, Equatable {
+public struct KernelIsolation: Sendable, Hashable {
   /// True if it sees the system read-only, may write only its working directory and one of its own, and can neither see, signal nor
   /// connect to other kernels or this process.
   public var isIsolated: Bool

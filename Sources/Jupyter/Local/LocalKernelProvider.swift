@@ -99,6 +99,28 @@ public final class LocalKernelProvider: KernelProvider {
     _ spec: KernelSpec, in directory: String, environment: [String: String],
     isolation: KernelIsolation
   ) async throws -> KernelConnection {
+    try await start(spec, in: Optional(directory), environment: environment, isolation: isolation)
+  }
+
+  /// Starts an isolated kernel that waits for `KernelConnection.enter` with its working directory.
+  ///
+  /// - Throws: what `start` throws.
+  func startWithoutDirectory(_ spec: KernelSpec, isolation: KernelIsolation) async throws -> KernelConnection
+  {
+    try await start(spec, in: nil, environment: [:], isolation: isolation)
+  }
+
+  /// True if kernels of this kind can be started without a directory.
+  func startsWithoutDirectory(_ spec: KernelSpec) async -> Bool { await local(spec)?.isOurs ?? false }
+
+  private func local(_ spec: KernelSpec) async -> LocalKernelSpec? {
+    let specs = try? await installed.value(maximumAge: Self.specsAge)
+    return specs?.first { $0.spec.name == spec.name }
+  }
+
+  private func start(
+    _ spec: KernelSpec, in directory: String?, environment: [String: String], isolation: KernelIsolation
+  ) async throws -> KernelConnection {
     let specs = try await installed.value(maximumAge: Self.specsAge)
     guard let local = specs.first(where: { $0.spec.name == spec.name }) else {
       throw KernelProviderError.refused("there is no kernel '\(spec.name)' on this machine any more")
@@ -110,7 +132,7 @@ public final class LocalKernelProvider: KernelProvider {
   }
 
   private func start(
-    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    _ local: LocalKernelSpec, _ identifier: String, in directory: String?, environment: [String: String],
     isolation: KernelIsolation
   ) async throws -> KernelConnection {
     if isClosed { throw Self.closed }
@@ -130,14 +152,14 @@ public final class LocalKernelProvider: KernelProvider {
           local, identifier, in: directory, environment: environment, isolation: isolation, after: error)
       }
       // The directory may have been removed since the kernel was first requested.
-      if await Self.isMissing(directory) { throw KernelProviderError.noDirectory(directory) }
+      if let directory, await Self.isMissing(directory) { throw KernelProviderError.noDirectory(directory) }
       throw Self.hostError(for: error)
     }
   }
 
   /// Starts a kernel with ports after it did not start with Unix sockets. If that works, its kernelspec always gets ports.
   private func startWithPorts(
-    _ local: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    _ local: LocalKernelSpec, _ identifier: String, in directory: String?, environment: [String: String],
     isolation: KernelIsolation, after failure: any Error
   ) async throws -> KernelConnection {
     needPorts.insert(local.spec.name)
@@ -157,9 +179,8 @@ public final class LocalKernelProvider: KernelProvider {
 
   /// See `KernelProvider`.
   public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
-    let specs = try? await installed.value(maximumAge: Self.specsAge)
     // One that is not there any more does not start either.
-    guard let local = specs?.first(where: { $0.spec.name == spec.name }) else { return nil }
+    guard let local = await local(spec) else { return nil }
     return IsolationSupport.ofThisSystem.obstacle(to: isolation, for: local)
   }
 
@@ -252,7 +273,7 @@ public final class LocalKernelProvider: KernelProvider {
   }
 
   private func launch(
-    _ spec: LocalKernelSpec, _ identifier: String, in directory: String, environment: [String: String],
+    _ spec: LocalKernelSpec, _ identifier: String, in directory: String?, environment: [String: String],
     isolation: KernelIsolation
   ) async throws -> LocalKernel {
     let sharedRuntime = try await shared()
@@ -260,7 +281,8 @@ public final class LocalKernelProvider: KernelProvider {
     let mark = "\(LocalKernel.markName)=\(mark)/\(identifier)"
     let variables = variables(in: sharedRuntime.directory, for: identifier).merging(environment) { $1 }
     let spawnSpec = SpawnSpec(
-      spec: spec, connectionFile: own.connectionFile, log: own.log, directory: directory,
+      spec: spec, connectionFile: own.connectionFile, log: own.log,
+      directory: directory ?? own.path,
       environment: variables, hasOwnVariables: !environment.isEmpty,
       isolation: isolation.isAny
         ? IsolationPolicy(

@@ -192,6 +192,16 @@ def follow_a_link(target):
         os.unlink(link)
 
 
+@attempt(CONTEXTS, "let another thread of its kernel read it", isolated=LANDLOCK)
+def read_in_a_thread_of_the_kernel(target):
+    import asyncio
+
+    async def read_secret():
+        return read(f"{target['directory']}/secret")
+
+    return asyncio.run_coroutine_threadsafe(read_secret(), get_ipython().kernel.control_thread.io_loop.asyncio_loop).result(30)
+
+
 @attempt(CONTEXTS, "give it another name here (hard link)", isolated=LANDLOCK)
 def link_a_file(target):
     name = f"hard-{os.getpid()}"

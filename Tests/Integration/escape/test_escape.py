@@ -10,6 +10,7 @@ from escape import table
 from escape.attempts import ATTEMPTS, SETTINGS, VICTIMS
 from support.server import Server
 from support.unprivileged import unprivileged_user
+from support.waiting import wait_until
 
 TOKEN = "t0ken-that-no-attempt-knows-" + 12 * "7"
 
@@ -30,6 +31,10 @@ def world(backend):
             victim = server.client.create_context(cwd=str(directory / "files" / "victim"))
             target = json.loads(server.client.execute(VICTIMS, context_id=victim["id"]).succeeded().stdout)
             target |= {"server": server.pid, "port": server.port, "forker": forker}
+            # The kernel of one isolated context has been warm, that of the other is forked for it.
+            server.client.delete_context(server.client.create_context(**SETTINGS["isolated"])["id"]).expect(200)
+            with_kernels = sum(context["language"] == "python" for context in server.client.contexts())
+            wait_until(lambda: len(server.kernels()) == with_kernels + 2, "two kernels are warm")
             contexts = {
                 setting: server.client.create_context(cwd=str(directory / "files" / setting), **fields)["id"]
                 for setting, fields in SETTINGS.items()

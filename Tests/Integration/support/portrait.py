@@ -5,12 +5,14 @@ import json
 CODE = """
 import gc, json, locale, os, re, resource, signal, sys, threading
 own = ("CODE_INTERPRETER_KERNEL", "INTEGRATION_TEST_MARK", "IPYTHONDIR", "MPLCONFIGDIR")
+# That of an isolated kernel, where its temporary files and packages are.
+directory = os.path.dirname(os.environ.get("TMPDIR", "/none/tmp"))
 descriptors = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd") if int(number) > 2]
 print(json.dumps({
     "directory": os.getcwd(),
     "directories": [str(one) for one in _dh],
     "magic": get_ipython().run_line_magic("pwd", ""),
-    "path": sys.path,
+    "path": [path.replace(directory, "OWN") for path in sys.path],
     "arguments": [one for one in sys.argv if not one.endswith(".json")],
     "command": open("/proc/self/cmdline").read().split(chr(0))[:4],
     "name": open("/proc/self/comm").read(),
@@ -19,7 +21,7 @@ print(json.dumps({
     "modules": sorted(sys.modules),
     "history": [In[:-1], dict(Out), _ih[:-1], _, __, ___, _i, _ii, _iii],
     "count": get_ipython().execution_count,
-    "variables": {name: value for name, value in os.environ.items() if name not in own},
+    "variables": {name: value.replace(directory, "OWN") for name, value in os.environ.items() if name not in own},
     "umask": os.umask(0o22),
     "locale": locale.getlocale(),
     "signals": {number.name: re.sub(" at 0x[0-9a-f]+", "", str(signal.getsignal(number))) for number in signal.valid_signals() if number < 32},

@@ -14,8 +14,8 @@ struct IsolationPolicy: Sendable, Equatable {
   let isolation: KernelIsolation
   /// The kernel's own directory.
   let directory: String
-  /// Its working directory, without links in its path.
-  let workingDirectory: String
+  /// Its working directory, without links in its path; nil if it is told later.
+  let workingDirectory: String?
   /// What it may read beside the system and its Python.
   let readable: [String]
 
@@ -29,7 +29,7 @@ struct IsolationPolicy: Sendable, Equatable {
       json.key("directory")
       json.value(directory)
       json.key("cwd")
-      json.value(workingDirectory)
+      json.value(workingDirectory ?? "")
       json.key("readable")
       json.array { json in for path in readable { json.value(path) } }
     }

@@ -13,16 +13,27 @@ extension KernelConnection {
   /// Changes the kernel's directory to `directory`, as if it had been started there. This includes the variables in which
   /// IPython and multiprocessing remember where they started.
   @LoopActor
-  func move(to directory: String) async throws {
-    let code = """
-      (lambda new, os, sys, shell: (
-        os.chdir(new),
-        [setattr(module, "ORIGINAL_DIR", new) for module in [sys.modules.get("multiprocessing.process")] if module],
-        shell and shell.user_ns["_dh"].__setitem__(slice(None), [type(shell.user_ns["_dh"][0])(new)])
-      ))(\(JSONString.quote(directory)), __import__("os"), __import__("sys"),
-        getattr(__import__("builtins"), "get_ipython", lambda: None)())
-      """
-    try await runSilently(code)
+  func move(to directory: String) async throws { try await runSilently(Self.move(to: directory)) }
+
+  /// Isolates a kernel that was started without a directory, and moves it there.
+  ///
+  /// - Throws: what `move` throws. It may not be isolated then, and must be killed.
+  @LoopActor
+  func enter(_ directory: String) async throws {
+    let isolate =
+      "__import__('code_interpreter_kernel.deferred').deferred.enter(\(JSONString.quote(directory)))"
+    try await runSilently("\(isolate), \(Self.move(to: directory))")
+  }
+
+  private static func move(to directory: String) -> String {
+    """
+    (lambda new, os, sys, shell: (
+      os.chdir(new),
+      [setattr(module, "ORIGINAL_DIR", new) for module in [sys.modules.get("multiprocessing.process")] if module],
+      shell and shell.user_ns["_dh"].__setitem__(slice(None), [type(shell.user_ns["_dh"][0])(new)])
+    ))(\(JSONString.quote(directory)), __import__("os"), __import__("sys"),
+      getattr(__import__("builtins"), "get_ipython", lambda: None)())
+    """
   }
 
   /// The code is sent again after a second without an end, as the subscription may not have reached the kernel yet.

@@ -6,9 +6,10 @@ import Wire
 /// Keeps warm kernels of the default kernelspec, so that a new context does not wait for a start.
 ///
 /// Warm kernels are started in the directory of most contexts, without a context's variables, and have run silent code once.
-/// For a context with another directory, the kernel changes its directory. A context with variables gets a new kernel, and so does
-/// one that is kept from other things than warm kernels are. If
-/// kernels are taken faster than they start, starting ones are handed out too, as they will be ready sooner than new ones.
+/// For a context with another directory, the kernel changes its directory; one that is isolated has none until then. A context with
+/// variables gets a new kernel. What kernels are kept from cannot be changed, so there are warm ones for each `KernelIsolation` that
+/// a context has asked for. If kernels are taken faster than they start, starting ones are handed out too, as they will be ready
+/// sooner than new ones.
 @LoopActor
 public final class WarmPool: KernelProvider {
   /// The language of the warm kernels.
@@ -21,10 +22,9 @@ public final class WarmPool: KernelProvider {
   private let provider: LocalKernelProvider
   private let size: Int
   private let directory: String
-  private let isolation: KernelIsolation
   private let logger: Logger
   private var spec: KernelSpec?
-  private var waiting: [Entry] = []
+  private var waiting: [KernelIsolation: [Entry]] = [:]
   private var refilling: Task<Void, Never>?
   private var isClosed = false
 
@@ -35,22 +35,17 @@ public final class WarmPool: KernelProvider {
     init(_ start: Task<KernelConnection, any Error>) { self.start = start }
   }
 
-  /// True if `size` kernels are warm.
-  var isFull: Bool { waiting.count(where: \.isReady) >= size }
+  /// True if `size` kernels are warm, of each isolation that has been asked for.
+  var isFull: Bool { waiting.values.allSatisfy { $0.count(where: \.isReady) >= size } && !waiting.isEmpty }
 
   /// - Parameters:
   ///   - provider: where the kernels come from; closed with the pool.
-  ///   - size: how many kernels to keep warm; 0 for none.
-  ///   - directory: where they are started, absolute.
-  ///   - isolation: what they are kept from.
-  public init(
-    _ provider: LocalKernelProvider, size: Int, directory: String,
-    isolation: KernelIsolation = KernelIsolation(), logger: Logger
-  ) {
+  ///   - size: how many kernels of each isolation to keep warm; 0 for none.
+  ///   - directory: where those are started that are not isolated, absolute.
+  public init(_ provider: LocalKernelProvider, size: Int, directory: String, logger: Logger) {
     self.provider = provider
     self.size = size
     self.directory = directory
-    self.isolation = isolation
     self.logger = logger
   }
 
@@ -75,21 +70,19 @@ public final class WarmPool: KernelProvider {
     _ spec: KernelSpec, in directory: String, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
     guard spec.language == Self.language, environment.isEmpty, spec == self.spec ?? spec,
-      fits(isolation, directory)
+      await canWarm(spec, isolation)
     else {
       return try await provider.start(
         spec, in: directory, environment: environment, isolation: isolation)
     }
     self.spec = spec
     defer { refill() }
-    if let kernel = await take(for: directory) { return kernel }
+    if let kernel = await take(isolation, for: directory) { return kernel }
     return try await provider.start(spec, in: directory, environment: environment, isolation: isolation)
   }
 
-  /// True if warm kernels may be used. An isolated one has given up all directories but its own.
-  private func fits(_ isolation: KernelIsolation, _ directory: String) -> Bool {
-    isolation == self.isolation
-      && (!isolation.isIsolated || directory.hasSameBytes(as: self.directory))
+  private func canWarm(_ spec: KernelSpec, _ isolation: KernelIsolation) async -> Bool {
+    if isolation.isIsolated { await provider.startsWithoutDirectory(spec) } else { true }
   }
 
   /// See `KernelProvider`.
@@ -140,16 +133,20 @@ public final class WarmPool: KernelProvider {
     await refilling?.value
   }
 
-  private func take(for directory: String) async -> KernelConnection? {
-    while !waiting.isEmpty {
-      guard let kernel = try? await waiting.removeFirst().start.value else { continue }
+  private func take(_ isolation: KernelIsolation, for directory: String) async -> KernelConnection? {
+    while let entry = takeEntry(isolation) {
+      guard let kernel = try? await entry.start.value else { continue }
       // It may have died a moment ago, or have loaded packages that have changed since.
       guard provider.isFresh(kernel.identifier) else {
         LoopActor.task { await self.provider.kill(kernel.identifier) }
         continue
       }
       do {
-        if !directory.hasSameBytes(as: self.directory) { try await kernel.move(to: directory) }
+        if isolation.isIsolated {
+          try await kernel.enter(directory)
+        } else if !directory.hasSameBytes(as: self.directory) {
+          try await kernel.move(to: directory)
+        }
         var taken = kernel
         taken.isWarm = true
         return taken
@@ -161,40 +158,54 @@ public final class WarmPool: KernelProvider {
     return nil
   }
 
+  /// The one that has waited longest. There are warm ones of its isolation from now on.
+  private func takeEntry(_ isolation: KernelIsolation) -> Entry? {
+    var entries = waiting[isolation, default: []]
+    defer { waiting[isolation] = entries }
+    return entries.isEmpty ? nil : entries.removeFirst()
+  }
+
   /// Fills the pool in the background, one kernel after the other.
   private func refill(after pause: Duration = pause) {
-    guard refilling == nil, !isClosed, waiting.count < size else { return }
+    guard refilling == nil, !isClosed, wanted != nil else { return }
     refilling = LoopActor.task {
       try? await EventLoop.sleep(for: pause)
       // Warm kernels should have the modules preloaded, so wait until the fork server is ready.
       try? await self.provider.untilPrepared()
-      while !self.isClosed, self.waiting.count < self.size {
-        if await !self.add() { try? await EventLoop.sleep(for: Self.pauseAfterFailure) }
+      while !self.isClosed, let wanted = self.wanted {
+        if await !self.add(wanted) { try? await EventLoop.sleep(for: Self.pauseAfterFailure) }
       }
       self.refilling = nil
     }
   }
 
+  /// An isolation of which too few kernels are warm; any, so that one whose kernels do not start holds up no other.
+  private var wanted: KernelIsolation? { waiting.filter { $0.value.count < size }.randomElement()?.key }
+
   /// False if the kernel did not start.
-  private func add() async -> Bool {
+  private func add(_ isolation: KernelIsolation) async -> Bool {
     guard let spec else { return false }
-    let entry = Entry(LoopActor.task { try await self.makeKernel(spec) })
-    waiting.append(entry)
+    let entry = Entry(LoopActor.task { try await self.makeKernel(spec, isolation) })
+    waiting[isolation, default: []].append(entry)
     do {
       let kernel = try await entry.start.value
       entry.isReady = true
-      LoopActor.task { await self.watch(kernel, entry) }
+      LoopActor.task { await self.watch(kernel, entry, isolation) }
       return true
     } catch {
-      waiting.removeAll { $0 === entry }
+      remove(entry, isolation)
       if !isClosed { logger.warning("no warm kernel", metadata: ["reason": "\(error)"]) }
       return false
     }
   }
 
-  private func makeKernel(_ spec: KernelSpec) async throws -> KernelConnection {
-    let connection = try await provider.start(
-      spec, in: directory, environment: [:], isolation: isolation)
+  private func makeKernel(_ spec: KernelSpec, _ isolation: KernelIsolation) async throws -> KernelConnection {
+    let connection =
+      if isolation.isIsolated {
+        try await provider.startWithoutDirectory(spec, isolation: isolation)
+      } else {
+        try await provider.start(spec, in: directory, environment: [:], isolation: isolation)
+      }
     do {
       try await connection.warmUp()
       return connection
@@ -205,12 +216,19 @@ public final class WarmPool: KernelProvider {
   }
 
   /// Replaces a kernel that dies while it waits.
-  private func watch(_ kernel: KernelConnection, _ entry: Entry) async {
+  private func watch(_ kernel: KernelConnection, _ entry: Entry, _ isolation: KernelIsolation) async {
     await provider.untilGone(kernel.identifier)
-    guard waiting.contains(where: { $0 === entry }), !isClosed else { return }
+    guard !isClosed, remove(entry, isolation) else { return }
     logger.warning("a warm kernel died")
-    waiting.removeAll { $0 === entry }
     await provider.kill(kernel.identifier)
     refill(after: Self.pauseAfterFailure)
+  }
+
+  /// False if it does not wait any more.
+  @discardableResult
+  private func remove(_ entry: Entry, _ isolation: KernelIsolation) -> Bool {
+    guard let index = waiting[isolation]?.firstIndex(where: { $0 === entry }) else { return false }
+    waiting[isolation]?.remove(at: index)
+    return true
   }
 }
