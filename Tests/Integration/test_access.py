@@ -338,7 +338,7 @@ def test_the_first_claim_gets_the_token(start_server):
     response = claim(server.port).expect(200)
     assert response.headers["Content-Type"] == "application/json" and response.headers["Cache-Control"] == "no-store"
     assert set(response.json) == {"token"} and re.fullmatch(r"[0-9a-f]{64}", response.json["token"])
-    assert any("the server is claimed" in line and "client=127.0.0.1" in line for line in server.log_lines)
+    wait_until(lambda: any("the server is claimed" in line and "client=127.0.0.1" in line for line in server.log_lines), "the claim is in the log")
     assert response.json["token"] not in server.log
 
     check_error(claim(server.port), 404, "claimed")

@@ -62,6 +62,31 @@ def test_a_figure_is_a_picture(sandbox):
     assert base64.b64decode(png).startswith(b"\x89PNG")
 
 
+def test_a_figure_is_a_chart(sandbox):
+    from e2b_code_interpreter.charts import BarChart, BoxAndWhiskerChart, LineChart, PieChart, ScatterChart, SuperChart
+
+    code = """
+import matplotlib.pyplot as plt
+def draw(axes, kind):
+    if kind == 'plot': axes.plot(['a', 'b'], [1, 2])
+    if kind == 'scatter': axes.scatter([1], [2])
+    if kind == 'bar': axes.bar(['a'], [1])
+    if kind == 'pie': axes.pie([1], labels=['a'])
+    if kind == 'boxplot': axes.boxplot([[1, 2, 3]])
+for kind in ('plot', 'scatter', 'bar', 'pie', 'boxplot'):
+    draw(plt.figure().subplots(), kind)
+    plt.title(kind); plt.show()
+draw(plt.figure().add_subplot(1, 2, 1), 'bar'); draw(plt.subplot(1, 2, 2), 'pie')
+plt.show()
+"""
+    charts = [result.chart for result in sandbox.run_code(code).results]
+    assert [type(chart) for chart in charts] == [LineChart, ScatterChart, BarChart, PieChart, BoxAndWhiskerChart, SuperChart]
+    line, scatter, bar, pie, box, both = charts
+    assert (line.title, line.x_scale, line.elements[0].points) == ("plot", "categorical", [("a", 1.0), ("b", 2.0)])
+    assert (scatter.elements[0].points, bar.elements[0].value, pie.elements[0].angle, box.elements[0].median) == ([(1.0, 2.0)], 1.0, 360.0, 2.0)
+    assert [chart.elements[0].label for chart in both.elements] == ["a", "a"]
+
+
 def test_variables_are_for_one_execution(sandbox):
     code = "import os\nos.environ.get('V')"
     assert sandbox.run_code(code, envs={"V": "it's\n\"here\""}).text == "it\\'s\\n\"here\""

@@ -40,11 +40,7 @@ Columns = dict[str, list[Any]]
 
 def bundle(value: Any) -> dict[str, Any]:
     """What a MIME bundle of the value has as its data; empty if it has none."""
-    try:
-        columns, count = columns_of(value)
-    except Exception:
-        # A frame with values that nobody can read is shown as before.
-        return {}
+    columns, count = columns_of(value)
     if columns is None:
         return {}
     return {DATA: columns, ROW_COUNT: count} if count > MOST_ROWS else {DATA: columns}

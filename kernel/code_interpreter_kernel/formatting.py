@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from IPython.core.formatters import DisplayFormatter as IPythonDisplayFormatter
 from ipykernel import zmqshell
 
-from code_interpreter_kernel import data
+from code_interpreter_kernel import charts, data
+
+#: What knows of frames and figures, and the MIME types of their data.
+SOURCES = ((data, data.DATA), (charts, charts.CHART))
 
 Bundles = tuple[dict[str, Any], dict[str, Any]]
 
 
 class DisplayFormatter(IPythonDisplayFormatter):
-    """Adds the data of frames."""
+    """Adds the data of frames and figures."""
 
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> Bundles:
         """The MIME bundle of a value, and its metadata."""
         shown, metadata = super().format(obj, include=include, exclude=exclude)
+        kind = type(obj)
         # Nothing is shown of an object that has displayed itself.
-        if shown and may_have_data(type(obj)) and not (include and data.DATA not in include) and data.DATA not in (exclude or ()):
-            shown.update(data.bundle(obj))
+        if shown and kind.__module__ != "builtins":
+            for source, mime_type in SOURCES:
+                if (include is None or mime_type in include) and mime_type not in (exclude or ()):
+                    shown.update(bundle(source, obj))
         return shown, metadata
 
 
-def may_have_data(kind: type) -> bool:
-    """False for most values, after some tenths of a microsecond."""
-    return "pandas" in sys.modules or "polars" in sys.modules or hasattr(kind, data.METHOD)
+def bundle(source: Any, obj: Any) -> dict[str, Any]:
+    """What a module has to say about a value. One that nobody can read is shown without."""
+    try:
+        return dict(source.bundle(obj))
+    except Exception:
+        return {}
 
 
 class DisplayHook(zmqshell.ZMQShellDisplayHook):
