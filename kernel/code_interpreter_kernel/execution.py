@@ -19,6 +19,7 @@ from code_interpreter_kernel import safe
 from code_interpreter_kernel.figures import Figures
 from code_interpreter_kernel.forks import Forks
 from code_interpreter_kernel.interrupts import Interrupts
+from code_interpreter_kernel.pictures import Pictures
 from code_interpreter_kernel.scope import FEATURES, ExecutionScope
 from code_interpreter_kernel.shell import ZMQInteractiveShell
 from code_interpreter_kernel.shutdown import end_children
@@ -44,6 +45,7 @@ class Kernel(IPythonKernel):
         self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
         self._is_answering = False
         super().__init__(**kwargs)
+        self._pictures = Pictures(self.shell)
 
     def _initialize_thread_hooks(self) -> None:
         """Does nothing: ipykernel 6 assigns threads to requests here, which `threads` does instead."""
