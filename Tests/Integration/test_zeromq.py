@@ -95,6 +95,7 @@ def test_state(run, make):
 def test_variables_of_one_execution(run, make):
     execution = run(make.variable, env_vars={"GREETING": "hel'lo"})
     assert execution.stdout.strip() == "hel'lo"
+    assert "hel'lo" not in run(make.variable).stdout
 
 
 @pytest.mark.makes(lambda make: make.ask is not None)

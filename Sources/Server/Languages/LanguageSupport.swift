@@ -36,6 +36,7 @@ struct LanguageSupport: Sendable {
     case "bash": bash
     case "javascript", "typescript": javaScript
     case "r": r
+    case "java": java
     default: unknown
     }
   }

@@ -108,7 +108,7 @@ MAKES = {
         lines='System.out.println(java.util.stream.IntStream.rangeClosed(1, 300000).mapToObj(Integer::toString)'
         '.collect(java.util.stream.Collectors.joining("\\n")));',
         flood='String x = "x".repeat(1000); while (true) System.out.println(x);',
-        variable=None,
+        variable='System.out.println(System.getProperty("GREETING"));',
         process="System.out.println(ProcessHandle.current().pid());",
         ask="var lines = new java.util.Scanner(System.in); System.out.println(lines.nextLine() + lines.nextLine());",
     ),

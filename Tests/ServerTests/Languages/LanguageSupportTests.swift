@@ -19,10 +19,16 @@ import Testing
     #expect(LanguageSupport.of("bash").environmentCode([(name, "x")]) == nil)
   }
 
+  @Test func `hostile values become literals of Java`() throws {
+    let code = try #require(LanguageSupport.of("java").environmentCode([("A", "\\u0022\"\n")]))
+    // Java replaces `\u0022` by a quote even in a literal, unless the backslash is escaped.
+    #expect(code.set.contains("values = {\"\\\\u0022\\\"\\n\"};"))
+  }
+
   @Test func `an unknown language has no code`() {
     #expect(LanguageSupport.of("cobol").environmentCode([("A", "x")]) == nil)
     #expect(
-      ["python", "bash", "javascript", "typescript", "r"].allSatisfy {
+      ["python", "bash", "javascript", "typescript", "r", "java"].allSatisfy {
         LanguageSupport.of($0).environmentCode([]) != nil
       })
   }
