@@ -34,6 +34,16 @@ RUN python3 -m venv /opt/code-interpreter \
     && mkdir -p /opt/code-interpreter/share/code-interpreter \
     && MPLCONFIGDIR=/opt/code-interpreter/share/code-interpreter/matplotlib \
         /opt/code-interpreter/bin/python -c 'import matplotlib.font_manager'
+# Kernels of other languages: --build-arg LANGUAGES="bash javascript r java". Each is a layer of its own.
+ARG LANGUAGES="bash javascript"
+USER root
+COPY kernel/languages /tmp/languages
+RUN case " ${LANGUAGES} " in *" bash "*) /tmp/languages/install /opt/code-interpreter bash ;; esac
+RUN case " ${LANGUAGES} " in *" javascript "*) /tmp/languages/install /opt/code-interpreter javascript ;; esac
+RUN case " ${LANGUAGES} " in *" r "*) /tmp/languages/install /opt/code-interpreter r && rm -rf /var/lib/apt/lists/* ;; esac
+RUN case " ${LANGUAGES} " in *" java "*) /tmp/languages/install /opt/code-interpreter java && rm -rf /var/lib/apt/lists/* ;; esac
+USER user
+
 COPY --chown=user:user kernel /tmp/kernel
 RUN /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q --no-deps /tmp/kernel
 COPY --from=build /code-interpreter /usr/local/bin/code-interpreter

@@ -11,6 +11,8 @@ WORKSPACE ?= $(CURDIR)/workspace
 # More arguments of the server: make run ARGS="--log-level debug"
 ARGS ?=
 FUZZ_SECONDS ?= 60
+# The kernels that `make languages` installs beside Python's.
+LANGUAGES ?= bash javascript r java
 
 server := .build/release/code-interpreter
 # Links the standard library statically: the program starts faster and runs without a toolchain.
@@ -25,6 +27,10 @@ help: ## list the commands
 run: python-environment $(server) ## install what is missing, build, and serve on PORT, HOST with WORKSPACE and ARGS
 	@mkdir -p "$(WORKSPACE)"
 	@exec "$(server)" serve --host "$(HOST)" --port "$(PORT)" --workspace "$(WORKSPACE)" --python-environment .venv $(ARGS)
+
+.PHONY: languages
+languages: python-environment ## install kernels of other LANGUAGES (bash javascript r java) into the kernels' environment
+	@kernel/languages/install .venv $(LANGUAGES)
 
 .PHONY: test
 test: setup ## run all tests

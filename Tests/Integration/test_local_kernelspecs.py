@@ -3,13 +3,14 @@
 import json
 import os
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from support.client import at_once, check_error
 from support.code import ENDLESS
-from support.server import KERNEL_ENVIRONMENT
+from support.server import KERNEL_ENVIRONMENT, ROOT
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.backends("local")
@@ -321,3 +322,9 @@ def test_a_failed_start_is_retried(start_with, tmp_path):
     client = start_with(tmp_path / "listed").client
     context = client.create_context(language="tester")
     assert client.execute("6 * 7", context_id=context["id"]).succeeded().text == "42"
+
+
+def test_a_language_that_cannot_be_installed_is_named(tmp_path):
+    outcome = subprocess.run([ROOT / "kernel/languages/install", tmp_path, "bash", "cobol"], capture_output=True, text=True)
+    assert (outcome.returncode, outcome.stdout) == (2, "") and "'cobol'" in outcome.stderr
+    assert not list(tmp_path.iterdir())
