@@ -228,8 +228,10 @@ def test_a_kernel_whose_packages_are_elsewhere_loses_nothing_at_its_end(tmp_path
     kernel = Slow(tmp_path, PYTHONPATH=str(elsewhere))
     try:
         assert kernel.text("import zmq; zmq.__file__").endswith(f"{elsewhere}/zmq/__init__.py'")
-        kernel.execute("for _ in range(12): print('Q' * 1_000_000)\nexit()")
-        kernel.wait_until_blocked()
+        ending = tmp_path / "ending"
+        kernel.execute(f"for _ in range(12): print('Q' * 1_000_000)\nopen({str(ending)!r}, 'w').close(); exit()")
+        # Not until it is at rest: it waits for its client for some seconds only, and on a busy machine that takes longer.
+        wait(ending.exists)
         output = kernel.output_to_its_end()
         assert output.count("Q") == 12_000_000
         assert kernel.process.wait(20) == 0
