@@ -48,10 +48,12 @@ COPY --chown=user:user kernel /tmp/kernel
 RUN /opt/code-interpreter/bin/pip install --no-cache-dir --disable-pip-version-check -q --no-deps /tmp/kernel
 COPY --from=build /code-interpreter /usr/local/bin/code-interpreter
 
+# Deno keeps what it has compiled, by default in the home, which is the workspace.
 ENV CODE_INTERPRETER_HOST=0.0.0.0 \
     CODE_INTERPRETER_PORT=49999 \
     CODE_INTERPRETER_PYTHON_ENVIRONMENT=/opt/code-interpreter \
     CODE_INTERPRETER_WORKSPACE=/home/user \
+    DENO_DIR=/tmp/deno \
     PATH=/opt/code-interpreter/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/home/user
 WORKDIR /home/user
