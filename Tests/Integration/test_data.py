@@ -1,7 +1,5 @@
 """Results as data: frames by columns, and lists and dicts as JSON."""
 
-import json
-
 import pytest
 
 ROWS = "code-interpreter/data-rows"
@@ -9,16 +7,8 @@ ROWS = "code-interpreter/data-rows"
 
 @pytest.fixture
 def result(run):
-    """Runs code; the result that is its value, of a line that is JSON without NaN for everybody."""
-
-    def result(code):
-        execution = run(code).succeeded()
-        for line in execution.lines:
-            json.loads(line.raw, parse_constant=lambda name: pytest.fail(f"{name} in {line.raw}"))
-        [main] = [result for result in execution.results if result["is_main_result"]]
-        return main
-
-    return result
+    """Runs code; the result that is its value."""
+    return lambda code: run(code).succeeded().main
 
 
 @pytest.fixture

@@ -316,29 +316,28 @@ def bars(axes: Any, containers: list[Any]) -> Chart:
             if centre not in names:
                 names[centre] = axis.name(centre)
             result.append({"label": names[centre], "group": group, "value": finite(float(height))})
-    return {**turned(axes, lies), "elements": result}
+    return {**(turned(axes) if lies else {}), "elements": result}
 
 
-def turned(axes: Any, lies: bool) -> Chart:
-    """The labels of a chart with what `x` says along the axis of the names."""
+def turned(axes: Any) -> Chart:
+    """The labels of axes where the names stand along `y`, with those of `x` and `y` exchanged."""
     own = labels(axes)
-    return {f"{one}_{what}": own[f"{other}_{what}"] for one, other in (("x", "y"), ("y", "x")) for what in ("label", "unit")} if lies else own
+    return {f"{one}_{what}": own[f"{other}_{what}"] for one, other in (("x", "y"), ("y", "x")) for what in ("label", "unit")}
 
 
 def boxes(axes: Any, drawn: Drawn) -> Chart | None:
     """Boxes with their whiskers, however they were drawn; None if there are others, or none."""
     numpy = sys.modules["numpy"]
-    outlines = [numpy.asarray(line.get_xydata(), dtype=float) for line in drawn.lines if len(line.get_xdata(orig=False)) >= 5]
-    shapes = [shape for shape in outlines if numpy.array_equal(shape[0], shape[-1])]
+    lines = [numpy.asarray(line.get_xydata(), dtype=float) for line in drawn.lines]
+    shapes = [line for line in lines if len(line) >= 5 and numpy.array_equal(line[0], line[-1])]
     shapes += [patch.get_path().vertices for patch in drawn.patches if is_a(type(patch), "matplotlib.patches", "PathPatch")]
     if not shapes or len(shapes) > MOST_BOXES:
         return None
-    lines = [numpy.asarray(line.get_xydata(), dtype=float) for line in drawn.lines]
     for along in (0, 1):
         axis = Axis(axes.yaxis if along else axes.xaxis)
         found = [box(shape, lines, along, axis) for shape in shapes]
         if all(found):
-            return {**turned(axes, along == 1), "elements": found}
+            return {**(turned(axes) if along else {}), "elements": found}
     return None
 
 

@@ -22,9 +22,10 @@ else:
 
 def main(policy: Policy | None = None) -> None:
     """Runs the kernel until shutdown. `policy` says what it may reach; without one, it is in the environment, if there is one."""
-    policy = Policy.from_environment() if policy is None else policy
-    if policy.cwd:
-        change_directory(policy.cwd)
+    if policy is None:
+        policy = Policy.from_environment()
+        if policy.cwd:
+            change_directory(policy.cwd)
     if policy.is_deferred:
         deferred.begin(policy)
     if hasattr(Application, "policy"):

@@ -26,7 +26,6 @@ class Pictures:
 
     def __init__(self, shell: Any):
         self._shell = shell
-        self._process = os.getpid()
         #: The cell that has saved pictures last, and how many.
         self._cell = self._shown = 0
         for name, change in (("PIL.Image", self._change_save), ("PIL.ImageShow", self._change_show)):
@@ -48,7 +47,7 @@ class Pictures:
 
     def _show(self, image: Any) -> None:
         # Processes that code forks may be unable to show anything.
-        if os.getpid() != self._process or image.width * image.height > LARGEST_SHOWN:
+        if self._shell.kernel.is_forked or image.width * image.height > LARGEST_SHOWN:
             return
         cell = self._shell.execution_count
         self._shown = self._shown + 1 if cell == self._cell else 1

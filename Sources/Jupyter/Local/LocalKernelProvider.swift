@@ -111,18 +111,19 @@ public final class LocalKernelProvider: KernelProvider {
   }
 
   /// True if kernels of this kind can be started without a directory.
-  func startsWithoutDirectory(_ spec: KernelSpec) async -> Bool { await local(spec)?.isOurs ?? false }
+  func startsWithoutDirectory(_ spec: KernelSpec) async -> Bool {
+    (try? await local(spec))?.isOurs ?? false
+  }
 
-  private func local(_ spec: KernelSpec) async -> LocalKernelSpec? {
-    let specs = try? await installed.value(maximumAge: Self.specsAge)
-    return specs?.first { $0.spec.name == spec.name }
+  /// The installed kernelspec of that name; nil if it is not there any more.
+  private func local(_ spec: KernelSpec) async throws -> LocalKernelSpec? {
+    try await installed.value(maximumAge: Self.specsAge).first { $0.spec.name == spec.name }
   }
 
   private func start(
     _ spec: KernelSpec, in directory: String?, environment: [String: String], isolation: KernelIsolation
   ) async throws -> KernelConnection {
-    let specs = try await installed.value(maximumAge: Self.specsAge)
-    guard let local = specs.first(where: { $0.spec.name == spec.name }) else {
+    guard let local = try await local(spec) else {
       throw KernelProviderError.refused("there is no kernel '\(spec.name)' on this machine any more")
     }
     let identifier = RandomIdentifier.make()
@@ -180,7 +181,7 @@ public final class LocalKernelProvider: KernelProvider {
   /// See `KernelProvider`.
   public func obstacle(to isolation: KernelIsolation, for spec: KernelSpec) async -> String? {
     // One that is not there any more does not start either.
-    guard let local = await local(spec) else { return nil }
+    guard let local = try? await local(spec) else { return nil }
     return IsolationSupport.ofThisSystem.obstacle(to: isolation, for: local)
   }
 

@@ -141,6 +141,11 @@ def check_line(value):
                 base64.b64decode(value[name], validate=False)
 
 
+def _refuse_constant(name):
+    """For NaN and infinities, which Python reads and JSON does not have."""
+    raise AssertionError(f"{name} is not JSON")
+
+
 class LineReader:
     """Splits the input into lines. `read` returns the next bytes, and b"" at the end."""
 
@@ -169,6 +174,6 @@ class LineReader:
 
     def _finish(self, raw):
         assert raw.strip(), "an empty line"
-        value = json.loads(raw)
+        value = json.loads(raw, parse_constant=_refuse_constant)
         assert isinstance(value, dict), f"not an object: {raw[:200]!r}"
         self._ready.append(Line(raw, value, time.monotonic()))
